@@ -1,0 +1,212 @@
+# modelwatch. `make help` lists the targets and the variables.
+#
+# Two kinds of object, because a folder is a trust boundary: guest objects run in the watched process
+# (preload/, pyext/ and the core they link), host objects are the program's (tools/ and its core).
+# Only host objects carry sanitizers.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+CC ?= cc
+CLANG ?= clang
+PKG_CONFIG ?= pkg-config
+FUZZ_SECONDS ?= 60
+
+ifeq ($(SAN),1)
+O ?= build-san
+else
+O ?= build
+endif
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)')
+
+# The interpreter that runs the tests; tests/setup.sh makes .venv unless PYTHON names another.
+TEST_PYTHON = $(if $(PYTHON),$(PYTHON),.venv/bin/python)
+
+# Feature checks. A library that is missing is named when something is compiled, not when the
+# Makefile is read: the targets that install what is missing must work without it.
+first_of = $(firstword $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
+MSGPACK := $(call first_of,msgpack-c msgpack)
+HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto libzip yaml-0.1
+MISSING := $(strip $(foreach p,$(HOST_LIBRARIES),$(if $(call first_of,$(p)),,$(p))) \
+	$(if $(MSGPACK),,msgpack-c))
+ifeq ($(MISSING),)
+LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK) $(HOST_LIBRARIES))
+GUEST_LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK))
+HOST_LIBS := $(shell $(PKG_CONFIG) --libs $(HOST_LIBRARIES) $(MSGPACK)) -pthread
+endif
+UNIT_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+# The headers of any CPython from 3.9 do: the extension keeps to the limited API of 3.9.
+PYTHON_INCLUDE = $(firstword $(foreach d,$(shell $(if $(PYTHON),$(PYTHON),python3) -c \
+	'import sysconfig; print(sysconfig.get_path("include"))' 2>/dev/null) \
+	$(wildcard /usr/include/python3*),$(if $(wildcard $(d)/Python.h),$(d))))
+
+CPPFLAGS_ALL = -D_GNU_SOURCE -DMW_VERSION='"$(VERSION)"' -MMD -MP $(CPPFLAGS)
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wformat=2
+CFLAGS ?= -O2 -g
+BASE_CFLAGS := -std=c11 $(WARNINGS) -fstack-protector-strong -fvisibility=hidden
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HARDEN_LD := -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+GUEST_CFLAGS = $(BASE_CFLAGS) $(FORTIFY) -fPIC -ftls-model=initial-exec $(GUEST_LIBRARY_CFLAGS)
+GUEST_LDFLAGS := $(HARDEN_LD) -Wl,--gc-sections,--exclude-libs,ALL
+HOST_CFLAGS = $(BASE_CFLAGS) -fPIE $(if $(filter 1,$(SAN)),$(SANITIZE),$(FORTIFY)) $(LIBRARY_CFLAGS)
+HOST_LDFLAGS := $(HARDEN_LD) -pie $(if $(filter 1,$(SAN)),$(SANITIZE))
+FUZZ_CFLAGS = $(BASE_CFLAGS) $(SANITIZE) $(LIBRARY_CFLAGS)
+
+objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
+CORE := $(wildcard core/*.c)
+SHIM := $(wildcard preload/*.c)
+EXTENSION := $(wildcard pyext/*.c)
+TOOLS := $(wildcard tools/*.c tools/*.S)
+TOOLS_REST := $(filter-out tools/main.c,$(TOOLS))
+UNITS := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzzers/%,$(wildcard tests/fuzz/fuzz_*.c))
+MAN := $(wildcard docs/man/*.1)
+
+GUEST_FILES := $(O)/libmodelwatch.so $(O)/_modelwatch.abi3.so
+BESIDE := $(GUEST_FILES) $(O)/modelwatch.py
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help libraries unit-programs fuzz-programs unit fuzz check check-symbols setup demo \
+	bench lint format install uninstall clean
+
+all: $(O)/modelwatch $(BESIDE) ## build everything into O (the default)
+
+help: ## this text
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+		while IFS='	' read -r t h; do printf '  %-14s %s\n' "$$t" "$$h"; done
+	@echo 'Variables:'
+	@echo '  O=DIR          where to build (build; build-san with SAN=1)'
+	@echo '  V=1            show the commands'
+	@echo '  SAN=1          the program and the unit tests with ASan and UBSan'
+	@echo '  CC=            C compiler: gcc or clang (cc)'
+	@echo '  CFLAGS=        optimisation and debugging (-O2 -g)'
+	@echo '  PYTHON=        your own interpreter for headers, tests and demo, with its packages'
+	@echo '                 (default: .venv, made when needed)'
+	@echo '  PREFIX=, DESTDIR=  where to install (/usr/local, none)'
+	@echo '  FUZZ_SECONDS=  time for each fuzzer in `make fuzz` (60)'
+
+libraries:
+	@$(if $(MISSING),echo 'missing: $(MISSING) (tests/setup.sh build installs them)' >&2; exit 1,:)
+
+# One archive of every object but main, so that a test links only what it uses.
+$(O)/guest/core.a: $(call objects,guest,$(CORE))
+$(O)/host/core.a: $(call objects,host,$(CORE))
+$(O)/host/tools.a: $(call objects,host,$(TOOLS_REST))
+$(O)/fuzz/core.a: $(call objects,fuzz,$(CORE))
+$(O)/fuzz/tools.a: $(call objects,fuzz,$(TOOLS_REST))
+$(O)/%.a:
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# The objects depend on the Makefile, which holds their flags.
+$(O)/guest/%.o: %.c Makefile | libraries
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(GUEST_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(O)/guest/pyext/%.o: CPPFLAGS_ALL += -DPy_LIMITED_API=0x03090000 -isystem $(PYTHON_INCLUDE)
+
+$(O)/host/%.o: %.c Makefile | libraries
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(HOST_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(O)/fuzz/%.o: %.c Makefile | libraries
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS_ALL) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link \
+		$(CFLAGS) -c -o $@ $<
+
+# Assembly holds data only: the files built into the program.
+$(O)/host/%.o $(O)/fuzz/%.o: %.S Makefile
+	$(call say,AS)
+	$(Q)mkdir -p $(@D) && $(CC) -I. $(CPPFLAGS_ALL) -c -o $@ $<
+
+$(O)/host/tools/default_policy.o $(O)/fuzz/tools/default_policy.o: core/default-policy.yaml
+
+$(O)/modelwatch: $(O)/host/tools/main.o $(O)/host/tools.a $(O)/host/core.a
+	$(call say,LINK)
+	$(Q)$(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
+$(O)/libmodelwatch.so: $(call objects,guest,$(SHIM)) $(O)/guest/core.a
+	$(call say,LINK)
+	$(Q)$(CC) -shared $(GUEST_LDFLAGS) -Wl,--no-undefined,-soname,$(@F) $(LDFLAGS) -o $@ $^
+
+# The interpreter provides the Py symbols: no libpython, which would tie it to one version.
+$(O)/_modelwatch.abi3.so: $(call objects,guest,$(EXTENSION)) $(O)/guest/core.a
+	$(call say,LINK)
+	$(Q)$(CC) -shared $(GUEST_LDFLAGS) $(LDFLAGS) -o $@ $^
+
+$(O)/modelwatch.py: pyext/modelwatch.py
+	$(call say,COPY)
+	$(Q)mkdir -p $(@D) && cp $< $@
+
+$(O)/tests/%: $(O)/host/tests/unit/%.o $(O)/host/tools.a $(O)/host/core.a
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $^ $(UNIT_LIBS) $(HOST_LIBS)
+
+$(O)/fuzzers/%: $(O)/fuzz/tests/fuzz/%.o $(O)/fuzz/tools.a $(O)/fuzz/core.a
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
+unit-programs: $(UNITS)
+
+fuzz-programs: $(FUZZERS)
+
+setup: ## install what the tests need: packages when root, .venv
+	@PYTHON='$(PYTHON)' tests/setup.sh test
+
+check: setup ## set up, then build and run every test; the last line sums up
+	@CC='$(CC)' PYTHON='$(PYTHON)' $(TEST_PYTHON) tests/check.py --out=$(O) --python=$(TEST_PYTHON)
+
+unit: setup ## the unit tests, with sanitizers
+	@$(TEST_PYTHON) tests/check.py --out=$(O) unit
+
+fuzz: setup ## every fuzzer for FUZZ_SECONDS; what they find stays in O/corpus
+	@$(TEST_PYTHON) tests/check.py --out=$(O) --fuzz-seconds=$(FUZZ_SECONDS) fuzz
+
+check-symbols: $(GUEST_FILES) ## what is loaded into other programs needs an old libc and no more
+	@tests/check_symbols.sh $^
+
+demo: setup ## an honest and a poisoned checkpoint under modelwatch
+	@$(MAKE) --no-print-directory all
+	@tests/demo/demo.sh $(O) $(TEST_PYTHON)
+
+bench: ## measure what it costs; writes docs/benchmarks.md
+	@PYTHON='$(PYTHON)' tests/setup.sh bench
+	@$(MAKE) --no-print-directory all
+	@$(TEST_PYTHON) tests/bench/bench.py --out=$(O)
+
+FORMATTED := $(wildcard core/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])
+
+lint: ## clang-tidy, cppcheck, format and manual pages
+	@PYTHON='$(PYTHON)' tests/setup.sh lint
+	@$(MAKE) --no-print-directory libraries
+	@CFLAGS="-std=c11 $(subst ",\",$(filter-out -MMD -MP,$(CPPFLAGS_ALL))) $(LIBRARY_CFLAGS) \
+		-DPy_LIMITED_API=0x03090000 -isystem $(PYTHON_INCLUDE)" \
+		tests/lint.sh $(FORMATTED) $(MAN)
+
+format: ## rewrite the C files in the project's format
+	$(Q)clang-format -i $(FORMATTED)
+
+BIN := $(DESTDIR)$(PREFIX)/bin
+LIB := $(DESTDIR)$(PREFIX)/lib/modelwatch
+MANDIR := $(DESTDIR)$(PREFIX)/share/man/man1
+
+install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share/man
+	$(Q)install -d $(BIN) $(LIB) $(MANDIR)
+	$(Q)install -m 755 $(O)/modelwatch $(BIN)/
+	$(Q)install -m 755 $(GUEST_FILES) $(LIB)/
+	$(Q)install -m 644 $(O)/modelwatch.py core/default-policy.yaml $(LIB)/
+	$(Q)install -m 644 $(MAN) $(MANDIR)/
+
+uninstall: ## remove what install put there
+	$(Q)rm -f $(BIN)/modelwatch $(addprefix $(MANDIR)/,$(notdir $(MAN)))
+	$(Q)rm -rf $(LIB)
+
+clean: ## remove build and build-san; .venv stays
+	$(Q)rm -rf build build-san
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Runs the project's checks and sums them up in one last line: N passed, N failed, N skipped.
+
+A step that fails does not stop the ones after it. What counts as one: a cmocka test, a fuzzer, a
+pytest test, a build, the symbols of the injected objects.
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STEPS = ["build", "symbols", "unit", "fuzz", "pytest"]
+WIRE_FUZZER = "fuzz_wire"  # the peer of this decoder is hostile: it gets the full time
+SHORT_FUZZ_SECONDS = 10
+
+
+class Sum:
+    def __init__(self):
+        self.passed, self.failures, self.skips = 0, [], []
+
+    def result(self, good, name):
+        if good:
+            self.passed += 1
+        else:
+            self.failures.append(name)
+            say(f"FAILED {name}")
+        return good
+
+    def skip(self, name):
+        self.skips.append(name)
+        say(f"skipped {name}")
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def make(*args):
+    command = ["make", "--no-print-directory", "-C", str(ROOT), f"-j{os.cpu_count()}", *args]
+    return subprocess.run(command).returncode == 0
+
+
+def sanitized(out):
+    return f"{out}-san" if out.name == "build" else str(out / "san")
+
+
+def build(args, total):
+    total.result(make(f"O={args.out}", "all"), "build")
+
+
+def symbols(args, total):
+    total.result(make(f"O={args.out}", "check-symbols"), "symbols of the injected objects")
+
+
+def count_tap(program, run, total):
+    """A cmocka program speaks TAP. Returns how many results it announced and never gave."""
+    announced = seen = 0
+    for line in run.stdout.splitlines():
+        if plan := re.match(r"1\.\.(\d+)", line):
+            announced += int(plan[1])
+        elif test := re.match(r"(not )?ok \d+ *-? *(.*)", line):
+            seen += 1
+            if "# SKIP" in line.upper():
+                total.skip(f"{program}: {test[2]}")
+            else:
+                total.result(not test[1], f"{program}: {test[2]}")
+    return announced - seen if announced else 1
+
+
+def unit(args, total):
+    out = Path(sanitized(args.out))
+    if not make(f"O={out}", "SAN=1", "unit-programs"):
+        total.result(False, "build of the unit tests")
+    sources = sorted((ROOT / "tests/unit").glob("test_*.c"))
+    if not sources:
+        total.result(False, "unit tests: there are none")
+    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    for source in sources:
+        program = out / "tests" / source.stem
+        if not program.exists():
+            total.result(False, f"{source.stem}: not built")
+            continue
+        run = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             errors="replace", env=environment, cwd=ROOT)
+        failures = len(total.failures)
+        lost = count_tap(source.stem, run, total)
+        if lost or (run.returncode and failures == len(total.failures)):
+            total.result(False, f"{source.stem}: ended with {run.returncode}, "
+                                f"results missing: {lost}")
+        if failures != len(total.failures):
+            say(run.stdout + run.stderr)
+    say(f"{len(sources)} unit test programs run")
+
+
+def fuzz(args, total):
+    sources = sorted((ROOT / "tests/fuzz").glob("fuzz_*.c"))
+    if not shutil.which(os.environ.get("CLANG", "clang")):
+        for source in sources:
+            total.skip(f"{source.stem}: needs clang")
+        return
+    if not make(f"O={args.out}", "fuzz-programs"):
+        total.result(False, "build of the fuzzers")
+    for source in sources:
+        program = args.out / "fuzzers" / source.stem
+        if not program.exists():
+            total.result(False, f"{source.stem}: not built")
+            continue
+        seconds = args.fuzz_seconds or (60 if source.stem == WIRE_FUZZER else SHORT_FUZZ_SECONDS)
+        total.result(fuzz_one(args, program, seconds), source.stem)
+
+
+def fuzz_one(args, program, seconds):
+    corpus = args.out / "corpus" / program.name
+    corpus.mkdir(parents=True, exist_ok=True)
+    seeds = ROOT / "tests/fuzz/seeds" / program.name.removeprefix("fuzz_")
+    command = [program, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+               "-print_final_stats=1", f"-artifact_prefix={corpus}/../{program.name}-", corpus]
+    if seeds.is_dir():
+        command.append(seeds)
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         errors="replace", cwd=ROOT)
+    runs = re.search(r"number_of_executed_units: (\d+)", run.stdout)
+    say(f"{program.name}: {runs[1] if runs else '?'} inputs in {seconds} s")
+    if run.returncode:
+        say(run.stdout[-8000:])
+    return run.returncode == 0
+
+
+def run_pytest(args, total):
+    report = args.out / "pytest.xml"
+    report.unlink(missing_ok=True)
+    environment = dict(os.environ, MODELWATCH_BUILD=str(args.out))
+    command = [args.python, "-m", "pytest", "tests", "-q", "-rs", "-p", "no:cacheprovider",
+               f"-n{args.jobs}", f"--junitxml={report}", *args.pytest]
+    status = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    failures = len(total.failures)
+    if report.exists():
+        count_junit(report, total)
+    if status and failures == len(total.failures):
+        total.result(False, f"pytest: ended with {status}")
+
+
+def count_junit(report, total):
+    for case in ElementTree.parse(report).iter("testcase"):
+        name = f"{case.get('classname')}::{case.get('name')}"
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"}:
+            total.failures.append(name)
+        elif "skipped" in kinds:
+            total.skips.append(name)
+        else:
+            total.passed += 1
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", default="build", help="build directory")
+    parser.add_argument("--python", default=sys.executable, help="interpreter for pytest")
+    parser.add_argument("--jobs", default="auto", help="pytest processes")
+    parser.add_argument("--fuzz-seconds", type=int, help="for every fuzzer")
+    parser.add_argument("--pytest", action="append", default=[], help="argument for pytest")
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS) + " (all)")
+    args = parser.parse_args()
+    if unknown := set(args.steps) - set(STEPS):
+        parser.error(f"unknown step: {', '.join(sorted(unknown))}")
+    args.out = (ROOT / args.out).resolve()
+    args.out.mkdir(parents=True, exist_ok=True)
+    return args
+
+
+def main():
+    args = arguments()
+    # Not resolved: the interpreter of a virtual environment is a link, and means the environment.
+    args.python = os.path.join(ROOT, args.python) if os.sep in args.python else args.python
+    total = Sum()
+    functions = {"build": build, "symbols": symbols, "unit": unit, "fuzz": fuzz,
+                 "pytest": run_pytest}
+    for step in args.steps or STEPS:
+        say(f"== {step}")
+        start = time.monotonic()
+        functions[step](args, total)
+        say(f"== {step}: {time.monotonic() - start:.0f} s\n")
+    for name in total.skips:
+        say(f"skipped: {name}")
+    for name in total.failures:
+        say(f"failed: {name}")
+    say(f"{total.passed} passed, {len(total.failures)} failed, {len(total.skips)} skipped")
+    return 1 if total.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

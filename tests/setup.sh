@@ -1,0 +1,179 @@
+#!/bin/sh
+# Installs what the build and the tests need and this machine lacks. Nothing is missing the second
+# time, so running it again does no work and needs no network.
+#
+#   tests/setup.sh [build|test|lint|bench]     (default: test)
+#
+# build: compilers and libraries. test: also fuzzers and the Python packages of
+# tests/requirements.txt, in .venv. lint, bench: also what those targets run.
+# PYTHON=/path/to/python: use this interpreter and its packages; no .venv is made or changed.
+set -eu
+cd "$(dirname "$0")/.."
+purpose=${1:-test}
+missing=
+
+say()
+{
+	echo "set-up: $*" >&2
+}
+
+die()
+{
+	say "$*"
+	exit 1
+}
+
+need() # PACKAGE COMMAND... : the package is missing when the command fails
+{
+	package=$1
+	shift
+	"$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+have()
+{
+	command -v "$1"
+}
+
+have_library() # any of the names
+{
+	for name; do
+		pkg-config --exists "$name" 2>/dev/null && return 0
+	done
+	return 1
+}
+
+have_python_header()
+{
+	header=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("include"))') &&
+		[ -f "$header/Python.h" ] || ls /usr/include/python3*/Python.h
+}
+
+have_fuzzer()
+{
+	echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
+		clang -x c - -fsanitize=fuzzer,address -o /dev/null
+}
+
+# Debian split the C library off the C++ one; which of the two names exists tells the release.
+msgpack_package()
+{
+	if apt-cache show libmsgpack-c-dev >/dev/null 2>&1; then
+		echo libmsgpack-c-dev
+	else
+		echo libmsgpack-dev
+	fi
+}
+
+# clang only recommends the runtime of its sanitizers, and the name carries the version.
+fuzzer_package()
+{
+	major=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
+	echo "libclang-rt-${major:-14}-dev"
+}
+
+base_python() # the interpreter .venv is made with: the one the pins were tested on, if it is here
+{
+	for python in python3.11 python3; do
+		"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
+		command -v "$python"
+		return
+	done
+	die "the test packages need Python 3.11 or newer; name one with PYTHON="
+}
+
+look()
+{
+	missing=
+	need build-essential have cc
+	need build-essential have make
+	need pkg-config have pkg-config
+	need libunwind-dev have_library libunwind-generic
+	need msgpack have_library msgpack-c msgpack
+	need libyaml-dev have_library yaml-0.1
+	need libjansson-dev have_library jansson
+	need libssl-dev have_library libcrypto
+	need libzip-dev have_library libzip
+	need python3-dev have_python_header
+	[ "$purpose" = build ] && return
+	need libcmocka-dev have_library cmocka
+	need clang have clang
+	[ -n "${PYTHON:-}" ] || need python3-venv python3 -c 'import ensurepip'
+	if have clang >/dev/null; then
+		need clang-rt have_fuzzer
+	fi
+	case $purpose in
+	lint)
+		need clang-tidy have clang-tidy
+		need clang-format have clang-format
+		need cppcheck have cppcheck
+		;;
+	bench) need strace have strace ;;
+	esac
+}
+
+install_packages()
+{
+	have apt-get >/dev/null ||
+		die "missing:$missing (Debian's names); this machine has no apt-get, install them by hand"
+	if [ "$(id -u)" = 0 ]; then
+		apt-get update -q >&2
+	fi
+	names=
+	for package in $(printf '%s\n' $missing | sort -u); do
+		case $package in
+		msgpack) package=$(msgpack_package) ;;
+		clang-rt) package=$(fuzzer_package) ;;
+		esac
+		names="$names $package"
+	done
+	if [ "$(id -u)" != 0 ]; then
+		say "these packages are missing; run this, then the same make command again:"
+		echo "    sudo apt-get update && sudo apt-get install -y$names" >&2
+		exit 1
+	fi
+	say "installing$names"
+	# shellcheck disable=SC2086
+	DEBIAN_FRONTEND=noninteractive apt-get install -qy $names >&2
+}
+
+set_up_packages()
+{
+	look
+	[ -z "$missing" ] && return
+	install_packages
+	look # clang may have come without its runtime
+	[ -z "$missing" ] && return
+	install_packages
+	look
+	[ -z "$missing" ] || die "still missing after the installation:$missing"
+}
+
+has_test_packages='
+import importlib.util, sys
+names = "torch numpy pandas scipy sklearn joblib dill cloudpickle pytest xdist jsonschema".split()
+sys.exit(" ".join(n for n in names if not importlib.util.find_spec(n)) or 0)'
+
+set_up_python()
+{
+	if [ -n "${PYTHON:-}" ]; then
+		"$PYTHON" -c "$has_test_packages" ||
+			die "$PYTHON lacks these; the pinned list is tests/requirements.txt"
+		return
+	fi
+	if cmp -s tests/requirements.txt .venv/installed.txt && .venv/bin/python -c ''; then
+		return
+	fi
+	python=$(base_python)
+	say "making .venv with $python"
+	"$python" -m venv --clear .venv
+	.venv/bin/python -m pip install -q -r tests/requirements.txt >&2
+	cp tests/requirements.txt .venv/installed.txt
+}
+
+case $purpose in
+build | test | lint | bench) ;;
+*) die "usage: tests/setup.sh [build|test|lint|bench]" ;;
+esac
+set_up_packages
+[ "$purpose" = build ] || [ "$purpose" = lint ] || set_up_python
