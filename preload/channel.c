@@ -1,0 +1,141 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "shim.h"
+
+/* Long enough for a monitor that hashes and unwinds on a loaded machine; a monitor that is gone
+ * closes the socket and is noticed at once. */
+#define PATIENCE_S 10
+
+static int dial(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	memcpy(address.sun_path, mw_process.socket, sizeof(address.sun_path));
+	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		if (errno == EINTR)
+			continue;
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int send_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The stack is sent from where it lies. Its end is a guess (a coroutine's stack may lie in the
+ * heap), so what the kernel cannot read is sent as zeros: the frame's length is already out. */
+static int send_stack(int fd, const uint8_t *stack, size_t len)
+{
+	static const uint8_t zeros[4096];
+	size_t sent = 0;
+
+	while (sent < len) {
+		ssize_t n = send(fd, stack + sent, len - sent, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EFAULT)
+			break;
+		if (n <= 0)
+			return -errno;
+		sent += (size_t)n;
+	}
+	while (sent < len) {
+		size_t part = len - sent < sizeof(zeros) ? len - sent : sizeof(zeros);
+		int error = send_all(fd, zeros, part);
+
+		if (error)
+			return error;
+		sent += part;
+	}
+	return 0;
+}
+
+static void take_fds(struct msghdr *message, int *fds)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		    c->cmsg_len == CMSG_LEN(MW_WIRE_FDS * sizeof(int)))
+			memcpy(fds, CMSG_DATA(c), MW_WIRE_FDS * sizeof(int));
+}
+
+static int receive(int fd, struct mw_reply *ret, int *fds)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(MW_WIRE_FDS * sizeof(int))];
+	} control;
+	size_t got = 0;
+
+	while (got < sizeof(*ret)) {
+		struct iovec part = {(char *)ret + got, sizeof(*ret) - got};
+		struct msghdr message = {.msg_iov = &part,
+		                         .msg_iovlen = 1,
+		                         .msg_control = fds ? control.bytes : NULL,
+		                         .msg_controllen = fds ? sizeof(control.bytes) : 0};
+		ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EPIPE;
+		if (fds)
+			take_fds(&message, fds);
+		got += (size_t)n;
+	}
+	ret->id[sizeof(ret->id) - 1] = '\0';
+	return ret->magic == MW_REPLY_MAGIC ? 0 : -EPROTO;
+}
+
+int mw_exchange(const struct mw_record *record, struct mw_reply *ret, int *fds)
+{
+	uint8_t head[MW_WIRE_HEAD];
+	int saved = errno, result, fd, len;
+
+	mw_thread.busy++;
+	result = len = mw_wire_pack(record, head, sizeof(head));
+	if (len < 0)
+		goto out;
+	result = fd = dial();
+	if (fd < 0)
+		goto out;
+	result = send_all(fd, head, (size_t)len);
+	if (!result)
+		result = send_stack(fd, record->stack, record->stack_len);
+	if (!result)
+		result = receive(fd, ret, fds);
+	close(fd);
+out:
+	mw_thread.busy--;
+	errno = saved;
+	return result;
+}

@@ -1,0 +1,128 @@
+/* What the shim gives to the CPython extension: one table of functions, found by name with dlsym.
+ *
+ * Both run in the watched process. The shim holds the thread's state, decides by the mapped policy
+ * and talks to the monitor; the extension opens and closes loads and knows the Python stack. */
+#ifndef MW_PRELOAD_GUEST_H
+#define MW_PRELOAD_GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../core/effect.h"
+#include "../core/wire.h"
+
+#define MW_GUEST_SYMBOL "modelwatch_guest_1"
+#define MW_GLOBAL_TEXT 128
+#define MW_IMPORTS 16
+
+/* One open load. It lies in the C frame of the wrapped entry point, so that opening one costs no
+ * allocation and it cannot outlive its call. Only the fields up to `globals` are set on opening. */
+struct mw_load {
+	struct mw_load *outer;
+	const char *entry;    /* the wrapped function: "pickle.load" */
+	void *unpickler;      /* borrowed PyObject: the Unpickler, or NULL */
+	void *file;           /* borrowed PyObject: the file or bytes argument, or NULL */
+	void *frame;          /* borrowed PyFrameObject of the caller: the boundary of the load */
+	uintptr_t sp;         /* native stack pointer at entry */
+	uint64_t id;          /* 0 until somebody has to be told */
+	uint32_t slot;        /* in the state page, 0 until announced */
+	uint32_t depth;
+	int64_t opened;       /* seconds since the epoch, coarse */
+	int64_t start_tell;   /* position of the file at entry, or -1 */
+	bool described;       /* the fields under "description" are set */
+	bool denied;          /* one of its effects was denied */
+	bool called;          /* a global beyond the plain rebuilders was fetched */
+	bool rebuilds;        /* a known rebuilder of functions was fetched (dill, cloudpickle) */
+	bool importing;       /* the last audit event came from the import of the last global */
+	enum mw_cause native; /* cause that native code would act with: by import while one is proved */
+	uint64_t globals;     /* find_class events so far */
+
+	/* Valid from globals > 0: a ring of the last MW_WIRE_GLOBALS names, "module name". */
+	char seen[MW_WIRE_GLOBALS][MW_GLOBAL_TEXT];
+	/* Import events of this load that may still be running, for the proof of import context:
+	 * the innermost frame when the event was raised, and the hash of the module's name. */
+	struct {
+		void *frame;
+		uint64_t name;
+	} imports[MW_IMPORTS];
+	uint32_t import_count;
+
+	/* Description, filled by the extension before the first call that can have an effect. */
+	enum mw_origin origin;
+	char outermost[64]; /* outermost entry point: "torch.load" */
+	char path[512];
+	int fd;
+	uint64_t data, data_len, start;
+	int64_t tell;
+	bool tell_exact;
+};
+
+/* An announcement by the Python sensor: the lower events of this thread that it implies join it. */
+struct mw_note {
+	bool valid;
+	bool thread;      /* the next thread that starts was asked for by a call of the load */
+	bool spawns;      /* stays until the announcing frame ends (Popen), not for one event */
+	enum mw_class class;
+	enum mw_verdict verdict;
+	uint64_t key;     /* hash of the target, 0 when not comparable */
+	void *frame;      /* announcing frame, for `spawns` */
+};
+
+struct mw_thread {
+	uint32_t active;    /* the idle path's one branch: an open load, or a scope */
+	uint32_t busy;      /* inside our own code: nested events are ours */
+	struct mw_load *load;
+	uint64_t scope;     /* the load that this thread answers for by birth, or 0 */
+	uint32_t scope_slot;
+	struct mw_note note;
+	char why[768]; /* message of the first denial in the open loads, for UnsafeLoadError */
+};
+
+/* What judge() answers. */
+struct mw_answer {
+	enum mw_verdict verdict;
+	const char *rule;
+	char id[40]; /* alert id; empty when the monitor could not be told */
+};
+
+struct mw_guest {
+	struct mw_thread *(*thread)(void);
+
+	/* Decides the effect for the calling thread and, when the decision asks for it, has the
+	 * monitor record it before returning. `frames` is the Python stack (NULL when unknown).
+	 * Marks the open loads denied. Never returns when the verdict is kill. */
+	void (*judge)(const struct mw_effect *effect, const struct mw_pyframe *frames, uint32_t count,
+	              uint32_t inside, struct mw_answer *ret);
+
+	/* Asks the monitor whether the stream uses the global it fetched last only by calling it at
+	 * once. True too when nobody answers: the call itself is still judged. */
+	bool (*only_called)(void);
+
+	/* Makes the load known to the monitor, so that its scope can outlive it. */
+	void (*announce)(struct mw_load *load);
+
+	/* Denials so far in the scope of an announced load, from the state page. */
+	uint32_t (*denials)(const struct mw_load *load);
+
+	/* Directories whose files were there before any load, and whether a path lies in one. */
+	void (*trust)(const char *directory);
+	bool (*trusted)(const char *path);
+
+	/* Whether a process descends from the monitor and answers for no load. */
+	bool (*same_run)(int pid);
+
+	/* The key of a note: a hash of the target. */
+	uint64_t (*hash)(const char *text);
+
+	const char *directory; /* where the shim lies, without a final slash */
+	const char *version;
+	bool monitored; /* the policy came from a monitor at start */
+
+	/* Set by the extension when it is imported. `event` runs under the GIL for every audit event
+	 * of an active thread and for "import" and "pickle.find_class" of any thread. Returns -1 with
+	 * a Python error set to refuse the event. */
+	int (*_Atomic event)(const char *name, void *args);
+};
+
+#endif

@@ -1,0 +1,106 @@
+/* What the files of the shim share. All of it runs in the watched process, so: no printing, no
+ * exiting, no allocation, errno kept, and nothing that waits for a lock somebody else may hold. */
+#ifndef MW_PRELOAD_SHIM_H
+#define MW_PRELOAD_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../core/policy.h"
+#include "guest.h"
+
+#define mw_likely(x) __builtin_expect(!!(x), 1)
+#define mw_unlikely(x) __builtin_expect(!!(x), 0)
+#define MW_EXPORT __attribute__((visibility("default")))
+#define MW_HIDDEN __attribute__((visibility("hidden")))
+
+extern __thread struct mw_thread mw_thread __attribute__((tls_model("initial-exec"))) MW_HIDDEN;
+extern struct mw_guest modelwatch_guest_1;
+
+/* What the process got from the monitor at start; `policy` is NULL when there is no monitor, and
+ * then nothing is ever judged. */
+struct mw_process {
+	const struct mw_policy *policy;
+	const struct mw_page *page;
+	char socket[108];
+	char directory[512];
+	char self[600]; /* path of the shim, for LD_PRELOAD */
+	uint32_t monitor;
+};
+extern struct mw_process mw_process MW_HIDDEN;
+
+/* channel.c: one exchange with the monitor. Fills `ret` and up to MW_WIRE_FDS descriptors (fds may
+ * be NULL). Returns 0, or a negative errno when the monitor could not be told. */
+int mw_exchange(const struct mw_record *record, struct mw_reply *ret, int *fds);
+
+/* state.c: fills the part of a record that comes from the thread's innermost load or its scope. */
+void mw_record_load(struct mw_record *record, const struct mw_thread *thread);
+uint64_t mw_load_id(struct mw_load *load);
+
+/* judge.c */
+void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, uint32_t count,
+              uint32_t inside, struct mw_answer *ret);
+bool mw_only_called(void);
+void mw_announce(struct mw_load *load);
+uint32_t mw_denials(const struct mw_load *load);
+void mw_born(void); /* in a child that an active thread forked */
+
+/* libc.c: the libc sensor. True when the effect needs no judgement of its own: the Python sensor
+ * announced it and let it through, or it is ours. `target` is what the caller was given. */
+bool mw_announced(enum mw_class class, const char *target);
+
+/* Judges an effect; true when the call must not be made, with errno set to EPERM. `python_sees` says
+ * that Python code doing this would have been announced; `caller` is the wrapper's return address. */
+bool mw_refused(const struct mw_effect *effect, bool python_sees, const void *caller);
+
+/* files.c, sockets.c, programs.c, memory.c: one function for each shape of wrapped call. Each builds
+ * the effect and returns true when the call must not be made, with errno set: to EPERM, or to what
+ * the call would have failed with anyway (then nothing is reported). */
+bool mw_refuse_open(const char *op, int dir, const char *path, int flags, const void *caller);
+bool mw_refuse_fopen(const char *op, const char *path, const char *mode, const void *caller);
+bool mw_refuse_create(const char *op, int dir, const char *path, const void *caller);
+bool mw_refuse_change(const char *op, int dir, const char *path, int dir2, const char *path2,
+                      const void *caller);
+bool mw_refuse_fd(const char *op, int fd, const void *caller);
+
+struct sockaddr;
+struct msghdr;
+bool mw_refuse_address(enum mw_class class, const char *op, int fd, const struct sockaddr *address,
+                       size_t len, const void *caller);
+bool mw_refuse_name(const char *op, const char *name, const void *caller);
+
+bool mw_refuse_program(const char *op, const char *path, bool search, char *const *argv,
+                       const void *caller);
+bool mw_refuse_memory(const char *op, int prot, int flags, int fd, const void *caller);
+bool mw_refuse_library(const char *op, const char *path, const void *caller);
+bool mw_refuse_tamper(const char *op, int64_t number, const void *caller);
+
+/* env.c: the environment for a new program, with the shim and the socket in it. Writes at most
+ * `cap` pointers; returns `env` unchanged when nothing is missing or nothing fits. */
+#define MW_ENV_EXTRA 3
+size_t mw_env_count(char *const *env);
+char *const *mw_env_keep(char *const *env, char **out, size_t cap, char *text, size_t text_size);
+
+/* wraps.c: resolves the wrapped functions. */
+void mw_resolve(void);
+
+/* where.c: what lies at an address of this process, by /proc/self/maps (no lock, no allocation). */
+struct mw_place {
+	char path[512]; /* empty for anonymous memory */
+	bool executable;
+};
+bool mw_place_of(const void *address, struct mw_place *ret);
+/* A directory whose files were trusted before any load: called by the extension for sys.path. */
+void mw_trust(const char *directory);
+bool mw_trusted(const char *path);
+/* True when `pid` descends from the monitor and no process answers for a load. */
+bool mw_same_run(int pid);
+uint64_t mw_hash(const char *text);
+
+/* python.c: the audit hook, in a process that has Python from the start or gets it later. */
+void mw_python_start(void);
+bool mw_is_libpython(const char *path);
+void *mw_open_libpython(const char *path, int mode, void *(*open)(const char *, int));
+
+#endif

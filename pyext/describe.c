@@ -1,0 +1,319 @@
+/* What a load reads: its artifact, its stream and the position in it. Only objects of exactly the
+ * standard library's own C types are asked: a method of any other file object is the job's code. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ext.h"
+
+static PyTypeObject *bytes_io, *buffered_reader, *buffered_random, *file_io;
+
+int mw_describe_init(void)
+{
+	PyObject *io = PyDict_GetItemString(PyImport_GetModuleDict(), "_io");
+
+	if (!io)
+		return -1;
+	bytes_io = (PyTypeObject *)PyObject_GetAttrString(io, "BytesIO");
+	buffered_reader = (PyTypeObject *)PyObject_GetAttrString(io, "BufferedReader");
+	buffered_random = (PyTypeObject *)PyObject_GetAttrString(io, "BufferedRandom");
+	file_io = (PyTypeObject *)PyObject_GetAttrString(io, "FileIO");
+	return bytes_io && buffered_reader && buffered_random && file_io ? 0 : -1;
+}
+
+static bool has_descriptor(PyObject *file)
+{
+	return Py_TYPE(file) == buffered_reader || Py_TYPE(file) == buffered_random ||
+	       Py_TYPE(file) == file_io;
+}
+
+static int64_t ask(PyObject *file, const char *method)
+{
+	PyObject *value = PyObject_CallMethod(file, method, NULL);
+	int64_t number = value ? PyLong_AsLongLong(value) : -1;
+
+	Py_XDECREF(value);
+	PyErr_Clear();
+	return number;
+}
+
+int64_t mw_tell(PyObject *file)
+{
+	if (!file || (Py_TYPE(file) != bytes_io && !has_descriptor(file)))
+		return -1;
+	return ask(file, "tell");
+}
+
+/* The Unpickler keeps bound methods of its file and shows them to the garbage collector. */
+static int visit_reader(PyObject *object, void *found)
+{
+	PyObject *self;
+
+	if (!PyCFunction_Check(object))
+		return 0;
+	self = PyCFunction_GetSelf(object);
+	if (!self || strncmp(((struct mw_function_object *)object)->definition->ml_name, "read", 4))
+		return 0;
+	*(PyObject **)found = self;
+	return 1;
+}
+
+PyObject *mw_file_of(PyObject *object)
+{
+	traverseproc traverse = (traverseproc)PyType_GetSlot(Py_TYPE(object), Py_tp_traverse);
+	PyObject *found = NULL;
+
+	if (traverse)
+		traverse(object, visit_reader, &found);
+	return found;
+}
+
+/* Loading functions that people call, by the end of their file's name: where the artifact stands in
+ * their arguments. The frames lie outside the load, so the stream has no say in them. */
+static const struct {
+	const char *file, *function, *argument, *entry;
+} entries[] = {
+        {"/torch/serialization.py", "load", "f", "torch.load"},
+        {"/torch/package/package_importer.py", "load_pickle", NULL, "torch.package"},
+        {"/joblib/numpy_pickle.py", "load", "filename", "joblib.load"},
+        {"/numpy/lib/npyio.py", "load", "file", "numpy.load"},
+        {"/numpy/lib/_npyio_impl.py", "load", "file", "numpy.load"},
+        {"/pandas/io/pickle.py", "read_pickle", "filepath_or_buffer", "pandas.read_pickle"},
+        {"/dill/_dill.py", "load", "file", "dill.load"},
+        {"/dill/_dill.py", "loads", NULL, "dill.loads"},
+        {"/shelve.py", "__getitem__", NULL, "shelve.Shelf"},
+        {"/multiprocessing/connection.py", "recv", NULL, "multiprocessing.Connection.recv"},
+        {"/multiprocessing/queues.py", "get", NULL, "multiprocessing.Queue.get"},
+        {"/multiprocessing/spawn.py", "_main", NULL, "multiprocessing.spawn"},
+        {"/loky/backend/queues.py", "get", NULL, "loky.Queue.get"},
+};
+#define ENTRIES (sizeof(entries) / sizeof(*entries))
+
+static int entry_of(PyCodeObject *code)
+{
+	const char *file = mw_code_text(code, "co_filename");
+	const char *name = mw_code_text(code, "co_name");
+	size_t len = strlen(file);
+
+	for (size_t i = 0; i < ENTRIES; i++) {
+		size_t end = strlen(entries[i].file);
+
+		if (len >= end && !strcmp(file + len - end, entries[i].file) &&
+		    !strcmp(name, entries[i].function))
+			return (int)i;
+	}
+	return -1;
+}
+
+static void set_text(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text);
+}
+
+static void path_of_fd(struct mw_load *load, int fd)
+{
+	char link[40];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, load->path, sizeof(load->path) - 1);
+	load->path[n > 0 && load->path[0] == '/' ? n : 0] = '\0';
+}
+
+/* A path, or an open file, as somebody passed it to a loading function. pathlib's own classes are
+ * the one thing that is turned into text by Python code: the standard library's. */
+static void path_of_argument(struct mw_load *load, PyObject *argument)
+{
+	PyObject *text = NULL;
+	const char *utf8;
+
+	if (has_descriptor(argument)) {
+		path_of_fd(load, (int)ask(argument, "fileno"));
+		return;
+	}
+	if (PyUnicode_CheckExact(argument)) {
+		text = argument;
+		Py_INCREF(text);
+	} else if (PyObject_HasAttrString(argument, "__fspath__") &&
+	           strstr(mw_code_text((PyCodeObject *)Py_TYPE(argument), "__module__"), "pathlib")) {
+		text = PyObject_Str(argument);
+	}
+	utf8 = text ? PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
+	if (utf8)
+		set_text(load->path, sizeof(load->path), utf8);
+	Py_XDECREF(text);
+	PyErr_Clear();
+}
+
+static void path_of_entry(struct mw_load *load, PyFrameObject *frame, int entry)
+{
+	PyObject *argument;
+
+	if (load->path[0] || !entries[entry].argument)
+		return;
+	argument = mw_local(frame, entries[entry].argument);
+	if (argument)
+		path_of_argument(load, argument);
+	Py_XDECREF(argument);
+}
+
+/* A pipe is inherited; a socket tells who made it. Sending processes that answer for a load are no
+ * session, so none is one while any load has started processes. */
+static bool is_session_fd(int fd)
+{
+	char link[40], text[64];
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, text, sizeof(text) - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	if (!strncmp(text, "pipe:[", 6))
+		return true;
+	return !strncmp(text, "socket:[", 8) &&
+	       !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && mw_shim->same_run(peer.pid);
+}
+
+static int descriptor_of(PyFrameObject *frame)
+{
+	PyObject *self = mw_local(frame, "self"), *reader, *handle = NULL;
+	long fd = -1;
+
+	if (!self)
+		return -1;
+	reader = PyObject_GetAttrString(self, "_reader");
+	PyErr_Clear();
+	handle = PyObject_GetAttrString(reader ? reader : self, "_handle");
+	if (handle && PyLong_Check(handle))
+		fd = PyLong_AsLong(handle);
+	Py_XDECREF(handle);
+	Py_XDECREF(reader);
+	Py_DECREF(self);
+	PyErr_Clear();
+	return (int)fd;
+}
+
+static void origin_of_entry(struct mw_load *load, PyFrameObject *frame, int entry)
+{
+	const char *name = entries[entry].entry;
+
+	if (!strcmp(name, "multiprocessing.spawn"))
+		load->origin = MW_FROM_SESSION; /* the pipe that spawn's parent left open */
+	else if (strstr(name, "Connection.recv") || strstr(name, "Queue.get"))
+		load->origin = is_session_fd(descriptor_of(frame)) ? MW_FROM_SESSION
+		                                                   : MW_FROM_FOREIGN;
+}
+
+/* From the load outwards; the last one found is the outermost. A nested load is never a message:
+ * its bytes came with the outer one. */
+static void look_at_callers(struct mw_load *load)
+{
+	PyFrameObject *frame = (PyFrameObject *)load->frame;
+
+	set_text(load->outermost, sizeof(load->outermost), load->entry);
+	for (struct mw_load *l = load->outer; l; l = l->outer)
+		set_text(load->outermost, sizeof(load->outermost), l->entry);
+	Py_XINCREF((PyObject *)frame);
+	for (int depth = 0; frame && depth < 256; depth++) {
+		PyCodeObject *code = PyFrame_GetCode(frame);
+		PyFrameObject *outer = PyFrame_GetBack(frame);
+		int entry = entry_of(code);
+
+		if (entry >= 0) {
+			set_text(load->outermost, sizeof(load->outermost), entries[entry].entry);
+			path_of_entry(load, frame, entry);
+			if (!load->outer && depth < 4)
+				origin_of_entry(load, frame, entry);
+		}
+		Py_DECREF((PyObject *)code);
+		Py_DECREF((PyObject *)frame);
+		frame = outer;
+	}
+	Py_XDECREF((PyObject *)frame);
+}
+
+static void look_at_bytes(struct mw_load *load)
+{
+	Py_buffer view;
+
+	if (PyObject_GetBuffer((PyObject *)load->file, &view, PyBUF_SIMPLE) < 0) {
+		PyErr_Clear();
+		return;
+	}
+	load->data = (uint64_t)(uintptr_t)view.buf;
+	load->data_len = (uint64_t)view.len;
+	PyBuffer_Release(&view);
+}
+
+/* BytesIO hands out its buffer only through a view; the memory stays where it is afterwards. */
+static void look_at_bytes_io(struct mw_load *load)
+{
+	PyObject *memory = PyObject_CallMethod((PyObject *)load->file, "getbuffer", NULL);
+	Py_buffer view;
+
+	if (memory && !PyObject_GetBuffer(memory, &view, PyBUF_SIMPLE)) {
+		uint64_t start = load->start_tell > 0 ? (uint64_t)load->start_tell : 0;
+
+		if (start <= (uint64_t)view.len) {
+			load->data = (uint64_t)(uintptr_t)view.buf + start;
+			load->data_len = (uint64_t)view.len - start;
+		}
+		PyBuffer_Release(&view);
+	}
+	Py_XDECREF(memory);
+	PyErr_Clear();
+}
+
+static void look_at_file(struct mw_load *load)
+{
+	PyObject *file = load->file;
+
+	if (!file)
+		return;
+	if (PyBytes_CheckExact(file) || PyByteArray_CheckExact(file)) {
+		load->origin = MW_FROM_BYTES;
+		look_at_bytes(load);
+	} else if (Py_TYPE(file) == bytes_io) {
+		load->origin = MW_FROM_BYTES;
+		look_at_bytes_io(load);
+	} else if (has_descriptor(file)) {
+		load->fd = (int)ask(file, "fileno");
+		path_of_fd(load, load->fd);
+		load->start = load->start_tell > 0 ? (uint64_t)load->start_tell : 0;
+	}
+}
+
+void mw_describe(struct mw_load *load)
+{
+	if (load->described)
+		return;
+	load->origin = MW_FROM_FILE;
+	load->fd = -1;
+	load->data = load->data_len = load->start = 0;
+	load->path[0] = '\0';
+	look_at_file(load);
+	look_at_callers(load);
+	if (load->path[0] && load->origin == MW_FROM_BYTES)
+		load->origin = MW_FROM_FILE;
+	if (!load->path[0] && load->outer) {
+		mw_describe(load->outer);
+		set_text(load->path, sizeof(load->path), load->outer->path);
+		load->origin = load->outer->origin;
+	}
+	load->described = true;
+}
+
+void mw_locate(struct mw_load *load)
+{
+	int64_t now = mw_tell(load->file);
+
+	load->tell = now >= 0 && load->start_tell >= 0 ? now - load->start_tell : -1;
+	load->tell_exact = load->file && Py_TYPE((PyObject *)load->file) == bytes_io;
+}

@@ -1,0 +1,72 @@
+/* What the files of the extension share. All of it runs in the watched interpreter under the GIL.
+ *
+ * Functions that call into Python keep the error indicator as they found it, and run with
+ * mw_self->busy raised, so that the events they cause are not taken for the job's. */
+#ifndef MW_PYEXT_EXT_H
+#define MW_PYEXT_EXT_H
+
+#include "compat.h"
+
+#include "../preload/guest.h"
+
+#define MW_INSIDE 1024 /* frames looked at inside a load */
+
+extern struct mw_guest *mw_shim;
+
+/* stack.c: the frames inside the innermost load, innermost first; borrowed, valid until the caller
+ * returns to Python. `load` may be NULL: then all frames are taken. */
+struct mw_frame {
+	PyFrameObject *frame;
+	PyCodeObject *code;
+};
+struct mw_walk {
+	struct mw_frame inside[MW_INSIDE];
+	uint32_t count;
+	bool whole; /* the boundary was reached */
+};
+void mw_walk(const struct mw_load *load, struct mw_walk *ret);
+/* What led to what is happening now, and facts that the frames prove. */
+enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, const char *target,
+                       uint32_t *facts);
+/* The Python stack for a record: the strings live as long as their code objects, which run. */
+uint32_t mw_stack(const struct mw_load *load, struct mw_pyframe out[static MW_WIRE_FRAMES],
+                  uint32_t *inside);
+const char *mw_code_text(PyCodeObject *code, const char *attribute);
+bool mw_is_running(const struct mw_walk *walk, const void *frame);
+/* A local variable of a frame; new reference or NULL with no error set. */
+PyObject *mw_local(PyFrameObject *frame, const char *name);
+int mw_stack_init(void);
+/* Functions whose frames are the pure-Python unpickler's own. */
+void mw_stack_add_machinery(PyObject *type);
+
+/* describe.c: what the load reads, as far as that can be told without running the job's code. */
+void mw_describe(struct mw_load *load);
+void mw_locate(struct mw_load *load);
+PyObject *mw_file_of(PyObject *unpickler); /* borrowed, or NULL */
+int64_t mw_tell(PyObject *file);           /* -1 when it cannot be asked safely */
+int mw_describe_init(void);
+
+/* loads.c */
+int mw_hook_pickle(const char *module);
+
+/* globals.c: what the names that a stream fetches stand for. */
+enum mw_global { MW_PLAIN, MW_CLASS, MW_REBUILDS, MW_OTHER, MW_EFFECTFUL, MW_NEVER };
+enum mw_global mw_classify(const char *module, const char *name);
+
+/* events.c: the audit events. */
+int mw_event(const char *name, void *args);
+/* Judges what the Python sensor saw in this thread. Returns 0, or -1 with PermissionError set. */
+int mw_judge_here(struct mw_effect *effect);
+
+/* silent.c: functions that raise no audit event and should. */
+void mw_hook_silent(void);
+void mw_hook_socket(void);
+
+/* error.c */
+PyObject *mw_refuse(struct mw_load *load, PyObject *result);
+int mw_provide_module(void);
+
+/* The hash of a module's or a target's name. */
+#define mw_name_hash(text) (mw_shim->hash(text))
+
+#endif

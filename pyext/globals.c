@@ -1,0 +1,136 @@
+/* What the names that a stream fetches stand for. Two sorted lists: the plain rebuilders, which only
+ * build the value they are named after, and the directly effectful callables. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ext.h"
+
+/* Modules all of whose callables have effects: nothing in them is data. */
+static const char *const effectful_modules[] = {
+        "_ctypes",      "_posixsubprocess", "_pyrepl",     "_xxsubinterpreters",
+        "_interpreters", "asyncio",         "bdb",         "code",
+        "codeop",       "commands",         "ctypes",      "doctest",
+        "ensurepip",    "ftplib", "http.client", "http.server", "idlelib",
+        "imaplib",      "multiprocessing.util", "pdb",     "pip",
+        "poplib",       "profile",          "cProfile",    "pty",
+        "pydoc",        "runpy",            "smtplib",     "socket",
+        "_socket",      "subprocess",       "telnetlib",   "timeit",
+        "trace",        "urllib.request",   "venv",        "webbrowser",
+        "xmlrpc",       "distutils.spawn",  "numpy.distutils", "torch.utils.bottleneck",
+        "torch.utils.collect_env",
+};
+
+/* "module name", sorted. `os` and its platform twin are one list. */
+static const char *const effectful[] = {
+        "__builtin__ compile", "__builtin__ eval", "__builtin__ exec", "__builtin__ execfile",
+        "_io FileIO", "_io open", "_io open_code", "builtins breakpoint", "builtins compile",
+        "builtins eval", "builtins exec", "builtins open", "importlib import_module",
+        "io FileIO", "io open", "marshal loads", "os _exit", "os abort", "os chmod", "os chown",
+        "os execl", "os execle", "os execlp", "os execlpe", "os execv", "os execve",
+        "os execvp", "os execvpe", "os fork", "os forkpty", "os kill", "os killpg", "os link",
+        "os makedirs", "os mkdir", "os mkfifo", "os mknod", "os open", "os popen",
+        "os posix_spawn", "os posix_spawnp", "os putenv", "os remove", "os removedirs",
+        "os rename", "os renames", "os replace", "os rmdir", "os spawnl", "os spawnle",
+        "os spawnlp", "os spawnlpe", "os spawnv", "os spawnve", "os spawnvp", "os spawnvpe",
+        "os symlink", "os system", "os truncate", "os unlink", "os write", "shutil chown",
+        "shutil copy", "shutil copy2", "shutil copyfile", "shutil copytree", "shutil move",
+        "shutil rmtree", "shutil unpack_archive", "types CodeType", "types FunctionType",
+};
+
+/* Effects of their own that no lower sensor sees: whatever the stream does with them, they plant
+ * something that acts later. */
+static const char *const never[] = {
+        "_signal signal", "_thread start_new", "_thread start_new_thread", "atexit register",
+        "signal signal", "sys addaudithook", "sys audit", "sys setprofile", "sys settrace",
+        "threading setprofile", "threading settrace", "weakref finalize",
+};
+
+static const char *const rebuilders[] = {
+        "cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast", "dill._dill",
+        "joblib.externals.cloudpickle.cloudpickle",
+};
+
+/* Build the value they are named after, and nothing else. */
+static const char *const plain[] = {
+        "__builtin__ bytearray", "__builtin__ complex", "__builtin__ frozenset",
+        "__builtin__ list", "__builtin__ object", "__builtin__ set", "__builtin__ slice",
+        "_codecs encode", "array _array_reconstructor", "builtins bytearray",
+        "builtins complex", "builtins frozenset", "builtins list", "builtins object",
+        "builtins range", "builtins set", "builtins slice", "collections Counter",
+        "collections OrderedDict", "collections defaultdict", "collections deque",
+        "copy_reg __newobj__", "copy_reg _reconstructor", "copyreg __newobj__",
+        "copyreg _reconstructor", "datetime date", "datetime datetime", "datetime time",
+        "datetime timedelta", "datetime timezone", "decimal Decimal", "fractions Fraction",
+        "numpy dtype", "numpy ndarray", "numpy._core.multiarray _reconstruct",
+        "numpy._core.multiarray scalar", "numpy._core.numeric _frombuffer",
+        "numpy.core.multiarray _reconstruct", "numpy.core.multiarray scalar",
+        "numpy.core.numeric _frombuffer", "pathlib PosixPath", "torch Size", "torch device",
+        "torch._tensor _rebuild_from_type_v2", "torch._utils _rebuild_device_tensor_from_numpy",
+        "torch._utils _rebuild_parameter", "torch._utils _rebuild_qtensor",
+        "torch._utils _rebuild_sparse_tensor", "torch._utils _rebuild_tensor",
+        "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor_v3",
+        "torch.serialization _get_layout", "uuid UUID",
+};
+
+static int compare(const void *key, const void *item)
+{
+	return strcmp(key, *(const char *const *)item);
+}
+
+#define LISTED(key, list)                                                                          \
+	(bsearch(key, list, sizeof(list) / sizeof(*(list)), sizeof(*(list)), compare) != NULL)
+
+static bool in_modules(const char *module, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(list[i]);
+
+		if (!strncmp(module, list[i], len) && (!module[len] || module[len] == '.'))
+			return true;
+	}
+	return false;
+}
+
+#define IN_MODULES(module, list) in_modules(module, list, sizeof(list) / sizeof(*(list)))
+
+/* Names of the platform module and of its alias are the same functions. */
+static const char *canonical(const char *module)
+{
+	return !strcmp(module, "posix") || !strcmp(module, "nt") ? "os" : module;
+}
+
+/* A class of a module that is already there builds an instance of itself: no more than its own
+ * __setstate__ does, which is judged when it acts. Looked up without running any code. */
+static bool is_class(const char *module, const char *name)
+{
+	static const char *const wrappers[] = {"functools", "operator", "types", "_operator",
+	                                       "_functools", "itertools", "weakref", "builtins"};
+	PyObject *object = PyDict_GetItemString(PyImport_GetModuleDict(), module);
+	PyObject *dict = object && PyModule_CheckExact(object) ? PyModule_GetDict(object) : NULL;
+	PyObject *value = dict ? PyDict_GetItemString(dict, name) : NULL;
+
+	return value && PyType_Check(value) && !IN_MODULES(module, wrappers);
+}
+
+enum mw_global mw_classify(const char *module, const char *name)
+{
+	char key[MW_GLOBAL_TEXT];
+	size_t m, n = strlen(name);
+
+	module = canonical(module);
+	m = strlen(module);
+	if (m + n + 2 > sizeof(key))
+		return is_class(module, name) ? MW_CLASS : MW_OTHER;
+	memcpy(key, module, m);
+	key[m] = ' ';
+	memcpy(key + m + 1, name, n + 1);
+	if (LISTED(key, plain))
+		return MW_PLAIN;
+	if (LISTED(key, never))
+		return MW_NEVER;
+	if (LISTED(key, effectful) || IN_MODULES(module, effectful_modules))
+		return MW_EFFECTFUL;
+	if (IN_MODULES(module, rebuilders))
+		return MW_REBUILDS;
+	return is_class(module, name) ? MW_CLASS : MW_OTHER;
+}

@@ -1,0 +1,114 @@
+/* Functions that raise no audit event in some or all versions, and whose use in a load matters. Their
+ * method definitions are static C data like the unpickler's; each gets a trampoline that tells the
+ * Python sensor and then calls on. */
+#include <string.h>
+
+#include "ext.h"
+
+struct silent {
+	const char *module, *type, *name, *event;
+	PyCFunction real;
+};
+
+enum { START_NEW_THREAD, START_NEW, AUDIT, SEND, SENDALL, SILENT_COUNT };
+
+static struct silent silent[SILENT_COUNT] = {
+        [START_NEW_THREAD] = {"_thread", NULL, "start_new_thread", "_thread.start_new_thread", NULL},
+        [START_NEW] = {"_thread", NULL, "start_new", "_thread.start_new_thread", NULL},
+        [AUDIT] = {"sys", NULL, "audit", NULL, NULL},
+        [SEND] = {"_socket", "socket", "send", "socket.send", NULL},
+        [SENDALL] = {"_socket", "socket", "sendall", "socket.send", NULL},
+};
+
+/* Tells the sensor, with the arguments of an event that had the socket first. */
+static int tell(const struct silent *f, PyObject *self)
+{
+	struct mw_thread *thread = mw_shim->thread();
+	PyObject *args;
+	int result;
+
+	if (__builtin_expect(!thread->active, 1) || thread->busy)
+		return 0;
+	args = PyTuple_Pack(1, self ? self : Py_None);
+	if (!args)
+		return -1;
+	result = mw_event(f->event, args);
+	Py_DECREF(args);
+	return result;
+}
+
+#define TRAMPOLINE(id)                                                                             \
+	static PyObject *call_##id(PyObject *self, PyObject *args)                                 \
+	{                                                                                          \
+		return tell(&silent[id], self) < 0 ? NULL : silent[id].real(self, args);           \
+	}
+
+TRAMPOLINE(START_NEW_THREAD)
+TRAMPOLINE(START_NEW)
+TRAMPOLINE(SEND)
+TRAMPOLINE(SENDALL)
+
+/* An event raised by hand proves nothing: the sensor does not get to see it. */
+static PyObject *call_AUDIT(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+	struct mw_thread *thread = mw_shim->thread();
+	bool forged = thread->load != NULL;
+	PyObject *name = n > 0 ? args[0] : NULL;
+	PyObject *result;
+
+	/* The pure-Python unpickler announces what it fetches in just this way. */
+	if (name && PyUnicode_Check(name) &&
+	    !PyUnicode_CompareWithASCIIString(name, "pickle.find_class"))
+		forged = false;
+	if (forged && name && PyUnicode_Check(name) &&
+	    PyUnicode_CompareWithASCIIString(name, "import"))
+		forged = false;
+	thread->busy += forged;
+	result = ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t))(void (*)(void))
+	                  silent[AUDIT].real)(self, args, n);
+	thread->busy -= forged;
+	return result;
+}
+
+static void hook(int id, int flags, PyCFunction ours)
+{
+	struct silent *f = &silent[id];
+	PyObject *owner = PyDict_GetItemString(PyImport_GetModuleDict(), f->module);
+	PyObject *type = owner && f->type ? PyObject_GetAttrString(owner, f->type) : NULL;
+	PyObject *function = NULL;
+	PyMethodDef *definition;
+
+	if (owner && (!f->type || type))
+		function = PyObject_GetAttrString(type ? type : owner, f->name);
+	if (function) {
+		definition = f->type ? ((struct mw_method_object *)function)->definition
+		                     : ((struct mw_function_object *)function)->definition;
+		if (!strcmp(definition->ml_name, f->name) && definition->ml_flags == flags &&
+		    definition->ml_meth != ours) {
+			f->real = definition->ml_meth;
+			definition->ml_meth = ours;
+		}
+	}
+	Py_XDECREF(function);
+	Py_XDECREF(type);
+	PyErr_Clear();
+}
+
+void mw_hook_silent(void)
+{
+	/* From 3.12 on the interpreter announces threads itself: the second announcement of one
+	 * thread changes nothing. */
+	hook(START_NEW_THREAD, METH_VARARGS, call_START_NEW_THREAD);
+	hook(START_NEW, METH_VARARGS, call_START_NEW);
+	hook(AUDIT, METH_FASTCALL, (PyCFunction)(void (*)(void))call_AUDIT);
+}
+
+void mw_hook_socket(void)
+{
+	PyObject *module = PyImport_ImportModule("_socket");
+
+	hook(SEND, METH_VARARGS, call_SEND);
+	hook(SENDALL, METH_VARARGS, call_SENDALL);
+	Py_XDECREF(module);
+	PyErr_Clear();
+}

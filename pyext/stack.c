@@ -1,0 +1,405 @@
+/* The Python stack: which frames lie inside the load, and what they prove about the cause. Frames
+ * prove something only by the identity of their code objects: file and function names can be forged
+ * by compile(). */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ext.h"
+
+#define CODES 1024 /* power of two */
+
+/* Open-addressed sets of code objects, which are kept alive. */
+struct codes {
+	PyCodeObject *at[CODES];
+	uint32_t count;
+};
+
+static struct codes machinery;  /* the import system's own functions */
+static struct codes unpickler;  /* the pure-Python unpickler's own methods */
+static PyCodeObject *find_and_load, *with_frames_removed;
+
+static bool contains(const struct codes *set, PyCodeObject *code)
+{
+	for (uintptr_t i = (uintptr_t)code >> 4;; i++) {
+		PyCodeObject *at = set->at[i % CODES];
+
+		if (!at || at == code)
+			return at != NULL;
+	}
+}
+
+static void add(struct codes *set, PyCodeObject *code)
+{
+	uintptr_t i = (uintptr_t)code >> 4;
+
+	if (set->count >= CODES / 2 || contains(set, code))
+		return;
+	while (set->at[i % CODES])
+		i++;
+	Py_INCREF((PyObject *)code);
+	set->at[i % CODES] = code;
+	set->count++;
+}
+
+/* The code of a function, method or wrapper around one; new reference or NULL, no error set. */
+static PyObject *code_of(PyObject *object)
+{
+	PyObject *inner = PyObject_GetAttrString(object, "__func__"), *code;
+
+	if (!inner) {
+		PyErr_Clear();
+		inner = object;
+		Py_INCREF(inner);
+	}
+	code = PyObject_GetAttrString(inner, "__code__");
+	Py_DECREF(inner);
+	PyErr_Clear();
+	return code;
+}
+
+static void add_function(struct codes *set, PyObject *object)
+{
+	PyObject *code = code_of(object);
+
+	if (code)
+		add(set, (PyCodeObject *)code);
+	Py_XDECREF(code);
+}
+
+static void add_members(struct codes *set, PyObject *owner, bool deep)
+{
+	PyObject *dict = PyObject_GetAttrString(owner, "__dict__");
+	PyObject *items = dict ? PyMapping_Values(dict) : NULL;
+
+	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++) {
+		PyObject *item = PyList_GetItem(items, i);
+
+		if (deep && PyType_Check(item))
+			add_members(set, item, false);
+		else
+			add_function(set, item);
+	}
+	Py_XDECREF(items);
+	Py_XDECREF(dict);
+	PyErr_Clear();
+}
+
+void mw_stack_add_machinery(PyObject *type)
+{
+	add_members(&unpickler, type, false);
+}
+
+static PyCodeObject *function_code(PyObject *module, const char *name)
+{
+	PyObject *function = PyObject_GetAttrString(module, name);
+	PyObject *code = function ? code_of(function) : NULL;
+
+	Py_XDECREF(function);
+	return (PyCodeObject *)code;
+}
+
+int mw_stack_init(void)
+{
+	PyObject *modules = PyImport_GetModuleDict();
+	PyObject *core = PyDict_GetItemString(modules, "_frozen_importlib");
+	PyObject *files = PyDict_GetItemString(modules, "_frozen_importlib_external");
+
+	if (!core || !files)
+		return -1;
+	add_members(&machinery, core, true);
+	add_members(&machinery, files, true);
+	find_and_load = function_code(core, "_find_and_load");
+	with_frames_removed = function_code(core, "_call_with_frames_removed");
+	return find_and_load && with_frames_removed ? 0 : -1;
+}
+
+/* The frames hold their code, and the stack holds the frames: dropping our references at once leaves
+ * borrowed pointers that are good until Python code runs again. */
+static bool take(PyFrameObject *frame, struct mw_frame *ret)
+{
+	ret->frame = frame;
+	ret->code = PyFrame_GetCode(frame);
+	Py_DECREF((PyObject *)ret->code);
+	return true;
+}
+
+static PyFrameObject *back(PyFrameObject *frame)
+{
+	PyFrameObject *outer = PyFrame_GetBack(frame);
+
+	Py_XDECREF((PyObject *)outer);
+	return outer;
+}
+
+void mw_walk(const struct mw_load *load, struct mw_walk *ret)
+{
+	void *boundary = load ? load->frame : NULL;
+
+	ret->count = 0;
+	for (PyFrameObject *frame = PyEval_GetFrame(); frame && (void *)frame != boundary;
+	     frame = back(frame)) {
+		if (ret->count == MW_INSIDE) {
+			ret->whole = false;
+			return;
+		}
+		take(frame, &ret->inside[ret->count++]);
+	}
+	ret->whole = true;
+}
+
+bool mw_is_running(const struct mw_walk *walk, const void *frame)
+{
+	for (uint32_t i = 0; i < walk->count; i++)
+		if (walk->inside[i].frame == frame)
+			return true;
+	return false;
+}
+
+const char *mw_code_text(PyCodeObject *code, const char *attribute)
+{
+	PyObject *text = PyObject_GetAttrString((PyObject *)code, attribute);
+	const char *utf8 = text && PyUnicode_Check(text) ? PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
+
+	PyErr_Clear();
+	Py_XDECREF(text);
+	return utf8 ? utf8 : "?";
+}
+
+PyObject *mw_local(PyFrameObject *frame, const char *name)
+{
+	PyObject *locals = PyObject_GetAttrString((PyObject *)frame, "f_locals");
+	PyObject *value = locals ? PyMapping_GetItemString(locals, name) : NULL;
+
+	Py_XDECREF(locals);
+	PyErr_Clear();
+	return value;
+}
+
+uint32_t mw_stack(const struct mw_load *load, struct mw_pyframe out[static MW_WIRE_FRAMES],
+                  uint32_t *inside)
+{
+	uint32_t n = 0;
+
+	*inside = load ? 0 : MW_WIRE_FRAMES;
+	for (PyFrameObject *frame = PyEval_GetFrame(); frame && n < MW_WIRE_FRAMES;
+	     frame = back(frame)) {
+		struct mw_frame f;
+
+		take(frame, &f);
+		out[n].function.s = mw_code_text(f.code, "co_name");
+		out[n].file.s = mw_code_text(f.code, "co_filename");
+		out[n].function.len = (uint32_t)strlen(out[n].function.s);
+		out[n].file.len = (uint32_t)strlen(out[n].file.s);
+		out[n].line = (uint32_t)PyFrame_GetLineNumber(frame);
+		if (load && (void *)frame == load->frame)
+			*inside = n;
+		n++;
+	}
+	if (*inside > n)
+		*inside = n;
+	return n;
+}
+
+/* The first argument of a method's frame: borrowed from the frame, or NULL. */
+static PyObject *self_of(const struct mw_frame *f)
+{
+	PyObject *names = PyObject_GetAttrString((PyObject *)f->code, "co_varnames");
+	PyObject *name = names && PyTuple_Check(names) && PyTuple_Size(names) > 0
+	                         ? PyTuple_GetItem(names, 0)
+	                         : NULL;
+	const char *utf8 = name ? PyUnicode_AsUTF8AndSize(name, NULL) : NULL;
+	PyObject *self = utf8 ? mw_local(f->frame, utf8) : NULL;
+
+	Py_XDECREF(names);
+	Py_XDECREF(self);
+	PyErr_Clear();
+	return self;
+}
+
+static bool is_file_method(const char *name)
+{
+	static const char *const methods[] = {"read",  "readinto", "readline", "seek",
+	                                      "tell",  "peek",     "readinto1", "read1"};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
+		if (!strcmp(methods[i], name))
+			return true;
+	return false;
+}
+
+/* The loader's own work: reading the load's own file, and the hooks that the program itself gave to
+ * its unpickler. */
+static bool is_loader(const struct mw_load *load, const struct mw_frame *root)
+{
+	const char *name = mw_code_text(root->code, "co_name");
+	PyObject *self = NULL;
+
+	if (is_file_method(name))
+		return load->file && self_of(root) == load->file;
+	if (!strcmp(name, "persistent_load")) {
+		PyObject *hook = load->unpickler ? PyObject_GetAttrString(load->unpickler, name) : NULL;
+		PyObject *code = hook ? code_of(hook) : NULL;
+		bool own = code == (PyObject *)root->code;
+
+		Py_XDECREF(code);
+		Py_XDECREF(hook);
+		PyErr_Clear();
+		return own;
+	}
+	if (!strcmp(name, "find_class"))
+		self = self_of(root);
+	return self && self == load->unpickler;
+}
+
+static bool older_than(const char *path, int64_t opened)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 || st.st_ctime <= opened;
+}
+
+static bool is_allowed_file(const struct mw_load *load, PyCodeObject *code)
+{
+	const char *path = mw_code_text(code, "co_filename");
+
+	return mw_shim->trusted(path) && older_than(path, load->opened);
+}
+
+/* The outermost frame of the import system that an `import` event of this load announced: its
+ * caller is the frame that was running then, and it imports the module that was named. */
+static int proved_import(const struct mw_load *load, const struct mw_walk *walk)
+{
+	for (uint32_t i = walk->count; i-- > 0;) {
+		void *caller = i + 1 < walk->count ? (void *)walk->inside[i + 1].frame : load->frame;
+		PyObject *name;
+		uint64_t hash = 0;
+
+		if (walk->inside[i].code != find_and_load)
+			continue;
+		name = mw_local(walk->inside[i].frame, "name");
+		if (name && PyUnicode_Check(name))
+			hash = mw_name_hash(PyUnicode_AsUTF8AndSize(name, NULL));
+		Py_XDECREF(name);
+		PyErr_Clear();
+		for (uint32_t k = 0; k < load->import_count && k < MW_IMPORTS; k++)
+			if (load->imports[k].frame == caller && load->imports[k].name == hash)
+				return (int)i;
+	}
+	return -1;
+}
+
+/* Module bodies that the import system itself runs, every one of a file that was there before the
+ * load. One from elsewhere spoils the proof: what runs below it is that file's doing. */
+static bool runs_allowed_body(const struct mw_load *load, const struct mw_walk *walk, uint32_t at)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i + 2 <= at; i++) {
+		if (walk->inside[i + 1].code != with_frames_removed ||
+		    !contains(&machinery, walk->inside[i + 2].code) ||
+		    contains(&machinery, walk->inside[i].code) ||
+		    strcmp(mw_code_text(walk->inside[i].code, "co_name"), "<module>"))
+			continue;
+		if (!is_allowed_file(load, walk->inside[i].code))
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+static bool is_machinery_only(const struct mw_walk *walk, uint32_t from)
+{
+	for (uint32_t i = 0; i <= from; i++)
+		if (!contains(&machinery, walk->inside[i].code))
+			return false;
+	return true;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && !strcmp(text + n - m, end);
+}
+
+/* Only reached below a proved import, where the import system computed the path itself. */
+static bool is_pyc(const char *target)
+{
+	const char *slash = strrchr(target, '/');
+
+	return strstr(target, ".pyc") || ends_with(target, "/__pycache__") ||
+	       (slash && !strchr(slash, '.')); /* a directory under sys.pycache_prefix */
+}
+
+static enum mw_cause import_cause(const struct mw_load *load, const struct mw_walk *walk,
+                                  uint32_t at, const char *target, uint32_t *facts)
+{
+	uint32_t i = 0;
+
+	while (i < walk->count && contains(&machinery, walk->inside[i].code))
+		i++;
+	if (i && target && is_pyc(target))
+		*facts |= MW_FACT_PYC;
+	if (is_machinery_only(walk, at))
+		return MW_BY_MACHINERY;
+	if (runs_allowed_body(load, walk, at))
+		return MW_BY_IMPORT;
+	return i && *facts & MW_FACT_PYC ? MW_BY_MACHINERY : MW_BY_CALL;
+}
+
+/* Known makers of functions: what they compile is a template of their own, filled with names. */
+static bool is_rebuilder(const struct mw_frame *innermost)
+{
+	static const struct {
+		const char *file, *function;
+	} makers[] = {{"/collections/__init__.py", "namedtuple"},
+	              {"/dataclasses.py", "_create_fn"},
+	              {"/dataclasses.py", "_add_slots"},
+	              {"/torch/fx/graph_module.py", NULL},
+	              {"/torch/fx/_lazy_graph_module.py", NULL},
+	              {"/cloudpickle/cloudpickle.py", NULL},
+	              {"/dill/_dill.py", NULL}};
+
+	for (size_t i = 0; i < sizeof(makers) / sizeof(*makers); i++) {
+		PyCodeObject *code = innermost->code;
+		const char *file = mw_code_text(code, "co_filename");
+
+		if (ends_with(file, makers[i].file) && mw_shim->trusted(file) &&
+		    (!makers[i].function ||
+		     !strcmp(mw_code_text(code, "co_name"), makers[i].function)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_setstate(const struct mw_frame *root)
+{
+	return !strcmp(mw_code_text(root->code, "co_name"), "__setstate__") &&
+	       mw_shim->trusted(mw_code_text(root->code, "co_filename"));
+}
+
+enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, const char *target,
+                       uint32_t *facts)
+{
+	uint32_t own = walk->count; /* frames other than the unpickler's */
+	const struct mw_frame *root;
+	int at;
+
+	while (own && contains(&unpickler, walk->inside[own - 1].code))
+		own--;
+	if (!walk->whole)
+		return MW_BY_UNKNOWN;
+	if (!own)
+		return MW_BY_CALL;
+	root = &walk->inside[own - 1];
+	if (is_rebuilder(&walk->inside[0]))
+		*facts |= MW_FACT_REBUILDER;
+	at = proved_import(load, walk);
+	if (at >= 0)
+		return import_cause(load, walk, (uint32_t)at, target, facts);
+	if (is_loader(load, root))
+		return MW_BY_LOADER;
+	if (is_setstate(root))
+		*facts |= MW_FACT_SETSTATE;
+	return MW_BY_CALL;
+}
