@@ -1,0 +1,67 @@
+"""modelwatch doctor: both forms of the report, and what it must not claim."""
+import json
+import os
+import subprocess
+from pathlib import Path
+
+BUILD = Path(os.environ.get("MODELWATCH_BUILD", Path(__file__).parent.parent / "build"))
+
+
+def doctor(*args, **environment):
+    return subprocess.run([BUILD / "modelwatch", "doctor", *args], capture_output=True, text=True,
+                          env={**os.environ, **environment}, timeout=300)
+
+
+def test_json_names_checks_and_interpreters():
+    run = doctor("--json")
+    report = json.loads(run.stdout)
+    assert report["schema"] == "modelwatch.doctor/1"
+    checks = {check["name"]: check for check in report["checks"]}
+    for name in ("run", "preload", "extension", "native stacks", "memory", "socket"):
+        assert checks[name]["state"] == "on", checks[name]
+    assert checks["floor"]["state"] == "off"
+    assert checks["floor"]["cost"]
+    watched = [p for p in report["interpreters"] if p["state"] == "on"]
+    assert watched, report["interpreters"]
+    assert all(p["shim"] and p["audit"] and p["unpickler"] == "hooked" for p in watched)
+    good = all(p["state"] in ("on", "unsupported") for p in report["interpreters"])
+    assert run.returncode == (0 if good else 1)
+
+
+def test_each_supported_interpreter_is_watched():
+    report = json.loads(doctor("--json").stdout)
+    broken = [p for p in report["interpreters"] if p["state"] in ("off", "degraded")]
+    assert not broken
+
+
+def test_interpreter_that_hangs_or_lies(tmp_path):
+    for name in ("python3.97", "python3.98", "python3.99"):
+        (tmp_path / name).write_text("#!/bin/sh\nsleep 100\n")
+        (tmp_path / name).chmod(0o755)
+    run = doctor("--json", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    paths = [p["path"] for p in json.loads(run.stdout)["interpreters"]]
+    assert not [p for p in paths if p.startswith(str(tmp_path))], "scripts are no interpreters"
+
+
+def test_program_that_is_no_python(tmp_path):
+    (tmp_path / "python3").write_bytes(Path("/bin/ls").read_bytes())
+    (tmp_path / "python3").chmod(0o755)
+    run = doctor("--json", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    found = [p for p in json.loads(run.stdout)["interpreters"]
+             if p["path"] == str(tmp_path / "python3")]
+    assert [(p["state"], p["version"]) for p in found] == [("off", None)]
+    assert found[0]["detail"].startswith("ended with ")
+    assert run.returncode == 1
+
+
+def test_table_is_plain_when_piped():
+    run = doctor()
+    assert "\033" not in run.stdout
+    assert "Interpreters:" in run.stdout
+    assert "floor" in run.stdout
+
+
+def test_unknown_option_is_our_failure():
+    run = doctor("--nonsense")
+    assert run.returncode == 125
+    assert "--nonsense" in run.stderr

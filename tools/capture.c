@@ -1,0 +1,99 @@
+#include "capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+__attribute__((noreturn)) static void become(char *const argv[], const char *variable, int output)
+{
+	int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	setsid();
+	if (variable)
+		putenv((char *)variable);
+	if (input < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
+		_exit(126);
+	execvp(argv[0], argv);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* Reads until the end or the deadline. What does not fit is read and dropped: the command must not
+ * block on a full pipe. Returns 0 or -ETIMEDOUT. */
+static int drain(int fd, int64_t deadline, char *out, size_t size)
+{
+	char rest[4096];
+	size_t used = 0;
+
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int64_t left = deadline - now_ms();
+		bool full = used + 1 >= size;
+		ssize_t n;
+
+		if (left <= 0 || !poll(&p, 1, (int)left))
+			return -ETIMEDOUT;
+		n = read(fd, full ? rest : out + used, full ? sizeof(rest) : size - used - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return 0;
+		if (!full)
+			used += (size_t)n;
+		out[used] = '\0';
+	}
+}
+
+/* The output may have ended long before the command does. */
+static int await(pid_t child, int64_t deadline, int *status)
+{
+	while (waitpid(child, status, WNOHANG) == 0) {
+		if (now_ms() >= deadline)
+			return -ETIMEDOUT;
+		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+	}
+	return 0;
+}
+
+int mw_capture(char *const argv[], const char *variable, int timeout_ms, char *out, size_t size)
+{
+	int64_t deadline = now_ms() + timeout_ms;
+	int fds[2], status = 0, error;
+	pid_t child;
+
+	out[0] = '\0';
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	child = fork();
+	if (!child)
+		become(argv, variable, fds[1]);
+	error = child < 0 ? -errno : 0;
+	close(fds[1]);
+	if (!error)
+		error = drain(fds[0], deadline, out, size);
+	close(fds[0]);
+	if (child > 0 && !error)
+		error = await(child, deadline, &status);
+	if (child > 0 && error) {
+		kill(-child, SIGKILL);
+		kill(child, SIGKILL);
+		waitpid(child, &status, 0);
+	}
+	if (error)
+		return error;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

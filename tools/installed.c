@@ -1,0 +1,30 @@
+#include "installed.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const places[] = {"", "../lib/modelwatch/"};
+
+int mw_installed(const char *name, char ret[static PATH_MAX])
+{
+	char self[PATH_MAX], path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (len < 0)
+		return -errno;
+	self[len] = '\0';
+	*(strrchr(self, '/') + 1) = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int used = snprintf(path, sizeof(path), "%s%s%s", self, places[i], name);
+
+		if (used < 0 || (size_t)used >= sizeof(path))
+			return -ENAMETOOLONG;
+		if (!access(path, R_OK)) {
+			memcpy(ret, path, (size_t)used + 1);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
