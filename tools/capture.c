@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,24 +36,25 @@ __attribute__((noreturn)) static void become(char *const argv[], const char *var
  * block on a full pipe. Returns 0 or -ETIMEDOUT. */
 static int drain(int fd, int64_t deadline, char *out, size_t size)
 {
-	char rest[4096];
+	char piece[4096];
 	size_t used = 0;
 
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		int64_t left = deadline - now_ms();
-		bool full = used + 1 >= size;
+		size_t kept;
 		ssize_t n;
 
 		if (left <= 0 || !poll(&p, 1, (int)left))
 			return -ETIMEDOUT;
-		n = read(fd, full ? rest : out + used, full ? sizeof(rest) : size - used - 1);
+		n = read(fd, piece, sizeof(piece));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return 0;
-		if (!full)
-			used += (size_t)n;
+		kept = (size_t)n < size - used - 1 ? (size_t)n : size - used - 1;
+		memcpy(out + used, piece, kept);
+		used += kept;
 		out[used] = '\0';
 	}
 }

@@ -84,10 +84,13 @@ static void print_table(const struct report *report)
 /* Null for what is not known; what is not UTF-8 keeps what is ASCII of it. */
 static json_t *text(const char *s)
 {
-	json_t *json = s && *s ? json_string(s) : json_null();
 	char ascii[PATH_MAX + 64];
+	json_t *json;
 	size_t i;
 
+	if (!s || !*s)
+		return json_null();
+	json = json_string(s);
 	if (json)
 		return json;
 	for (i = 0; s[i] && i + 1 < sizeof(ascii); i++)

@@ -159,9 +159,7 @@ static void keep(char *ret, size_t size, const char *text)
 
 static bool is_supported(const char *version)
 {
-	int major = 0, minor = 0;
-
-	return sscanf(version, "%d.%d", &major, &minor) == 2 && major == 3 && minor >= 9;
+	return !strncmp(version, "3.", 2) && strtol(version + 2, NULL, 10) >= 9;
 }
 
 static void judge(struct mw_python *python)
