@@ -198,8 +198,7 @@ MANDIR := $(DESTDIR)$(PREFIX)/share/man/man1
 install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share/man
 	$(Q)install -d $(BIN) $(LIB) $(MANDIR)
 	$(Q)install -m 755 $(O)/modelwatch $(BIN)/
-	$(Q)install -m 755 $(GUEST_FILES) $(LIB)/
-	$(Q)install -m 644 $(O)/modelwatch.py core/default-policy.yaml $(LIB)/
+	$(Q)install -m 644 $(BESIDE) core/default-policy.yaml $(LIB)/
 	$(Q)install -m 644 $(MAN) $(MANDIR)/
 
 uninstall: ## remove what install put there

@@ -42,8 +42,10 @@ def say(text):
 
 
 def make(*args):
-    command = ["make", "--no-print-directory", "-C", str(ROOT), f"-j{os.cpu_count()}", *args]
-    return subprocess.run(command).returncode == 0
+    command = ["make", "-k", "--no-print-directory", "-C", str(ROOT), f"-j{os.cpu_count()}", *args]
+    # Variables from make's command line are in the environment; its job server does not reach here.
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
+    return subprocess.run(command, env=environment).returncode == 0
 
 
 def sanitized(out):
@@ -136,8 +138,8 @@ def run_pytest(args, total):
     report = args.out / "pytest.xml"
     report.unlink(missing_ok=True)
     environment = dict(os.environ, MODELWATCH_BUILD=str(args.out))
-    command = [args.python, "-m", "pytest", "tests", "-q", "-rs", "-p", "no:cacheprovider",
-               f"-n{args.jobs}", f"--junitxml={report}", *args.pytest]
+    command = [args.python, "-m", "pytest", "tests", "-q", "-rs", "--tb=short", f"-n{args.jobs}",
+               "-p", "no:cacheprovider", f"--junitxml={report}", *args.pytest]
     status = subprocess.run(command, cwd=ROOT, env=environment).returncode
     failures = len(total.failures)
     if report.exists():

@@ -24,6 +24,6 @@ for object; do
 			objdump -T "$object" | awk -v v="$version" 'index($0, v) {printf "%s ", $NF}')"
 	done
 	objdump -p "$object" | grep -q 'RELRO' || complain "$object" "has no RELRO segment"
-	objdump -p "$object" | grep -Eq 'FLAGS +0x0*8$|BIND_NOW' || complain "$object" "is not bound at start"
+	readelf -d "$object" | grep -Eq 'BIND_NOW|Flags:.* NOW' || complain "$object" "is not bound at start"
 done
 exit $failed

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,10 +22,8 @@ int mw_installed(const char *name, char ret[static PATH_MAX])
 
 		if (used < 0 || (size_t)used >= sizeof(path))
 			return -ENAMETOOLONG;
-		if (!access(path, R_OK)) {
-			memcpy(ret, path, (size_t)used + 1);
-			return 0;
-		}
+		if (!access(path, R_OK))
+			return realpath(path, ret) ? 0 : -errno;
 	}
 	return -ENOENT;
 }

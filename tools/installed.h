@@ -4,9 +4,9 @@
 
 #include <limits.h>
 
-/* The path of `name` (libmodelwatch.so, say): beside the running program, as in a build directory,
- * or in ../lib/modelwatch, as installed. Returns 0, -ENOENT when it is in neither place, or another
- * negative errno; `ret` is untouched on failure. */
+/* The real path of `name` (libmodelwatch.so, say): beside the running program, as in a build
+ * directory, or in ../lib/modelwatch, as installed. Returns 0, -ENOENT when it is in neither place,
+ * or another negative errno; what is in `ret` then means nothing. */
 int mw_installed(const char *name, char ret[static PATH_MAX]);
 
 #endif
