@@ -132,7 +132,7 @@ $(O)/modelwatch: $(O)/host/tools/main.o $(O)/host/tools.a $(O)/host/core.a
 
 $(O)/libmodelwatch.so: $(call objects,guest,$(SHIM)) $(O)/guest/core.a
 	$(call say,LINK)
-	$(Q)$(CC) -shared $(GUEST_LDFLAGS) -Wl,--no-undefined,-soname,$(@F) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) -shared $(GUEST_LDFLAGS) -Wl,--no-undefined,-z,initfirst,-soname,$(@F) $(LDFLAGS) -o $@ $^
 
 # The interpreter provides the Py symbols: no libpython, which would tie it to one version.
 $(O)/_modelwatch.abi3.so: $(call objects,guest,$(EXTENSION)) $(O)/guest/core.a

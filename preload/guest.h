@@ -14,7 +14,7 @@
 
 #define MW_GUEST_SYMBOL "modelwatch_guest_1"
 #define MW_GLOBAL_TEXT 128
-#define MW_IMPORTS 16
+#define MW_IMPORTS 64
 
 /* One open load. It lies in the C frame of the wrapped entry point, so that opening one costs no
  * allocation and it cannot outlive its call. Only the fields up to `globals` are set on opening. */
@@ -32,6 +32,7 @@ struct mw_load {
 	int64_t start_tell;   /* position of the file at entry, or -1 */
 	bool described;       /* the fields under "description" are set */
 	bool denied;          /* one of its effects was denied */
+	bool pending;         /* the last global is beyond the plain rebuilders, as far as known */
 	bool called;          /* a global beyond the plain rebuilders was fetched */
 	bool rebuilds;        /* a known rebuilder of functions was fetched (dill, cloudpickle) */
 	bool importing;       /* the last audit event came from the import of the last global */
@@ -40,8 +41,9 @@ struct mw_load {
 
 	/* Valid from globals > 0: a ring of the last MW_WIRE_GLOBALS names, "module name". */
 	char seen[MW_WIRE_GLOBALS][MW_GLOBAL_TEXT];
-	/* Import events of this load that may still be running, for the proof of import context:
-	 * the innermost frame when the event was raised, and the hash of the module's name. */
+	/* A stack of the import events of this load whose import is still running, for the proof of
+	 * import context: the innermost frame when the event was raised, and the hash of the
+	 * module's name. Full, it takes no more: the outermost ones are the proof. */
 	struct {
 		void *frame;
 		uint64_t name;
@@ -61,12 +63,10 @@ struct mw_load {
 /* An announcement by the Python sensor: the lower events of this thread that it implies join it. */
 struct mw_note {
 	bool valid;
-	bool thread;      /* the next thread that starts was asked for by a call of the load */
-	bool spawns;      /* stays until the announcing frame ends (Popen), not for one event */
 	enum mw_class class;
 	enum mw_verdict verdict;
-	uint64_t key;     /* hash of the target, 0 when not comparable */
-	void *frame;      /* announcing frame, for `spawns` */
+	uint64_t key; /* hash of the target, 0 when not comparable */
+	void *frame;  /* the announcing frame, when Python code announced */
 };
 
 struct mw_thread {
@@ -75,7 +75,9 @@ struct mw_thread {
 	struct mw_load *load;
 	uint64_t scope;     /* the load that this thread answers for by birth, or 0 */
 	uint32_t scope_slot;
-	struct mw_note note;
+	struct mw_note note; /* good for the one call that raised the event */
+	struct mw_note span; /* good until the announcing frame ends: Popen, rmtree */
+	bool thread_by_call; /* the next thread that starts was asked for by a call of the load */
 	char why[768]; /* message of the first denial in the open loads, for UnsafeLoadError */
 };
 

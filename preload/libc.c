@@ -4,20 +4,21 @@
 
 #include "shim.h"
 
-/* Python announced this very effect and it was let through: then it is the same effect. */
+static bool matches(const struct mw_note *note, enum mw_class class, const char *target)
+{
+	return note->valid && note->class == class &&
+	       (!note->key || !target || note->key == mw_hash(target));
+}
+
 bool mw_announced(enum mw_class class, const char *target)
 {
 	struct mw_thread *thread = &mw_thread;
-	struct mw_note *note = &thread->note;
 
-	if (thread->busy)
+	if (thread->busy || matches(&thread->span, class, target))
 		return true;
-	if (!note->valid || note->class != class)
+	if (!matches(&thread->note, class, target))
 		return false;
-	if (note->key && target && note->key != mw_hash(target))
-		return false;
-	if (!note->spawns)
-		note->valid = false;
+	thread->note.valid = false;
 	return true;
 }
 

@@ -63,7 +63,7 @@ bool mw_refuse_address(enum mw_class class, const char *op, int fd, const struct
 {
 	char target[ADDRESS_TEXT] = "";
 	struct mw_effect effect = {.class = class, .op = op, .number = fd};
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = {0};
 	socklen_t peer_len = sizeof(peer);
 
 	if (mw_announced(class, NULL))

@@ -141,10 +141,26 @@ static void fill_table(void)
 	                                       .monitored = mw_process.policy != NULL};
 }
 
-__attribute__((constructor)) static void start(void)
+static const char *variable(char *const *env, const char *name)
 {
-	const char *socket = secure_getenv("MODELWATCH_SOCKET");
+	size_t len = strlen(name);
+
+	for (; env && *env; env++)
+		if (!strncmp(*env, name, len) && (*env)[len] == '=')
+			return *env + len + 1;
+	return NULL;
+}
+
+/* Linked with -z initfirst: every other library's constructor may already call what is wrapped. That
+ * is also before libc's own, so the environment comes from the argument. The loader has dropped
+ * LD_PRELOAD from programs that run with more rights than their caller. */
+__attribute__((constructor)) static void start(int argc, char **argv, char **env)
+{
+	const char *socket = variable(env, "MODELWATCH_SOCKET");
 	int saved = errno;
+
+	(void)argc;
+	(void)argv;
 
 	mw_thread.busy++;
 	mw_resolve();

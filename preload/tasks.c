@@ -10,9 +10,12 @@
  * moment before it. */
 static bool starts_allowed_program(void)
 {
-	const struct mw_note *note = &mw_thread.note;
+	const struct mw_note *const notes[] = {&mw_thread.span, &mw_thread.note};
 
-	return note->valid && note->class == MW_EXEC && note->verdict == MW_ALLOW;
+	for (size_t i = 0; i < 2; i++)
+		if (notes[i]->valid && notes[i]->class == MW_EXEC && notes[i]->verdict == MW_ALLOW)
+			return true;
+	return false;
 }
 
 MW_REAL(pid_t, fork, (void));
@@ -63,8 +66,8 @@ static struct birth *inherit(void *(*start)(void *), void *argument, const void 
 	if (thread->busy)
 		return NULL;
 	if (load) {
-		by_call = thread->note.valid && thread->note.thread;
-		thread->note.thread = false;
+		by_call = thread->thread_by_call;
+		thread->thread_by_call = false;
 		if (!by_call)
 			by_call = !mw_place_of(caller, &place) || !mw_trusted(place.path);
 		if (!by_call)

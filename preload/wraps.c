@@ -204,25 +204,16 @@ MW_EXPORT long ptrace(enum __ptrace_request request, ...)
 	return real_ptrace(request, a[0], a[1], a[2]);
 }
 
-/* What a raw system call by number would do; classes that cannot be told from the number alone
- * (open for reading or for writing) are taken for the worse. */
+/* What a raw system call by number would do, where its arguments need no looking at. */
 static int class_of(long number)
 {
 	switch (number) {
-	case SYS_execve:
-	case SYS_execveat:
-		return MW_EXEC;
-	case SYS_connect:
-		return MW_CONNECT;
-	case SYS_sendto:
 	case SYS_sendmsg:
 	case SYS_sendmmsg:
 		return MW_SEND;
-	case SYS_bind:
 	case SYS_listen:
 		return MW_LISTEN;
-#ifdef SYS_open
-	case SYS_open:
+#ifdef SYS_rename
 	case SYS_creat:
 	case SYS_rename:
 	case SYS_unlink:
@@ -234,7 +225,6 @@ static int class_of(long number)
 	case SYS_chown:
 	case SYS_mknod:
 #endif
-	case SYS_openat:
 	case SYS_openat2:
 	case SYS_renameat2:
 	case SYS_unlinkat:
@@ -246,16 +236,8 @@ static int class_of(long number)
 	case SYS_mknodat:
 	case SYS_truncate:
 		return MW_WRITE;
-	case SYS_mprotect:
-	case SYS_mmap:
-	case SYS_pkey_mprotect:
-		return MW_MAP;
 	case SYS_ptrace:
 	case SYS_process_vm_writev:
-	case SYS_kill:
-	case SYS_tkill:
-	case SYS_tgkill:
-	case SYS_prctl:
 	case SYS_seccomp:
 	case SYS_unshare:
 	case SYS_setns:
@@ -263,14 +245,13 @@ static int class_of(long number)
 	case SYS_clone:
 	case SYS_clone3:
 	case SYS_io_uring_setup:
-	case SYS_prlimit64:
 		return MW_TAMPER;
 	default:
 		return -1;
 	}
 }
 
-static bool refuse_syscall(long number, const void *caller)
+static bool refuse_number(long number, const void *caller)
 {
 	struct mw_effect effect = {.op = "syscall", .number = number};
 	int class = class_of(number);
@@ -279,6 +260,46 @@ static bool refuse_syscall(long number, const void *caller)
 		return false;
 	effect.class = (enum mw_class)class;
 	return mw_refused(&effect, false, caller);
+}
+
+/* The same shapes as the wrapped functions, with the arguments where the kernel takes them. */
+static bool refuse_syscall(long number, const long a[static 6], const void *caller)
+{
+	const char *op = "syscall";
+
+	switch (number) {
+#ifdef SYS_open
+	case SYS_open:
+		return mw_refuse_open(op, AT, (const char *)a[0], (int)a[1], caller);
+#endif
+	case SYS_openat:
+		return mw_refuse_open(op, (int)a[0], (const char *)a[1], (int)a[2], caller);
+	case SYS_execve:
+		return mw_refuse_program(op, (const char *)a[0], false, (char *const *)a[1], caller);
+	case SYS_execveat:
+		return mw_refuse_program(op, (const char *)a[1], false, (char *const *)a[2], caller);
+	case SYS_connect:
+	case SYS_bind:
+		return mw_refuse_address(number == SYS_bind ? MW_LISTEN : MW_CONNECT, op, (int)a[0],
+		                         (const struct sockaddr *)a[1], (size_t)a[2], caller);
+	case SYS_sendto:
+		return mw_refuse_address(MW_SEND, op, (int)a[0], (const struct sockaddr *)a[4],
+		                         (size_t)a[5], caller);
+	case SYS_mmap:
+		return mw_refuse_memory(op, (int)a[2], (int)a[3], (int)a[4], caller);
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+		return mw_refuse_memory(op, (int)a[2], MAP_ANONYMOUS, -1, caller);
+	case SYS_prctl:
+		return is_tampering((int)a[0]) && mw_refuse_tamper(op, a[0], caller);
+	case SYS_kill:
+	case SYS_tkill:
+		return a[1] && mw_refuse_tamper(op, a[1], caller);
+	case SYS_prlimit64:
+		return a[2] && mw_refuse_tamper(op, a[1], caller);
+	default:
+		return refuse_number(number, caller);
+	}
 }
 
 MW_REAL(long, syscall, (long, ...));
@@ -291,7 +312,7 @@ MW_EXPORT long syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(more, long);
 	va_end(more);
-	if (mw_unlikely(mw_thread.active) && refuse_syscall(number, MW_CALLER))
+	if (mw_unlikely(mw_thread.active) && refuse_syscall(number, a, MW_CALLER))
 		return -1;
 	return real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

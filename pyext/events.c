@@ -18,6 +18,7 @@ enum shape {
 	COMMAND,  /* a shell command */
 	PROGRAM,  /* path, argv */
 	SPAWN,    /* mode, path, argv */
+	FORK,     /* argv, executables to try */
 	POPEN,    /* executable, argv, cwd, env */
 	ARGV,     /* argv */
 	ADDRESS,  /* socket, address */
@@ -44,6 +45,7 @@ struct event {
 
 /* Sorted by name. */
 static const struct event events[] = {
+        {"_posixsubprocess.fork_exec", MW_EXEC, FORK, false},
         {"_thread.start_joinable_thread", MW_CODE, THREAD, false},
         {"_thread.start_new_thread", MW_CODE, THREAD, false},
         {"code.__new__", MW_CODE, CODE, false},
@@ -240,6 +242,23 @@ static void take_program(struct seen *seen, const char *name, const char *cwd)
 		seen->effect.facts |= MW_FACT_INTERPRETER;
 }
 
+/* The candidates along PATH: the first that is there is the one that runs. */
+static void take_first(struct seen *seen, PyObject *list)
+{
+	bool tuple = list && PyTuple_Check(list);
+	Py_ssize_t n = tuple || (list && PyList_Check(list)) ? PySequence_Size(list) : 0;
+
+	for (Py_ssize_t i = 0; i < n; i++) {
+		const char *path = text_of(seen, tuple ? PyTuple_GetItem(list, i)
+		                                       : PyList_GetItem(list, i));
+
+		seen->none = false;
+		take_program(seen, path, NULL);
+		if (!seen->none)
+			return;
+	}
+}
+
 static void take_popen(struct seen *seen, PyObject *args)
 {
 	PyObject *list = argument(args, 1);
@@ -388,6 +407,10 @@ static void take(struct seen *seen, enum shape shape, PyObject *args)
 	case POPEN:
 		take_popen(seen, args);
 		break;
+	case FORK:
+		take_argv(seen, argument(args, 0));
+		take_first(seen, argument(args, 1));
+		break;
 	case ARGV:
 		take_argv(seen, argument(args, 0));
 		take_program(seen, seen->effect.argc ? seen->argv[0] : NULL, NULL);
@@ -442,18 +465,14 @@ static void drop(struct seen *seen)
 }
 
 /* Below the Python function that announced an effect, what it does of the same class is that effect.
- * A program start implies its pipes and its fork; nothing of another class. */
+ * A new event ends the announcement of the event before, and of functions that have returned. */
 static bool joins(struct mw_thread *thread, const struct mw_walk *walk, enum mw_class class)
 {
-	struct mw_note *note = &thread->note;
-
-	if (!note->valid)
-		return false;
-	if (!note->spawns || !mw_is_running(walk, note->frame)) {
-		note->valid = false;
-		return false;
-	}
-	return note->class == class;
+	thread->note.valid = false;
+	thread->thread_by_call = false;
+	if (thread->span.valid && !mw_is_running(walk, thread->span.frame))
+		thread->span.valid = false;
+	return thread->span.valid && thread->span.class == class;
 }
 
 static int refuse(const struct mw_effect *effect, const struct mw_answer *answer)
@@ -508,14 +527,16 @@ int mw_judge_here(struct mw_effect *effect)
 
 static void announce(const struct event *event, const struct seen *seen, enum mw_verdict verdict)
 {
-	struct mw_note *note = &mw_shim->thread()->note;
+	struct mw_thread *thread = mw_shim->thread();
+	struct mw_note note = {.valid = true, .class = event->class, .verdict = verdict};
 
-	note->valid = true;
-	note->spawns = event->frame;
-	note->class = event->class;
-	note->verdict = verdict;
-	note->key = event->frame || !seen->raw ? 0 : mw_name_hash(seen->raw);
-	note->frame = event->frame ? PyEval_GetFrame() : NULL;
+	if (event->frame) {
+		note.frame = PyEval_GetFrame();
+		thread->span = note;
+	} else {
+		note.key = seen->raw ? mw_name_hash(seen->raw) : 0;
+		thread->note = note;
+	}
 }
 
 /* A thread that a call of the load starts stays in its scope; one that an import or the loader
@@ -525,8 +546,8 @@ static void on_thread(struct mw_load *load, const struct mw_walk *walk)
 	uint32_t facts = 0;
 
 	mw_describe(load);
-	mw_shim->thread()->note.thread = mw_cause(load, walk, NULL, &facts) == MW_BY_CALL &&
-	                                 load->origin != MW_FROM_SESSION;
+	mw_shim->thread()->thread_by_call = mw_cause(load, walk, NULL, &facts) == MW_BY_CALL &&
+	                                    load->origin != MW_FROM_SESSION;
 }
 
 static int on_effect(const struct event *event, PyObject *args)
@@ -538,7 +559,6 @@ static int on_effect(const struct event *event, PyObject *args)
 	int result = 0;
 
 	mw_walk(thread->load, &walk);
-	thread->note.thread = false;
 	if (joins(thread, &walk, event->class))
 		return 0;
 	if (event->shape == THREAD) {
@@ -589,12 +609,25 @@ static int on_extension(struct mw_load *load, PyObject *args)
 	return result;
 }
 
+/* An import is over when its frame has gone, or imports the next module. */
 static void note_import(struct mw_load *load, const char *name)
 {
-	uint32_t i = load->import_count++ % MW_IMPORTS;
+	void *frame = PyEval_GetFrame();
+	struct mw_walk walk;
+	uint32_t n = load->import_count;
 
-	load->imports[i].frame = PyEval_GetFrame();
-	load->imports[i].name = mw_name_hash(name);
+	if (n)
+		mw_walk(load, &walk);
+	while (n && (load->imports[n - 1].frame == frame ||
+	             (load->imports[n - 1].frame != load->frame &&
+	              !mw_is_running(&walk, load->imports[n - 1].frame))))
+		n--;
+	load->import_count = n;
+	if (n == MW_IMPORTS)
+		return;
+	load->imports[n].frame = frame;
+	load->imports[n].name = mw_name_hash(name);
+	load->import_count = n + 1;
 }
 
 static bool is_hooked_module(const char *name)
@@ -627,6 +660,8 @@ static int on_import(PyObject *args)
 		mw_hook_pickle(name);
 	if (!strcmp(name, "pickle"))
 		mw_hook_pickle("_pickle");
+	if (!strcmp(name, "subprocess") || !strcmp(name, "_posixsubprocess"))
+		mw_hook_fork_exec();
 	if (!strcmp(name, "socket") || !strcmp(name, "_socket"))
 		mw_hook_socket();
 	PyErr_Clear();
@@ -641,6 +676,24 @@ static int refuse_fetch(const char *name)
 	return mw_judge_here(&effect);
 }
 
+/* The global before the one that is fetched now has arrived: what could not be told of a module that
+ * was not imported yet can be told now. */
+static void settle(struct mw_load *load)
+{
+	char module[MW_GLOBAL_TEXT];
+	char *space;
+
+	if (!load->pending)
+		return;
+	load->pending = false;
+	memcpy(module, load->seen[(load->globals - 1) % MW_WIRE_GLOBALS], sizeof(module));
+	space = strchr(module, ' ');
+	if (space)
+		*space = '\0';
+	if (!space || mw_classify(module, space + 1) >= MW_OTHER)
+		load->called = true;
+}
+
 static int on_find_class(PyObject *args)
 {
 	struct mw_load *load = mw_shim->thread()->load;
@@ -653,18 +706,17 @@ static int on_find_class(PyObject *args)
 	PyErr_Clear();
 	if (!load || !module || !name)
 		return 0;
+	settle(load);
 	slot = load->seen[load->globals++ % MW_WIRE_GLOBALS];
 	snprintf(slot, MW_GLOBAL_TEXT, "%s %s", module, name);
 	load->import_count = 0;
 	load->native = MW_BY_NATIVE;
 	kind = mw_classify(module, name);
+	load->pending = kind >= MW_OTHER;
 	if (kind <= MW_CLASS)
 		return 0;
 	mw_describe(load);
-	if (kind == MW_REBUILDS)
-		load->rebuilds = true;
-	else
-		load->called = true;
+	load->rebuilds |= kind == MW_REBUILDS;
 	if (kind < MW_EFFECTFUL || load->origin == MW_FROM_SESSION)
 		return 0;
 	mw_locate(load);

@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct mw_guest *mw_shim;
 
@@ -32,6 +33,16 @@ static void trust_start(void)
 		trust_path(PyList_GetItem(path, i));
 }
 
+/* Objects are laid out differently there, so nothing of them can be read. */
+static bool is_free_threaded(void)
+{
+	PyObject *flags = PySys_GetObject("abiflags");
+	const char *text = flags && PyUnicode_Check(flags) ? PyUnicode_AsUTF8AndSize(flags, NULL)
+	                                                   : NULL;
+
+	return text && strchr(text, 't');
+}
+
 /* Called by the shim under the GIL, once, before the interpreter runs the job's code. Returns 0, or
  * -1 when this interpreter cannot be watched (no error is left set). */
 __attribute__((visibility("default"))) int mw_extension_init(struct mw_guest *shim);
@@ -39,7 +50,7 @@ __attribute__((visibility("default"))) int mw_extension_init(struct mw_guest *sh
 int mw_extension_init(struct mw_guest *shim)
 {
 	mw_shim = shim;
-	if (!PyFrame_GetBack || !PyFrame_GetCode)
+	if (!PyFrame_GetBack || !PyFrame_GetCode || is_free_threaded())
 		return -1;
 	trust_start();
 	if (mw_stack_init() < 0 || mw_describe_init() < 0) {

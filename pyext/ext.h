@@ -61,6 +61,7 @@ int mw_judge_here(struct mw_effect *effect);
 /* silent.c: functions that raise no audit event and should. */
 void mw_hook_silent(void);
 void mw_hook_socket(void);
+void mw_hook_fork_exec(void);
 
 /* error.c */
 PyObject *mw_refuse(struct mw_load *load, PyObject *result);

@@ -23,7 +23,8 @@ static void open_load(struct mw_load *load, const char *entry, PyObject *unpickl
 	load->id = 0;
 	load->slot = 0;
 	load->depth = load->outer ? load->outer->depth + 1 : 0;
-	load->described = load->denied = load->called = load->rebuilds = load->importing = false;
+	load->described = load->denied = load->importing = false;
+	load->pending = load->called = load->rebuilds = false;
 	load->native = MW_BY_NATIVE;
 	load->globals = 0;
 	load->import_count = 0;
@@ -42,7 +43,7 @@ static PyObject *close_load(struct mw_load *load, PyObject *result)
 
 	thread->load = load->outer;
 	thread->active = load->outer || thread->scope;
-	thread->note.valid = false;
+	thread->note.valid = thread->span.valid = false;
 	if (__builtin_expect(load->denied || (load->slot && mw_shim->denials(load)), 0))
 		return mw_refuse(load, result);
 	return result;

@@ -10,7 +10,7 @@ struct silent {
 	PyCFunction real;
 };
 
-enum { START_NEW_THREAD, START_NEW, AUDIT, SEND, SENDALL, SILENT_COUNT };
+enum { START_NEW_THREAD, START_NEW, AUDIT, SEND, SENDALL, FORK_EXEC, SILENT_COUNT };
 
 static struct silent silent[SILENT_COUNT] = {
         [START_NEW_THREAD] = {"_thread", NULL, "start_new_thread", "_thread.start_new_thread", NULL},
@@ -18,10 +18,11 @@ static struct silent silent[SILENT_COUNT] = {
         [AUDIT] = {"sys", NULL, "audit", NULL, NULL},
         [SEND] = {"_socket", "socket", "send", "socket.send", NULL},
         [SENDALL] = {"_socket", "socket", "sendall", "socket.send", NULL},
+        [FORK_EXEC] = {"_posixsubprocess", NULL, "fork_exec", "_posixsubprocess.fork_exec", NULL},
 };
 
-/* Tells the sensor, with the arguments of an event that had the socket first. */
-static int tell(const struct silent *f, PyObject *self)
+/* Tells the sensor; the event's arguments are the function's, after the socket for a method. */
+static int tell(const struct silent *f, PyObject *first, PyObject *second)
 {
 	struct mw_thread *thread = mw_shim->thread();
 	PyObject *args;
@@ -29,7 +30,7 @@ static int tell(const struct silent *f, PyObject *self)
 
 	if (__builtin_expect(!thread->active, 1) || thread->busy)
 		return 0;
-	args = PyTuple_Pack(1, self ? self : Py_None);
+	args = PyTuple_Pack(2, first ? first : Py_None, second ? second : Py_None);
 	if (!args)
 		return -1;
 	result = mw_event(f->event, args);
@@ -37,16 +38,37 @@ static int tell(const struct silent *f, PyObject *self)
 	return result;
 }
 
-#define TRAMPOLINE(id)                                                                             \
+static PyObject *item(PyObject *args, Py_ssize_t i)
+{
+	return args && PyTuple_Check(args) && i < PyTuple_Size(args) ? PyTuple_GetItem(args, i) : NULL;
+}
+
+#define TRAMPOLINE(id, first, second)                                                              \
 	static PyObject *call_##id(PyObject *self, PyObject *args)                                 \
 	{                                                                                          \
-		return tell(&silent[id], self) < 0 ? NULL : silent[id].real(self, args);           \
+		return tell(&silent[id], first, second) < 0 ? NULL : silent[id].real(self, args);  \
 	}
 
-TRAMPOLINE(START_NEW_THREAD)
-TRAMPOLINE(START_NEW)
-TRAMPOLINE(SEND)
-TRAMPOLINE(SENDALL)
+TRAMPOLINE(START_NEW_THREAD, NULL, NULL)
+TRAMPOLINE(START_NEW, NULL, NULL)
+TRAMPOLINE(SEND, self, NULL)
+TRAMPOLINE(SENDALL, self, NULL)
+TRAMPOLINE(FORK_EXEC, item(args, 0), item(args, 1))
+
+typedef PyObject *(*fast_function)(PyObject *, PyObject *const *, Py_ssize_t);
+
+static fast_function fast(int id)
+{
+	return (fast_function)(void (*)(void))silent[id].real;
+}
+
+/* fork_exec takes its arguments so from 3.12 on. */
+static PyObject *fast_FORK_EXEC(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+	if (tell(&silent[FORK_EXEC], n > 0 ? args[0] : NULL, n > 1 ? args[1] : NULL) < 0)
+		return NULL;
+	return fast(FORK_EXEC)(self, args, n);
+}
 
 /* An event raised by hand proves nothing: the sensor does not get to see it. */
 static PyObject *call_AUDIT(PyObject *self, PyObject *const *args, Py_ssize_t n)
@@ -64,8 +86,7 @@ static PyObject *call_AUDIT(PyObject *self, PyObject *const *args, Py_ssize_t n)
 	    PyUnicode_CompareWithASCIIString(name, "import"))
 		forged = false;
 	thread->busy += forged;
-	result = ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t))(void (*)(void))
-	                  silent[AUDIT].real)(self, args, n);
+	result = fast(AUDIT)(self, args, n);
 	thread->busy -= forged;
 	return result;
 }
@@ -80,11 +101,10 @@ static void hook(int id, int flags, PyCFunction ours)
 
 	if (owner && (!f->type || type))
 		function = PyObject_GetAttrString(type ? type : owner, f->name);
-	if (function) {
+	if (function && !f->real) {
 		definition = f->type ? ((struct mw_method_object *)function)->definition
 		                     : ((struct mw_function_object *)function)->definition;
-		if (!strcmp(definition->ml_name, f->name) && definition->ml_flags == flags &&
-		    definition->ml_meth != ours) {
+		if (!strcmp(definition->ml_name, f->name) && definition->ml_flags == flags) {
 			f->real = definition->ml_meth;
 			definition->ml_meth = ours;
 		}
@@ -101,6 +121,16 @@ void mw_hook_silent(void)
 	hook(START_NEW_THREAD, METH_VARARGS, call_START_NEW_THREAD);
 	hook(START_NEW, METH_VARARGS, call_START_NEW);
 	hook(AUDIT, METH_FASTCALL, (PyCFunction)(void (*)(void))call_AUDIT);
+}
+
+void mw_hook_fork_exec(void)
+{
+	PyObject *module = PyImport_ImportModule("_posixsubprocess");
+
+	hook(FORK_EXEC, METH_VARARGS, call_FORK_EXEC);
+	hook(FORK_EXEC, METH_FASTCALL, (PyCFunction)(void (*)(void))fast_FORK_EXEC);
+	Py_XDECREF(module);
+	PyErr_Clear();
 }
 
 void mw_hook_socket(void)

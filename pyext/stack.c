@@ -281,7 +281,7 @@ static int proved_import(const struct mw_load *load, const struct mw_walk *walk)
 			hash = mw_name_hash(PyUnicode_AsUTF8AndSize(name, NULL));
 		Py_XDECREF(name);
 		PyErr_Clear();
-		for (uint32_t k = 0; k < load->import_count && k < MW_IMPORTS; k++)
+		for (uint32_t k = 0; k < load->import_count; k++)
 			if (load->imports[k].frame == caller && load->imports[k].name == hash)
 				return (int)i;
 	}
