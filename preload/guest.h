@@ -28,7 +28,7 @@ struct mw_load {
 	uint64_t id;          /* 0 until somebody has to be told */
 	uint32_t slot;        /* in the state page, 0 until announced */
 	uint32_t depth;
-	int64_t opened;       /* seconds since the epoch, coarse */
+	int64_t opened;       /* when it fetched its first global, seconds since the epoch */
 	int64_t start_tell;   /* position of the file at entry, or -1 */
 	bool described;       /* the fields under "description" are set */
 	bool denied;          /* one of its effects was denied */

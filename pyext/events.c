@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -694,21 +695,34 @@ static void settle(struct mw_load *load)
 		load->called = true;
 }
 
+/* "module name", cut to fit. */
+static void set_global(char slot[static MW_GLOBAL_TEXT], const char *module, const char *name)
+{
+	size_t m = strnlen(module, MW_GLOBAL_TEXT - 2);
+	size_t n = strnlen(name, MW_GLOBAL_TEXT - 2 - m);
+
+	memcpy(slot, module, m);
+	slot[m] = ' ';
+	memcpy(slot + m + 1, name, n);
+	slot[m + 1 + n] = '\0';
+}
+
 static int on_find_class(PyObject *args)
 {
 	struct mw_load *load = mw_shim->thread()->load;
 	PyObject *m = argument(args, 0), *n = argument(args, 1);
 	const char *module = m && PyUnicode_Check(m) ? PyUnicode_AsUTF8AndSize(m, NULL) : NULL;
 	const char *name = n && PyUnicode_Check(n) ? PyUnicode_AsUTF8AndSize(n, NULL) : NULL;
-	char *slot, dotted[2 * MW_GLOBAL_TEXT];
+	char dotted[2 * MW_GLOBAL_TEXT];
 	enum mw_global kind;
 
 	PyErr_Clear();
 	if (!load || !module || !name)
 		return 0;
+	if (!load->globals)
+		load->opened = time(NULL);
 	settle(load);
-	slot = load->seen[load->globals++ % MW_WIRE_GLOBALS];
-	snprintf(slot, MW_GLOBAL_TEXT, "%s %s", module, name);
+	set_global(load->seen[load->globals++ % MW_WIRE_GLOBALS], module, name);
 	load->import_count = 0;
 	load->native = MW_BY_NATIVE;
 	kind = mw_classify(module, name);

@@ -112,18 +112,8 @@ static bool is_class(const char *module, const char *name)
 	return value && PyType_Check(value) && !IN_MODULES(module, wrappers);
 }
 
-enum mw_global mw_classify(const char *module, const char *name)
+static enum mw_global classify(const char *module, const char *name, const char *key)
 {
-	char key[MW_GLOBAL_TEXT];
-	size_t m, n = strlen(name);
-
-	module = canonical(module);
-	m = strlen(module);
-	if (m + n + 2 > sizeof(key))
-		return is_class(module, name) ? MW_CLASS : MW_OTHER;
-	memcpy(key, module, m);
-	key[m] = ' ';
-	memcpy(key + m + 1, name, n + 1);
 	if (LISTED(key, plain))
 		return MW_PLAIN;
 	if (LISTED(key, never))
@@ -133,4 +123,35 @@ enum mw_global mw_classify(const char *module, const char *name)
 	if (IN_MODULES(module, rebuilders))
 		return MW_REBUILDS;
 	return is_class(module, name) ? MW_CLASS : MW_OTHER;
+}
+
+/* A training job loads the same classes over and over. What is not known to be harmless is asked
+ * again every time: its module may have been imported meanwhile. */
+static struct {
+	char key[MW_GLOBAL_TEXT];
+	enum mw_global kind;
+} known[128];
+
+enum mw_global mw_classify(const char *module, const char *name)
+{
+	char key[MW_GLOBAL_TEXT];
+	size_t m, n = strlen(name);
+	uint64_t slot;
+
+	module = canonical(module);
+	m = strlen(module);
+	if (m + n + 2 > sizeof(key))
+		return is_class(module, name) ? MW_CLASS : MW_OTHER;
+	memcpy(key, module, m);
+	key[m] = ' ';
+	memcpy(key + m + 1, name, n + 1);
+	slot = mw_name_hash(key) / 2 % (sizeof(known) / sizeof(*known));
+	if (!strcmp(known[slot].key, key))
+		return known[slot].kind;
+	known[slot].kind = classify(module, name, key);
+	if (known[slot].kind != MW_OTHER)
+		memcpy(known[slot].key, key, m + n + 2);
+	else
+		known[slot].key[0] = '\0';
+	return known[slot].kind;
 }

@@ -2,17 +2,16 @@
  * pointer in place catches every spelling there is, names bound earlier and subclasses included. The
  * pure-Python unpicklers get a new code object for their `load`, which keeps the function's identity. */
 #include <string.h>
-#include <time.h>
 
 #include "ext.h"
 
 static PyCFunction real_method;
 static PyCFunction real_load, real_loads;
 
-static void open_load(struct mw_load *load, const char *entry, PyObject *unpickler, PyObject *file)
+static inline struct mw_thread *open_load(struct mw_load *load, const char *entry,
+                                          PyObject *unpickler, PyObject *file)
 {
 	struct mw_thread *thread = mw_shim->thread();
-	struct timespec now;
 
 	load->outer = thread->load;
 	load->entry = entry;
@@ -31,16 +30,14 @@ static void open_load(struct mw_load *load, const char *entry, PyObject *unpickl
 	load->origin = MW_FROM_FILE;
 	load->path[0] = '\0';
 	load->start_tell = -1;
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	load->opened = now.tv_sec;
 	thread->load = load;
 	thread->active = 1;
+	return thread;
 }
 
-static PyObject *close_load(struct mw_load *load, PyObject *result)
+static inline PyObject *close_load(struct mw_thread *thread, struct mw_load *load,
+                                   PyObject *result)
 {
-	struct mw_thread *thread = mw_shim->thread();
-
 	thread->load = load->outer;
 	thread->active = load->outer || thread->scope;
 	thread->note.valid = thread->span.valid = false;
@@ -50,9 +47,8 @@ static PyObject *close_load(struct mw_load *load, PyObject *result)
 }
 
 /* Where the stream starts. Asking costs a method call, so only files that can be asked are. */
-static int64_t position(struct mw_load *load)
+static int64_t position(struct mw_thread *thread, struct mw_load *load)
 {
-	struct mw_thread *thread = mw_shim->thread();
 	int64_t at;
 
 	thread->busy++;
@@ -64,20 +60,18 @@ static int64_t position(struct mw_load *load)
 static PyObject *method_noargs(PyObject *self, PyObject *unused)
 {
 	struct mw_load load;
-
-	open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
-	load.start_tell = position(&load);
-	return close_load(&load, real_method(self, unused));
+	struct mw_thread *thread = open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
+	load.start_tell = position(thread, &load);
+	return close_load(thread, &load, real_method(self, unused));
 }
 
 static PyObject *method_keywords(PyObject *self, PyTypeObject *type, PyObject *const *args, size_t n,
                                  PyObject *names)
 {
 	struct mw_load load;
-
-	open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
-	load.start_tell = position(&load);
-	return close_load(&load, ((mw_method_keywords)(void (*)(void))real_method)(self, type, args,
+	struct mw_thread *thread = open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
+	load.start_tell = position(thread, &load);
+	return close_load(thread, &load, ((mw_method_keywords)(void (*)(void))real_method)(self, type, args,
 	                                                                            n, names));
 }
 
@@ -85,10 +79,9 @@ static PyObject *function_load(PyObject *module, PyObject *const *args, Py_ssize
                                PyObject *names)
 {
 	struct mw_load load;
-
-	open_load(&load, "pickle.load", NULL, n > 0 ? args[0] : NULL);
-	load.start_tell = position(&load);
-	return close_load(&load,
+	struct mw_thread *thread = open_load(&load, "pickle.load", NULL, n > 0 ? args[0] : NULL);
+	load.start_tell = position(thread, &load);
+	return close_load(thread, &load,
 	                  ((mw_keywords)(void (*)(void))real_load)(module, args, n, names));
 }
 
@@ -96,9 +89,8 @@ static PyObject *function_loads(PyObject *module, PyObject *const *args, Py_ssiz
                                 PyObject *names)
 {
 	struct mw_load load;
-
-	open_load(&load, "pickle.loads", NULL, n > 0 ? args[0] : NULL);
-	return close_load(&load,
+	struct mw_thread *thread = open_load(&load, "pickle.loads", NULL, n > 0 ? args[0] : NULL);
+	return close_load(thread, &load,
 	                  ((mw_keywords)(void (*)(void))real_loads)(module, args, n, names));
 }
 
@@ -185,13 +177,13 @@ static PyObject *pure_file(PyObject *unpickler)
 static PyObject *pure_load(PyObject *capsule, PyObject *self)
 {
 	struct pure *pure = PyCapsule_GetPointer(capsule, NULL);
-	struct mw_thread *thread = mw_shim->thread();
 	struct mw_load load;
+	struct mw_thread *thread = open_load(&load, pure->entry, self, NULL);
 
 	thread->busy++;
-	open_load(&load, pure->entry, self, pure_file(self));
+	load.file = pure_file(self);
 	thread->busy--;
-	return close_load(&load, PyObject_CallFunctionObjArgs(pure->original, self, NULL));
+	return close_load(thread, &load, PyObject_CallFunctionObjArgs(pure->original, self, NULL));
 }
 
 /* Compiles `def load(self): ...` with our function among its constants, under the name and place of
