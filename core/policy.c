@@ -5,36 +5,56 @@
 
 #define ARGV_MAX 1024
 
-/* Backtracks to the last star only: a later star subsumes an earlier one of the same kind, so one
- * saved position is enough for each kind. */
+/* Which characters a star of 1, 2 or 3 asterisks passes over. */
+static bool passes(int stars, char c)
+{
+	return c && (stars > 2 || c != MW_ARGUMENT) && (stars > 1 || c != '/');
+}
+
+static bool same(char pattern, char c)
+{
+	if (pattern == '?')
+		return passes(1, c);
+	return c && (pattern == c || (pattern == ' ' && c == MW_ARGUMENT));
+}
+
+/* For each kind of star the last one seen is where matching goes on after a mismatch: a later star of
+ * the same kind subsumes an earlier one, and a longer star everything inside it. */
 bool mw_glob(const char *pattern, const char *text)
 {
-	const char *star = NULL, *star_text = NULL;
-	const char *deep = NULL, *deep_text = NULL;
+	struct {
+		const char *pattern, *text;
+	} star[4] = {{NULL, NULL}};
 
 	for (;;) {
-		if (pattern[0] == '*' && pattern[1] == '*') {
-			deep = pattern += 2;
-			deep_text = text;
-			star = NULL;
-		} else if (*pattern == '*') {
-			star = ++pattern;
-			star_text = text;
-		} else if (*text && (*pattern == *text || (*pattern == '?' && *text != '/'))) {
+		int kind = 0;
+
+		while (kind < 3 && pattern[kind] == '*')
+			kind++;
+		if (kind) {
+			pattern += kind;
+			star[kind].pattern = pattern;
+			star[kind].text = text;
+			for (int k = 1; k < kind; k++)
+				star[k].pattern = NULL;
+			continue;
+		}
+		if (!*text && !*pattern)
+			return true;
+		if (same(*pattern, *text)) {
 			pattern++;
 			text++;
-		} else if (!*text && !*pattern) {
-			return true;
-		} else if (star && *star_text && *star_text != '/') {
-			text = ++star_text;
-			pattern = star;
-		} else if (deep && *deep_text) {
-			text = ++deep_text;
-			pattern = deep;
-			star = NULL;
-		} else {
-			return false;
+			continue;
 		}
+		for (kind = 1; kind <= 3; kind++)
+			if (star[kind].pattern && passes(kind, *star[kind].text))
+				break;
+		if (kind > 3)
+			return false;
+		pattern = star[kind].pattern;
+		text = ++star[kind].text;
+		for (int k = 1; k < kind; k++)
+			star[k].pattern = NULL;
 	}
 }
 
@@ -56,20 +76,16 @@ static bool any_matches(const struct mw_policy *policy, uint32_t list, const cha
 }
 
 /* Arguments beyond ARGV_MAX bytes make the text end in "\1", which no pattern of a policy file can
- * contain: an overlong command line never matches a rule that allows a short one. */
+ * contain and only a trailing star matches. A separator inside an argument becomes "\1" too. */
 static void join_argv(const struct mw_effect *effect, char out[static ARGV_MAX])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < effect->argc && n < ARGV_MAX - 2; i++) {
-		size_t len = strnlen(effect->argv[i], ARGV_MAX - 2 - n);
-
 		if (i)
-			out[n++] = ' ';
-		if (len > ARGV_MAX - 2 - n)
-			len = ARGV_MAX - 2 - n;
-		memcpy(out + n, effect->argv[i], len);
-		n += len;
+			out[n++] = MW_ARGUMENT;
+		for (const char *p = effect->argv[i]; *p && n < ARGV_MAX - 2; p++)
+			out[n++] = *p == MW_ARGUMENT ? '\1' : *p;
 	}
 	if (n >= ARGV_MAX - 2)
 		out[n++] = '\1';

@@ -28,7 +28,7 @@ struct mw_rule {
 	uint32_t none;    /* facts that must not */
 	uint32_t ops;     /* patterns on the operation */
 	uint32_t targets; /* patterns on the target (and on target2 when there is one) */
-	uint32_t argv;    /* patterns on the arguments, joined by single spaces */
+	uint32_t argv;    /* patterns on the arguments, joined by MW_ARGUMENT */
 	uint32_t globals; /* patterns on the last global that the stream fetched */
 	uint32_t name;    /* one string */
 	uint8_t verdict;
@@ -67,8 +67,12 @@ int mw_policy_check(const struct mw_policy *image, size_t size);
 void mw_decide(const struct mw_policy *policy, const struct mw_load_view *load,
                const struct mw_effect *effect, struct mw_decision *ret);
 
-/* True when `text` matches `pattern`: '?' one character and '*' any run of characters other than
- * '/', '**' any run, anything else itself. Linear in practice, bounded by |pattern| * |text|. */
+/* Stands between the arguments of a program where patterns are matched against them. */
+#define MW_ARGUMENT '\x1f'
+
+/* True when `text` matches `pattern`: '?' one character and '*' any run of characters other than '/'
+ * and MW_ARGUMENT, '**' any run without MW_ARGUMENT, '***' any run, ' ' a blank or MW_ARGUMENT,
+ * anything else itself. So in "gcc **" there is exactly one argument. Bounded by |pattern| * |text|. */
 bool mw_glob(const char *pattern, const char *text);
 
 #endif
