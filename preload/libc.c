@@ -22,13 +22,25 @@ bool mw_announced(enum mw_class class, const char *target)
 	return true;
 }
 
-/* libffi calls whatever it is told to: a caller there is whoever drives it. */
+/* Code that does what it is told by whoever drives it proves nothing about the library it lies in:
+ * libffi, and the interpreter with its own extension modules. */
+static bool is_driven(const char *path)
+{
+	static const char *const drivers[] = {"libffi", "/_ctypes", "_cffi_backend", "/libpython",
+	                                      "/lib-dynload/", "/bin/python"};
+
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
+		if (strstr(path, drivers[i]))
+			return true;
+	return false;
+}
+
 static bool is_installed_library(const void *caller)
 {
 	struct mw_place place;
 
-	return mw_place_of(caller, &place) && place.path[0] && !strstr(place.path, "libffi") &&
-	       !strstr(place.path, "/_ctypes") && mw_trusted(place.path);
+	return mw_place_of(caller, &place) && place.path[0] && !is_driven(place.path) &&
+	       mw_trusted(place.path);
 }
 
 bool mw_refused(const struct mw_effect *effect, bool python_sees, const void *caller)

@@ -37,6 +37,12 @@ struct mw_function_object {
 	PyMethodDef *definition;
 };
 
+/* PyMethodObject (Include/cpython/classobject.h) up to its self. */
+struct mw_bound_object {
+	PyObject_HEAD
+	PyObject *function, *self;
+};
+
 struct mw_method_object {
 	PyObject_HEAD
 	PyTypeObject *type;

@@ -10,7 +10,23 @@
 
 #include "ext.h"
 
-static PyTypeObject *bytes_io, *buffered_reader, *buffered_random, *file_io;
+static PyTypeObject *bytes_io, *buffered_reader, *buffered_random, *file_io, *bound_method;
+
+/* The type of a Python function bound to an object, from any such method that is there. */
+static int find_bound_method(void)
+{
+	PyObject *importer = PyDict_GetItemString(PyImport_GetModuleDict(), "_frozen_importlib");
+	PyObject *class = importer ? PyObject_GetAttrString(importer, "BuiltinImporter") : NULL;
+	PyObject *method = class ? PyObject_GetAttrString(class, "find_spec") : NULL;
+
+	if (method) {
+		bound_method = Py_TYPE(method);
+		Py_INCREF((PyObject *)bound_method);
+	}
+	Py_XDECREF(method);
+	Py_XDECREF(class);
+	return bound_method ? 0 : -1;
+}
 
 int mw_describe_init(void)
 {
@@ -22,7 +38,9 @@ int mw_describe_init(void)
 	buffered_reader = (PyTypeObject *)PyObject_GetAttrString(io, "BufferedReader");
 	buffered_random = (PyTypeObject *)PyObject_GetAttrString(io, "BufferedRandom");
 	file_io = (PyTypeObject *)PyObject_GetAttrString(io, "FileIO");
-	return bytes_io && buffered_reader && buffered_random && file_io ? 0 : -1;
+	if (!bytes_io || !buffered_reader || !buffered_random || !file_io)
+		return -1;
+	return find_bound_method();
 }
 
 static bool has_descriptor(PyObject *file)
@@ -48,28 +66,54 @@ int64_t mw_tell(PyObject *file)
 	return ask(file, "tell");
 }
 
-/* The Unpickler keeps bound methods of its file and shows them to the garbage collector. */
-static int visit_reader(PyObject *object, void *found)
+/* The object that a bound `read` method belongs to: borrowed, or NULL. */
+static PyObject *self_of_reader(PyObject *method)
 {
-	PyObject *self;
+	if (PyCFunction_Check(method)) {
+		const char *name = ((struct mw_function_object *)method)->definition->ml_name;
 
-	if (!PyCFunction_Check(object))
+		return strncmp(name, "read", 4) ? NULL : PyCFunction_GetSelf(method);
+	}
+	if (Py_TYPE(method) == bound_method)
+		return ((struct mw_bound_object *)method)->self;
+	return NULL;
+}
+
+/* The Unpickler keeps bound methods of its file and shows them to the garbage collector. It also
+ * keeps its own persistent_load, whose self is the unpickler. */
+struct search {
+	PyObject *unpickler, *found;
+};
+
+static int visit_reader(PyObject *object, void *argument)
+{
+	struct search *search = argument;
+	PyObject *self = self_of_reader(object);
+
+	if (!self || self == search->unpickler)
 		return 0;
-	self = PyCFunction_GetSelf(object);
-	if (!self || strncmp(((struct mw_function_object *)object)->definition->ml_name, "read", 4))
-		return 0;
-	*(PyObject **)found = self;
+	search->found = self;
 	return 1;
 }
 
 PyObject *mw_file_of(PyObject *object)
 {
 	traverseproc traverse = (traverseproc)PyType_GetSlot(Py_TYPE(object), Py_tp_traverse);
-	PyObject *found = NULL;
+	struct search search = {object, NULL};
 
 	if (traverse)
-		traverse(object, visit_reader, &found);
-	return found;
+		traverse(object, visit_reader, &search);
+	return search.found;
+}
+
+PyObject *mw_file_of_reader(PyObject *unpickler, const char *attribute)
+{
+	PyObject *reader = PyObject_GetAttrString(unpickler, attribute);
+	PyObject *file = reader ? self_of_reader(reader) : NULL;
+
+	Py_XDECREF(reader);
+	PyErr_Clear();
+	return file;
 }
 
 /* Loading functions that people call, by the end of their file's name: where the artifact stands in

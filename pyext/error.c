@@ -134,6 +134,8 @@ PyObject *mw_refuse(struct mw_load *load, PyObject *result)
 			PyErr_SetObject(type, error);
 		Py_XDECREF(error);
 	}
+	if (!PyErr_Occurred())
+		PyErr_SetString(PyExc_RuntimeError, "unsafe load stopped by modelwatch");
 	Py_XDECREF(before);
 	Py_DECREF(type);
 	thread->busy--;

@@ -695,6 +695,21 @@ static void settle(struct mw_load *load)
 		load->called = true;
 }
 
+/* The same function under another module's name (random._os.system) is told by what it is. The import
+ * that would follow at once is done here, with its effects judged as ever. */
+static enum mw_global by_object(const char *module, const char *name)
+{
+	struct mw_thread *thread = mw_shim->thread();
+	enum mw_global kind;
+
+	thread->busy--;
+	Py_XDECREF(PyImport_ImportModule(module));
+	thread->busy++;
+	PyErr_Clear();
+	kind = mw_classify(module, name); /* a class can be told from a function now */
+	return kind == MW_OTHER ? mw_classify_object(module, name) : kind;
+}
+
 /* "module name", cut to fit. */
 static void set_global(char slot[static MW_GLOBAL_TEXT], const char *module, const char *name)
 {
@@ -726,6 +741,8 @@ static int on_find_class(PyObject *args)
 	load->import_count = 0;
 	load->native = MW_BY_NATIVE;
 	kind = mw_classify(module, name);
+	if (kind == MW_OTHER)
+		kind = by_object(module, name);
 	load->pending = kind >= MW_OTHER;
 	if (kind <= MW_CLASS)
 		return 0;

@@ -43,6 +43,8 @@ void mw_stack_add_machinery(PyObject *type);
 void mw_describe(struct mw_load *load);
 void mw_locate(struct mw_load *load);
 PyObject *mw_file_of(PyObject *unpickler); /* borrowed, or NULL */
+/* The file whose bound method a pure-Python unpickler keeps as `attribute`; borrowed, or NULL. */
+PyObject *mw_file_of_reader(PyObject *unpickler, const char *attribute);
 int64_t mw_tell(PyObject *file);           /* -1 when it cannot be asked safely */
 int mw_describe_init(void);
 
@@ -52,6 +54,8 @@ int mw_hook_pickle(const char *module);
 /* globals.c: what the names that a stream fetches stand for. */
 enum mw_global { MW_PLAIN, MW_CLASS, MW_REBUILDS, MW_OTHER, MW_EFFECTFUL, MW_NEVER };
 enum mw_global mw_classify(const char *module, const char *name);
+/* What an object is by its own account, whatever name it was fetched under. */
+enum mw_global mw_classify_object(const char *module, const char *name);
 
 /* events.c: the audit events. */
 int mw_event(const char *name, void *args);

@@ -112,7 +112,21 @@ static bool is_class(const char *module, const char *name)
 	return value && PyType_Check(value) && !IN_MODULES(module, wrappers);
 }
 
-static enum mw_global classify(const char *module, const char *name, const char *key)
+static bool make_key(char key[static MW_GLOBAL_TEXT], const char *module, const char *name)
+{
+	size_t m, n = strlen(name);
+
+	module = canonical(module);
+	m = strlen(module);
+	if (m + n + 2 > MW_GLOBAL_TEXT)
+		return false;
+	memcpy(key, module, m);
+	key[m] = ' ';
+	memcpy(key + m + 1, name, n + 1);
+	return true;
+}
+
+static enum mw_global listed(const char *module, const char *key)
 {
 	if (LISTED(key, plain))
 		return MW_PLAIN;
@@ -122,7 +136,7 @@ static enum mw_global classify(const char *module, const char *name, const char 
 		return MW_EFFECTFUL;
 	if (IN_MODULES(module, rebuilders))
 		return MW_REBUILDS;
-	return is_class(module, name) ? MW_CLASS : MW_OTHER;
+	return MW_OTHER;
 }
 
 /* A training job loads the same classes over and over. What is not known to be harmless is asked
@@ -132,25 +146,80 @@ static struct {
 	enum mw_global kind;
 } known[128];
 
+/* A dotted name leads through modules and classes; nothing else is entered, so no code runs. */
+static PyObject *resolve(const char *module, const char *name)
+{
+	PyObject *at = PyDict_GetItemString(PyImport_GetModuleDict(), module);
+	char part[MW_GLOBAL_TEXT];
+
+	while (at && *name) {
+		size_t len = strcspn(name, ".");
+		PyObject *dict = NULL, *next = NULL;
+
+		if (len >= sizeof(part))
+			return NULL;
+		memcpy(part, name, len);
+		part[len] = '\0';
+		name += len + (name[len] == '.');
+		if (PyModule_Check(at))
+			next = PyDict_GetItemString(PyModule_GetDict(at), part);
+		else if (PyType_Check(at) && (dict = PyObject_GetAttrString(at, "__dict__")))
+			next = PyMapping_GetItemString(dict, part);
+		if (dict) {
+			Py_XDECREF(next); /* the class keeps it */
+			Py_DECREF(dict);
+		}
+		PyErr_Clear();
+		at = next;
+	}
+	return at;
+}
+
+enum mw_global mw_classify_object(const char *module, const char *name)
+{
+	PyObject *object = resolve(module, name), *own = NULL, *title = NULL;
+	char key[MW_GLOBAL_TEXT];
+	const char *m, *n;
+	enum mw_global kind = MW_OTHER;
+
+	if (!object || !(PyType_Check(object) || PyCFunction_Check(object) ||
+	                 PyObject_HasAttrString(object, "__code__")))
+		return MW_OTHER;
+	own = PyObject_GetAttrString(object, "__module__");
+	title = PyObject_GetAttrString(object, "__qualname__");
+	m = own && PyUnicode_Check(own) ? PyUnicode_AsUTF8AndSize(own, NULL) : NULL;
+	n = title && PyUnicode_Check(title) ? PyUnicode_AsUTF8AndSize(title, NULL) : NULL;
+	if (m && n && make_key(key, m, n))
+		kind = listed(m, key);
+	Py_XDECREF(own);
+	Py_XDECREF(title);
+	PyErr_Clear();
+	return kind;
+}
+
+static enum mw_global classify(const char *module, const char *name, const char *key)
+{
+	enum mw_global kind = listed(module, key);
+
+	if (kind != MW_OTHER || !is_class(module, name))
+		return kind;
+	kind = mw_classify_object(module, name);
+	return kind > MW_OTHER ? kind : MW_CLASS;
+}
+
 enum mw_global mw_classify(const char *module, const char *name)
 {
 	char key[MW_GLOBAL_TEXT];
-	size_t m, n = strlen(name);
 	uint64_t slot;
 
-	module = canonical(module);
-	m = strlen(module);
-	if (m + n + 2 > sizeof(key))
+	if (!make_key(key, module, name))
 		return is_class(module, name) ? MW_CLASS : MW_OTHER;
-	memcpy(key, module, m);
-	key[m] = ' ';
-	memcpy(key + m + 1, name, n + 1);
 	slot = mw_name_hash(key) / 2 % (sizeof(known) / sizeof(*known));
 	if (!strcmp(known[slot].key, key))
 		return known[slot].kind;
 	known[slot].kind = classify(module, name, key);
 	if (known[slot].kind != MW_OTHER)
-		memcpy(known[slot].key, key, m + n + 2);
+		strcpy(known[slot].key, key);
 	else
 		known[slot].key[0] = '\0';
 	return known[slot].kind;

@@ -159,18 +159,9 @@ struct pure {
 
 static PyObject *pure_file(PyObject *unpickler)
 {
-	static const char *const readers[] = {"_file_read", "read"};
-	PyObject *found = NULL;
+	PyObject *file = mw_file_of_reader(unpickler, "_file_read");
 
-	for (size_t i = 0; i < 2 && !found; i++) {
-		PyObject *reader = PyObject_GetAttrString(unpickler, readers[i]);
-
-		if (reader && PyCFunction_Check(reader))
-			found = PyCFunction_GetSelf(reader);
-		Py_XDECREF(reader);
-		PyErr_Clear();
-	}
-	return found;
+	return file ? file : mw_file_of_reader(unpickler, "read");
 }
 
 /* Reads ahead by whole frames: a position in the file says nothing, so none is taken. */
