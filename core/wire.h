@@ -21,7 +21,7 @@
 #define MW_WIRE_VERSION 1u
 #define MW_WIRE_MAX (512u << 10)   /* bytes of a frame's body */
 #define MW_WIRE_STACK (256u << 10) /* bytes of native stack in a record */
-#define MW_WIRE_HEAD (20u << 10)   /* a record without its stack always fits in this */
+#define MW_WIRE_HEAD (28u << 10)   /* a record without its stack always fits in this */
 #define MW_WIRE_FRAMES 48
 #define MW_WIRE_GLOBALS 16
 #define MW_WIRE_ARGS 32

@@ -1,0 +1,376 @@
+/* The one bounded decoder of what watched processes send. First a walk over the bytes that believes
+ * nothing: every length is held against what is there, so that what msgpack-c allocates afterwards is
+ * a small multiple of the frame. Then the typed extraction, every value held against its range. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <msgpack.h>
+
+#include "wire.h"
+#include "wire_keys.h"
+
+#define DEPTH 4 /* a map of arrays of arrays */
+
+struct walk {
+	const uint8_t *at, *end;
+};
+
+static bool skip(struct walk *w, uint64_t n)
+{
+	if (n > (uint64_t)(w->end - w->at))
+		return false;
+	w->at += n;
+	return true;
+}
+
+static bool number(struct walk *w, int bytes, uint64_t *ret)
+{
+	const uint8_t *p = w->at;
+
+	if (!skip(w, (uint64_t)bytes))
+		return false;
+	for (*ret = 0; bytes; bytes--)
+		*ret = *ret << 8 | *p++;
+	return true;
+}
+
+/* How a tag byte is laid out: bytes of length, bytes that follow anyway, values inside each count. */
+struct layout {
+	int length, extra, values;
+	uint64_t count;
+};
+
+static bool layout_of(uint8_t tag, struct layout *ret)
+{
+	static const int8_t fixed[] = {/* c0 */ 0, -1, 0, 0, [0x0a] = 4, 8, 1, 2, 4, 8, 1, 2, 4, 8,
+	                               2, 3, 5, 9, 17};
+	static const struct {
+		uint8_t length, extra, values;
+	} sized[] = {[0x04] = {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {1, 1, 0}, {2, 1, 0}, {4, 1, 0},
+	             [0x19] = {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {2, 0, 1}, {4, 0, 1}, {2, 0, 2},
+	             {4, 0, 2}};
+	int i = tag - 0xc0;
+
+	*ret = (struct layout){0, 0, 0, 0};
+	if (tag < 0x80 || tag >= 0xe0)
+		return true; /* a small integer */
+	if (tag < 0xc0) {
+		ret->count = tag < 0xa0 ? tag & 0x0f : tag & 0x1f;
+		ret->values = tag < 0x90 ? 2 : tag < 0xa0 ? 1 : 0;
+		return true;
+	}
+	if ((i >= 0x04 && i <= 0x09) || i >= 0x19) {
+		ret->length = sized[i].length;
+		ret->extra = sized[i].extra;
+		ret->values = sized[i].values;
+		return true;
+	}
+	ret->extra = fixed[i];
+	return fixed[i] >= 0;
+}
+
+/* One value; recursion is bounded by `depth`, work by the bytes there are. */
+static bool walk_value(struct walk *w, int depth)
+{
+	struct layout layout;
+	uint64_t tag;
+
+	if (!number(w, 1, &tag) || !layout_of((uint8_t)tag, &layout))
+		return false;
+	if (layout.length && !number(w, layout.length, &layout.count))
+		return false;
+	if (!skip(w, (uint64_t)layout.extra))
+		return false;
+	if (!layout.values)
+		return skip(w, layout.count);
+	layout.count *= (uint64_t)layout.values;
+	if (!depth || layout.count > (uint64_t)(w->end - w->at))
+		return false;
+	while (layout.count--)
+		if (!walk_value(w, depth - 1))
+			return false;
+	return true;
+}
+
+static int get_uint(const msgpack_object *o, uint64_t most, uint64_t *ret)
+{
+	if (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER || o->via.u64 > most)
+		return -EBADMSG;
+	*ret = o->via.u64;
+	return 0;
+}
+
+static int get_u32(const msgpack_object *o, uint32_t most, uint32_t *ret)
+{
+	uint64_t value;
+	int error = get_uint(o, most, &value);
+
+	if (!error)
+		*ret = (uint32_t)value;
+	return error;
+}
+
+static int get_bool(const msgpack_object *o, bool *ret)
+{
+	uint64_t value;
+	int error = get_uint(o, 1, &value);
+
+	if (!error)
+		*ret = value;
+	return error;
+}
+
+static int get_int(const msgpack_object *o, int64_t *ret)
+{
+	if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 <= INT64_MAX)
+		*ret = (int64_t)o->via.u64;
+	else if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
+		*ret = o->via.i64;
+	else
+		return -EBADMSG;
+	return 0;
+}
+
+static int get_text(const msgpack_object *o, struct mw_str *ret)
+{
+	if (o->type == MSGPACK_OBJECT_NIL)
+		return 0;
+	if (o->type != MSGPACK_OBJECT_BIN || o->via.bin.size > MW_WIRE_TEXT)
+		return -EBADMSG;
+	*ret = (struct mw_str){o->via.bin.ptr, o->via.bin.size};
+	return 0;
+}
+
+static int get_texts(const msgpack_object *o, struct mw_str *ret, uint32_t most, uint32_t *count)
+{
+	if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size > most)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < o->via.array.size; i++)
+		if (get_text(&o->via.array.ptr[i], &ret[i]))
+			return -EBADMSG;
+	*count = o->via.array.size;
+	return 0;
+}
+
+static int get_fd(const msgpack_object *o, int32_t *ret)
+{
+	int64_t value;
+
+	if (get_int(o, &value) || value < -1 || value > INT32_MAX)
+		return -EBADMSG;
+	*ret = (int32_t)value;
+	return 0;
+}
+
+static int get_frames(const msgpack_object *o, struct mw_record *record)
+{
+	if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size > MW_WIRE_FRAMES)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < o->via.array.size; i++) {
+		const msgpack_object *f = &o->via.array.ptr[i];
+		struct mw_pyframe *frame = &record->frames[i];
+
+		if (f->type != MSGPACK_OBJECT_ARRAY || f->via.array.size != 3 ||
+		    get_text(&f->via.array.ptr[0], &frame->function) ||
+		    get_text(&f->via.array.ptr[1], &frame->file) ||
+		    get_u32(&f->via.array.ptr[2], UINT32_MAX, &frame->line))
+			return -EBADMSG;
+	}
+	record->frame_count = o->via.array.size;
+	return 0;
+}
+
+static int get_regs(const msgpack_object *o, struct mw_regs *regs)
+{
+	if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != MW_REGS_COUNT)
+		return -EBADMSG;
+	for (int i = 0; i < MW_REGS_COUNT; i++)
+		if (get_uint(&o->via.array.ptr[i], UINT64_MAX, &regs->r[i]))
+			return -EBADMSG;
+	return 0;
+}
+
+static int get_stack(const msgpack_object *o, struct mw_record *record)
+{
+	if (o->type != MSGPACK_OBJECT_BIN || o->via.bin.size > MW_WIRE_STACK)
+		return -EBADMSG;
+	record->stack = (const uint8_t *)o->via.bin.ptr;
+	record->stack_len = o->via.bin.size;
+	return 0;
+}
+
+#define ENUM(o, count, field) (get_u32(o, (count)-1, &value) ? -EBADMSG : ((field) = value, 0))
+
+static int get_load(enum mw_key k, const msgpack_object *o, struct mw_record_load *load)
+{
+	uint32_t value;
+
+	switch (k) {
+	case MW_KEY_ID:
+		return get_uint(o, UINT64_MAX, &load->id);
+	case MW_KEY_ORIGIN:
+		return ENUM(o, MW_ORIGIN_COUNT, load->origin);
+	case MW_KEY_ENTRY:
+		return get_text(o, &load->entry);
+	case MW_KEY_PATH:
+		return get_text(o, &load->path);
+	case MW_KEY_FD:
+		return get_fd(o, &load->fd);
+	case MW_KEY_DATA:
+		return get_uint(o, UINT64_MAX, &load->data);
+	case MW_KEY_DATA_LEN:
+		return get_uint(o, UINT64_MAX, &load->data_len);
+	case MW_KEY_START:
+		return get_uint(o, UINT64_MAX, &load->start);
+	case MW_KEY_TELL:
+		return get_int(o, &load->tell);
+	case MW_KEY_TELL_EXACT:
+		return get_bool(o, &load->tell_exact);
+	case MW_KEY_IMPORTING:
+		return get_bool(o, &load->importing);
+	case MW_KEY_AFTER:
+		return get_bool(o, &load->after);
+	case MW_KEY_DEPTH:
+		return get_u32(o, UINT32_MAX, &load->depth);
+	case MW_KEY_GLOBALS:
+		return get_uint(o, UINT64_MAX, &load->globals);
+	case MW_KEY_SEEN:
+		return get_texts(o, load->seen, MW_WIRE_GLOBALS, &load->seen_count);
+	default:
+		return 0;
+	}
+}
+
+static int get_effect(enum mw_key k, const msgpack_object *o, struct mw_record_effect *effect)
+{
+	uint32_t value;
+
+	switch (k) {
+	case MW_KEY_CLASS:
+		return ENUM(o, MW_CLASS_COUNT, effect->class);
+	case MW_KEY_CAUSE:
+		return ENUM(o, MW_CAUSE_COUNT, effect->cause);
+	case MW_KEY_SENSOR:
+		return ENUM(o, MW_SENSOR_COUNT, effect->sensor);
+	case MW_KEY_VERDICT:
+		return ENUM(o, MW_VERDICT_COUNT, effect->verdict);
+	case MW_KEY_REQUESTED:
+		return ENUM(o, MW_VERDICT_COUNT, effect->requested);
+	case MW_KEY_SEVERITY:
+		return ENUM(o, MW_SEVERITY_COUNT, effect->severity);
+	case MW_KEY_FACTS:
+		return get_u32(o, UINT32_MAX, &effect->facts);
+	case MW_KEY_NUMBER:
+		return get_int(o, &effect->number);
+	case MW_KEY_OP:
+		return get_text(o, &effect->op);
+	case MW_KEY_TARGET:
+		return get_text(o, &effect->target);
+	case MW_KEY_TARGET2:
+		return get_text(o, &effect->target2);
+	case MW_KEY_RULE:
+		return get_text(o, &effect->rule);
+	case MW_KEY_ARGV:
+		return get_texts(o, effect->argv, MW_WIRE_ARGS, &effect->argc);
+	case MW_KEY_ARGV_CUT:
+		return get_bool(o, &effect->argv_cut);
+	default:
+		return 0;
+	}
+}
+
+static int get_rest(enum mw_key k, const msgpack_object *o, struct mw_record *record)
+{
+	uint32_t value;
+
+	switch (k) {
+	case MW_KEY_VERSION:
+		return get_u32(o, UINT32_MAX, &value) ? -EBADMSG
+		       : value == MW_WIRE_VERSION     ? 0
+		                                      : -EPROTONOSUPPORT;
+	case MW_KEY_KIND:
+		return ENUM(o, MW_KIND_COUNT, record->kind);
+	case MW_KEY_TID:
+		return get_u32(o, INT32_MAX, &record->tid);
+	case MW_KEY_FRAMES:
+		return get_frames(o, record);
+	case MW_KEY_INSIDE:
+		return get_u32(o, MW_WIRE_FRAMES, &record->inside);
+	case MW_KEY_REGS:
+		return get_regs(o, &record->regs);
+	case MW_KEY_STACK:
+		return get_stack(o, record);
+	default:
+		return 0;
+	}
+}
+
+/* A key of a later version is passed over; one that comes twice makes the record ambiguous. */
+static int get_pair(const msgpack_object_kv *pair, uint64_t *met, struct mw_record *record)
+{
+	uint64_t k;
+	int error;
+
+	if (get_uint(&pair->key, UINT32_MAX, &k))
+		return -EBADMSG;
+	if (k >= MW_KEY_MAX)
+		return 0;
+	if (*met >> k & 1)
+		return -EBADMSG;
+	*met |= (uint64_t)1 << k;
+	error = get_load((enum mw_key)k, &pair->val, &record->load);
+	if (!error)
+		error = get_effect((enum mw_key)k, &pair->val, &record->effect);
+	return error ? error : get_rest((enum mw_key)k, &pair->val, record);
+}
+
+static int get_record(const msgpack_object *o, struct mw_record *record)
+{
+	uint64_t met = 0;
+
+	if (o->type != MSGPACK_OBJECT_MAP)
+		return -EBADMSG;
+	record->load.fd = -1;
+	record->load.tell = -1;
+	for (uint32_t i = 0; i < o->via.map.size; i++) {
+		int error = get_pair(&o->via.map.ptr[i], &met, record);
+
+		if (error)
+			return error;
+	}
+	if (!(met >> MW_KEY_VERSION & 1) || record->inside > record->frame_count)
+		return -EBADMSG;
+	return 0;
+}
+
+int mw_wire_unpack(const uint8_t *data, size_t len, struct mw_unpacked *ret)
+{
+	struct walk w = {data, data + len};
+	msgpack_object object;
+	msgpack_zone *zone;
+	size_t offset = 0;
+	int error = -EBADMSG;
+
+	if (len > MW_WIRE_MAX || !walk_value(&w, DEPTH) || w.at != w.end)
+		return -EBADMSG;
+	zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
+	if (!zone)
+		return -ENOMEM;
+	memset(ret, 0, sizeof(*ret));
+	if (msgpack_unpack((const char *)data, len, &offset, zone, &object) ==
+	    MSGPACK_UNPACK_SUCCESS)
+		error = get_record(&object, &ret->record);
+	if (error) {
+		msgpack_zone_free(zone);
+		return error;
+	}
+	ret->zone = zone;
+	return 0;
+}
+
+void mw_wire_free(struct mw_unpacked *unpacked)
+{
+	msgpack_zone_free(unpacked->zone);
+	unpacked->zone = NULL;
+}
