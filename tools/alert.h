@@ -1,0 +1,45 @@
+/* Alerts: built from a record, written to the terminal and the alerts file. */
+#ifndef MW_TOOLS_ALERT_H
+#define MW_TOOLS_ALERT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "../core/wire.h"
+#include "../core/words.h"
+
+struct mw_alerts;
+
+enum mw_alert_format { MW_TEXT, MW_JSON };
+
+struct mw_alert_options {
+	const char *alerts_path; /* file to append JSON Lines to, or NULL */
+	bool quiet;              /* nothing on the terminal */
+	enum mw_alert_format format;
+	enum mw_verdict mode;
+	const char *policy_digest; /* in hex */
+};
+
+/* Opens the sinks. `options` is copied. The caller blocks every signal it handles first: work may go
+ * to a thread. Returns 0, or a negative errno when there is no memory; an alerts file that cannot be
+ * written is said once on stderr and is no error. Close with mw_alerts_close(). */
+int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **ret);
+
+/* Builds one alert from an effect's record and has it written to the file and the terminal when it
+ * returns. `pid` is the sender by kernel credentials. `load` is what is known of the record's load:
+ * &record->load, or the monitor's own copy when the record carries no more than an id. The alert's
+ * id goes to `ret_id`, its sentence (cut to fit) to `ret_title`; both always end as strings. */
+void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,
+                      const struct mw_record_load *load, char ret_id[static 40],
+                      char ret_title[static 600]);
+
+/* A descriptor that is readable when background work (a digest) is done, or -1. */
+int mw_alerts_fd(struct mw_alerts *a);
+
+/* Writes the updates that are ready. Never blocks on the work itself. */
+void mw_alerts_poll(struct mw_alerts *a);
+
+/* Finishes pending work, within a bound, writes its updates and frees everything. NULL is allowed. */
+void mw_alerts_close(struct mw_alerts *a);
+
+#endif

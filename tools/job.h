@@ -1,0 +1,52 @@
+/* The command of a run and everything it starts: its start, its signals, its terminal, its end.
+ *
+ * The command has a process group of its own, so that a signal for the group reaches it once: the
+ * monitor gets it and passes it on. The terminal is handed to that group and taken back, as a shell
+ * does. The monitor is subreaper: it outlives the last task of the run. */
+#ifndef MW_TOOLS_JOB_H
+#define MW_TOOLS_JOB_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define MW_JOB_STRANGERS 64
+
+struct mw_job {
+	pid_t command; /* 0 once it has ended */
+	pid_t group;   /* its process group */
+	int status;    /* its exit status, as a shell counts, once it has ended */
+	bool killed;   /* mw_job_kill() was called */
+	int signals;   /* signalfd: readable when mw_job_signals() has something to do */
+	int tty;       /* the controlling terminal, or -1 */
+	bool has_tty;  /* the terminal was handed to the command's group */
+	sigset_t mask; /* signals blocked when we were started, */
+	struct sigaction child; /* and what SIGCHLD did */
+	/* Children that this process had before it became the monitor: no part of the run. */
+	pid_t strangers[MW_JOB_STRANGERS];
+	size_t stranger_count;
+};
+
+/* Blocks all signals, for threads started later too, and opens what is needed to watch over a job.
+ * Call it while the process has one thread. Returns 0 or a negative errno; close in any case. */
+int mw_job_open(struct mw_job *job);
+
+/* Gives the terminal back and closes. */
+void mw_job_close(struct mw_job *job);
+
+/* Starts argv[0] (looked up on PATH when it has no slash) with the environment `env`, and with signals
+ * as this process had them. Returns 0 when it runs, else the negative errno of the start. */
+int mw_job_start(struct mw_job *job, char *const argv[], char *const env[]);
+
+/* Passes on the signals that have come. */
+void mw_job_signals(struct mw_job *job);
+
+/* Takes note of tasks that ended or stopped; with the command, this process stops too. Returns false
+ * once no task of the run is left. */
+bool mw_job_runs(struct mw_job *job);
+
+/* Kills every task of the run. Returns 0, or a negative errno when some may be left. */
+int mw_job_kill(struct mw_job *job);
+
+#endif

@@ -1,0 +1,254 @@
+#include "monitor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../core/pickle.h"
+#include "registry.h"
+#include "scopes.h"
+#include "share.h"
+#include "stream.h"
+
+#define PRUNE_MS 1000
+
+struct mw_monitor {
+	pid_t self;
+	struct mw_alerts *alerts;
+	mw_kill *kill;
+	void *kill_context;
+	struct mw_server *server;
+	struct mw_page *page;
+	int page_fd, policy_fd;
+	struct mw_registry registry;
+	struct mw_scopes scopes;
+	int64_t pruned; /* when, in ms */
+	bool may_kill;  /* by the policy's mode, whatever a process says */
+};
+
+static void hello(struct mw_monitor *monitor, pid_t pid, struct mw_reply *reply,
+                  int fds[static MW_WIRE_FDS])
+{
+	const struct mw_record_load load = {.id = mw_scopes_of(&monitor->scopes, pid, monitor->self)};
+
+	reply->scope = load.id;
+	reply->slot = mw_registry_put(&monitor->registry, pid, &load);
+	fds[0] = monitor->policy_fd;
+	fds[1] = monitor->page_fd;
+}
+
+static void born(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
+                 struct mw_reply *reply)
+{
+	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
+	reply->scope = record->load.id;
+	mw_scopes_add(&monitor->scopes, pid, record->load.id);
+}
+
+static bool begins(struct mw_str s, const char *word)
+{
+	size_t len = strlen(word);
+
+	return s.s && s.len >= len && !memcmp(s.s, word, len);
+}
+
+/* Whether the operation makes the calling process the new program, and starts no other. */
+static bool in_place(struct mw_str op)
+{
+	if (begins(op, "os.")) {
+		op.s += 3;
+		op.len -= 3;
+	}
+	return begins(op, "exec") || begins(op, "fexec");
+}
+
+/* A program that a call of the load asked for, and that may start, answers for the load. What an
+ * import starts is its own. */
+static void follow(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record)
+{
+	const struct mw_record_effect *effect = &record->effect;
+
+	if (effect->class != MW_EXEC || effect->verdict >= MW_DENY ||
+	    effect->cause == MW_BY_IMPORT || effect->cause == MW_BY_MACHINERY ||
+	    effect->cause == MW_BY_LOADER)
+		return;
+	if (in_place(effect->op))
+		mw_scopes_add(&monitor->scopes, pid, record->load.id);
+	else
+		mw_scopes_spawning(&monitor->scopes, pid, (pid_t)record->tid, record->load.id);
+}
+
+/* What is known of the record's load: what it says itself or, when it carries only an id, what was
+ * said before. */
+static const struct mw_record_load *known(const struct mw_monitor *monitor,
+                                          const struct mw_record *record, uint32_t slot,
+                                          struct mw_record_load *room)
+{
+	const struct mw_record_load *kept = monitor->registry.entry[slot].load;
+
+	if ((record->load.entry.s && record->load.entry.len) || !slot || !kept)
+		return &record->load;
+	*room = *kept;
+	room->after = record->load.after;
+	room->importing = record->load.importing;
+	return room;
+}
+
+static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
+                   struct mw_reply *reply)
+{
+	struct mw_record_load room;
+	enum mw_verdict verdict = record->effect.verdict;
+
+	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
+	reply->scope = record->load.id;
+	reply->verdict = verdict;
+	if (verdict >= MW_DENY && reply->slot)
+		monitor->page->slot[reply->slot].denied++;
+	mw_alerts_effect(monitor->alerts, pid, record,
+	                 known(monitor, record, reply->slot, &room), reply->id, reply->title);
+	follow(monitor, pid, record);
+	if (verdict == MW_KILL && monitor->may_kill)
+		monitor->kill(monitor->kill_context, reply->id);
+}
+
+/* A stream that cannot be read is not condemned for it: the call itself is still judged. */
+static void fetch(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
+                  struct mw_reply *reply)
+{
+	const struct mw_record_load *load = &record->load;
+	struct mw_stream stream;
+	struct mw_pickle_query query = {
+	        .seen = load->seen,
+	        .count = load->seen_count,
+	        .total = load->globals,
+	        .tell = load->tell,
+	        .tell_exact = load->tell_exact,
+	        .importing = load->importing,
+	};
+
+	reply->slot = mw_registry_find(&monitor->registry, load->id);
+	reply->verdict = MW_ALLOW;
+	if (mw_stream_read(pid, load, &stream) < 0)
+		return;
+	query.data = stream.bytes;
+	query.len = stream.len;
+	if (!mw_pickle_called_directly(&query))
+		reply->verdict = MW_DENY;
+	mw_stream_free(&stream);
+}
+
+static void serve(void *context, pid_t pid, const struct mw_record *record, struct mw_reply *reply,
+                  int fds[static MW_WIRE_FDS])
+{
+	struct mw_monitor *monitor = context;
+
+	reply->monitor = (uint32_t)monitor->self;
+	switch (record->kind) {
+	case MW_HELLO:
+		hello(monitor, pid, reply, fds);
+		break;
+	case MW_BORN:
+		born(monitor, pid, record, reply);
+		break;
+	case MW_EFFECT:
+		effect(monitor, pid, record, reply);
+		break;
+	case MW_FETCH:
+		fetch(monitor, pid, record, reply);
+		break;
+	case MW_ANNOUNCE:
+		reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
+		break;
+	case MW_KIND_COUNT:
+		break;
+	}
+}
+
+int mw_monitor_open(const struct mw_policy *policy, size_t size, struct mw_alerts *alerts,
+                    mw_kill *kill, void *context, struct mw_monitor **ret)
+{
+	struct mw_monitor *monitor = calloc(1, sizeof(*monitor));
+	void *page;
+	int error;
+
+	if (!monitor)
+		return -ENOMEM;
+	monitor->self = getpid();
+	monitor->alerts = alerts;
+	monitor->kill = kill;
+	monitor->kill_context = context;
+	monitor->may_kill = policy->mode == MW_KILL;
+	monitor->policy_fd = -1;
+	error = monitor->page_fd = mw_share_page("modelwatch-state", sizeof(struct mw_page), &page);
+	if (error < 0)
+		goto fail;
+	monitor->page = page;
+	monitor->page->magic = MW_PAGE_MAGIC;
+	monitor->registry.page = monitor->page;
+	monitor->scopes.registry = &monitor->registry;
+	error = monitor->policy_fd = mw_share_constant("modelwatch-policy", policy, size);
+	if (error < 0)
+		goto fail;
+	error = mw_server_open(serve, monitor, &monitor->server);
+	if (error < 0)
+		goto fail;
+	*ret = monitor;
+	return 0;
+fail:
+	mw_monitor_close(monitor);
+	return error;
+}
+
+void mw_monitor_close(struct mw_monitor *monitor)
+{
+	if (!monitor)
+		return;
+	mw_server_close(monitor->server);
+	if (monitor->policy_fd >= 0)
+		close(monitor->policy_fd);
+	if (monitor->page_fd >= 0)
+		close(monitor->page_fd);
+	mw_scopes_clear(&monitor->scopes);
+	mw_registry_clear(&monitor->registry);
+	if (monitor->page)
+		munmap(monitor->page, sizeof(*monitor->page));
+	free(monitor);
+}
+
+const char *mw_monitor_path(const struct mw_monitor *monitor)
+{
+	return mw_server_path(monitor->server);
+}
+
+int mw_monitor_fd(const struct mw_monitor *monitor)
+{
+	return mw_server_fd(monitor->server);
+}
+
+int mw_monitor_patience(const struct mw_monitor *monitor)
+{
+	return monitor->scopes.count ? PRUNE_MS : -1;
+}
+
+int mw_monitor_poll(struct mw_monitor *monitor)
+{
+	struct timespec now;
+	int64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (ms - monitor->pruned >= PRUNE_MS) {
+		mw_scopes_prune(&monitor->scopes);
+		monitor->pruned = ms;
+	}
+	return mw_server_poll(monitor->server);
+}
+
+const struct mw_server_counters *mw_monitor_count(const struct mw_monitor *monitor)
+{
+	return mw_server_count(monitor->server);
+}

@@ -1,0 +1,39 @@
+/* The monitor of one run: answers what the watched processes ask, records their effects, and keeps
+ * what they must not: which process answers for which load, and how much was denied to it. */
+#ifndef MW_TOOLS_MONITOR_H
+#define MW_TOOLS_MONITOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../core/policy.h"
+#include "alert.h"
+#include "server.h"
+
+struct mw_monitor;
+
+/* Called when the verdict on an effect is kill: ends every process of the run, naming the alert. The
+ * process that asked is answered after that. */
+typedef void mw_kill(void *context, const char *alert_id);
+
+/* Makes a monitor with the policy image `policy` of `size` bytes, which is copied. `alerts` is
+ * borrowed. Its socket is open when it returns. Returns 0 or a negative errno; close with
+ * mw_monitor_close(). */
+int mw_monitor_open(const struct mw_policy *policy, size_t size, struct mw_alerts *alerts,
+                    mw_kill *kill, void *context, struct mw_monitor **ret);
+void mw_monitor_close(struct mw_monitor *monitor);
+
+/* The path of its socket, for MODELWATCH_SOCKET. */
+const char *mw_monitor_path(const struct mw_monitor *monitor);
+
+/* A descriptor that is readable when mw_monitor_poll() has something to do, and after how many
+ * milliseconds it has in any case (-1: never). */
+int mw_monitor_fd(const struct mw_monitor *monitor);
+int mw_monitor_patience(const struct mw_monitor *monitor);
+
+/* Answers who has asked, without waiting. Returns the number of connections it had to do with. */
+int mw_monitor_poll(struct mw_monitor *monitor);
+
+const struct mw_server_counters *mw_monitor_count(const struct mw_monitor *monitor);
+
+#endif

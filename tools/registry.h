@@ -1,0 +1,37 @@
+/* The loads that processes told the monitor about. A load's place here is its slot in the state page.
+ * Bounded: the load that was heard of longest ago gives way, one with a denial or with processes in
+ * its scope last. */
+#ifndef MW_TOOLS_REGISTRY_H
+#define MW_TOOLS_REGISTRY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../core/wire.h"
+
+#define MW_REGISTRY_TEXT 2048 /* bytes of strings kept of one load */
+
+struct mw_registry_entry {
+	uint64_t heard;              /* order of the last use */
+	uint32_t tasks;              /* processes in the scope of the load */
+	struct mw_record_load *load; /* with its strings right behind it; NULL when only the id is known */
+};
+
+struct mw_registry {
+	struct mw_page *page; /* borrowed: holds the ids and the counts */
+	uint64_t clock;
+	struct mw_registry_entry entry[MW_PAGE_SLOTS];
+};
+
+/* The slot of the load called `id`, or 0 when it is not known or `id` is 0. */
+uint32_t mw_registry_find(const struct mw_registry *registry, uint64_t id);
+
+/* The slot of `load`, entered when it was not known. What `load` says of itself is kept for records
+ * that carry only its id: without its descriptor and address, which mean something in process `pid`
+ * alone and only now, and with its path made absolute. Returns 0 when `load` has no id. */
+uint32_t mw_registry_put(struct mw_registry *registry, pid_t pid, const struct mw_record_load *load);
+
+/* Frees the copies. */
+void mw_registry_clear(struct mw_registry *registry);
+
+#endif

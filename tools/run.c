@@ -1,0 +1,340 @@
+/* modelwatch run: supervises one command and all it starts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <malloc.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alert.h"
+#include "descriptors.h"
+#include "environment.h"
+#include "expand.h"
+#include "installed.h"
+#include "job.h"
+#include "main.h"
+#include "monitor.h"
+#include "policy_file.h"
+
+#define EXIT_CANNOT_EXECUTE 126
+#define EXIT_NOT_FOUND 127
+#define EXIT_KILLED 137
+#define DRAIN_MS 2000
+
+struct options {
+	enum mw_verdict mode;
+	const char *policy, *alerts;
+	enum mw_alert_format format;
+	bool quiet, help;
+	char **command;
+};
+
+struct run {
+	struct options options;
+	struct mw_policy *policy;
+	size_t policy_size;
+	struct mw_alerts *alerts;
+	struct mw_monitor *monitor;
+	struct mw_job job;
+};
+
+static const char usage[] =
+        "Usage: modelwatch run [OPTION...] [--] COMMAND [ARGUMENT...]\n"
+        "Runs COMMAND and stops what model files try to do in it.\n\n"
+        "  --mode=MODE       observe, alert, deny (the default) or kill\n"
+        "  --policy=FILE     rules in place of the built-in ones\n"
+        "  --floor=WHEN      auto, off or require; this version has no floor\n"
+        "  --alerts=FILE     append alerts to FILE as JSON Lines; %h host, %p process,\n"
+        "                    %q{VAR} environment variable\n"
+        "  --format=FORMAT   alerts on stderr as text (the default) or json\n"
+        "  --quiet           no alerts on stderr\n"
+        "  --help            this text\n\n"
+        "The exit status is COMMAND's: 128+n when signal n ended it; 125 when modelwatch\n"
+        "failed, 126 when COMMAND cannot be executed, 127 when it is not found.\n";
+
+/* One line on stderr. Returns the status for our own failures. */
+static int __attribute__((format(printf, 1, 2))) say(const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(stderr, "modelwatch: %s\n", text);
+	return MW_EXIT_OWN;
+}
+
+enum { MODE = 256, POLICY, FLOOR, ALERTS, FORMAT, QUIET, HELP };
+
+static const struct option long_options[] = {
+        {"mode", required_argument, NULL, MODE},
+        {"policy", required_argument, NULL, POLICY},
+        {"floor", required_argument, NULL, FLOOR},
+        {"alerts", required_argument, NULL, ALERTS},
+        {"format", required_argument, NULL, FORMAT},
+        {"quiet", no_argument, NULL, QUIET},
+        {"help", no_argument, NULL, HELP},
+        {0},
+};
+
+static int set_mode(struct options *options, const char *word)
+{
+	int mode = mw_verdict_parse(word);
+
+	if (mode < MW_OBSERVE)
+		return say("--mode=%s: it is observe, alert, deny or kill", word);
+	options->mode = (enum mw_verdict)mode;
+	return 0;
+}
+
+static int set_floor(const char *word)
+{
+	if (!strcmp(word, "require"))
+		return say("--floor=require: this version has no floor");
+	if (strcmp(word, "auto") && strcmp(word, "off"))
+		return say("--floor=%s: it is auto, off or require", word);
+	return 0;
+}
+
+static int set_format(struct options *options, const char *word)
+{
+	if (!strcmp(word, "ocsf"))
+		return say("--format=ocsf: this version cannot write it");
+	if (strcmp(word, "text") && strcmp(word, "json"))
+		return say("--format=%s: it is text or json", word);
+	options->format = *word == 'j' ? MW_JSON : MW_TEXT;
+	return 0;
+}
+
+static int set_option(struct options *options, int option, char **argv)
+{
+	switch (option) {
+	case MODE:
+		return set_mode(options, optarg);
+	case POLICY:
+		options->policy = optarg;
+		return 0;
+	case FLOOR:
+		return set_floor(optarg);
+	case ALERTS:
+		options->alerts = optarg;
+		return 0;
+	case FORMAT:
+		return set_format(options, optarg);
+	case QUIET:
+		options->quiet = true;
+		return 0;
+	case HELP:
+		options->help = true;
+		return 0;
+	case ':':
+		return say("%s wants a value; see modelwatch run --help", argv[optind - 1]);
+	default:
+		return say("no option %s; see modelwatch run --help", argv[optind - 1]);
+	}
+}
+
+/* Returns 0, or the exit status after an error, which has been said. */
+static int parse(struct options *options, int argc, char **argv)
+{
+	int option, status = 0;
+
+	*options = (struct options){.mode = MW_DENY};
+	opterr = 0;
+	while (!status && (option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1)
+		status = set_option(options, option, argv);
+	options->command = argv + optind;
+	if (!status && !options->help && !options->command[0])
+		status = say("no command to run; see modelwatch run --help");
+	return status;
+}
+
+static void hex(const uint8_t *bytes, size_t len, char *out)
+{
+	for (size_t i = 0; i < len; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static int open_alerts(struct run *run)
+{
+	char path[PATH_MAX], digest[2 * sizeof(run->policy->digest) + 1];
+	const struct options *options = &run->options;
+	struct mw_alert_options to = {
+	        .alerts_path = options->alerts ? path : NULL,
+	        .quiet = options->quiet,
+	        .format = options->format,
+	        .mode = options->mode,
+	        .policy_digest = digest,
+	};
+	int error = options->alerts ? mw_expand(options->alerts, path) : 0;
+
+	if (error == -ENOENT)
+		return say("--alerts=%s: the environment variable is not set", options->alerts);
+	if (error == -EINVAL)
+		return say("--alerts=%s: after %% comes h, p, q{VAR} or %%", options->alerts);
+	hex(run->policy->digest, sizeof(run->policy->digest), digest);
+	if (!error)
+		error = mw_alerts_open(&to, &run->alerts);
+	return error ? say("--alerts=%s: %s", options->alerts ? options->alerts : "",
+	                   strerror(-error))
+	             : 0;
+}
+
+/* The verdict on an effect is kill. */
+static void kill_run(void *context, const char *alert_id)
+{
+	struct run *run = context;
+	int error;
+
+	if (!run->options.quiet)
+		say("killing the job (alert %s)", alert_id);
+	error = mw_job_kill(&run->job);
+	if (error)
+		say("some of the job could not be killed: %s", strerror(-error));
+}
+
+static int prepare(struct run *run)
+{
+	char why[512] = "";
+	int error, status;
+
+	error = mw_policy_load(run->options.policy, run->options.mode, &run->policy,
+	                       &run->policy_size, why, sizeof(why));
+	if (error)
+		return say("%s", why[0] ? why : strerror(-error));
+	error = mw_job_open(&run->job);
+	if (error)
+		return say("cannot watch over a job: %s", strerror(-error));
+	status = open_alerts(run);
+	if (status)
+		return status;
+	error = mw_monitor_open(run->policy, run->policy_size, run->alerts, kill_run, run,
+	                        &run->monitor);
+	return error ? say("cannot open the monitor's socket: %s", strerror(-error)) : 0;
+}
+
+static int start(struct run *run)
+{
+	char shim[PATH_MAX], **environment = NULL;
+	char **command = run->options.command;
+	int error = mw_installed("libmodelwatch.so", shim);
+
+	if (error)
+		return say("libmodelwatch.so is missing: %s", strerror(-error));
+	error = mw_environment(shim, mw_monitor_path(run->monitor), &environment);
+	if (error == -EINVAL)
+		return say("%s: a path with a space or a colon cannot be preloaded", shim);
+	if (!error)
+		error = mw_job_start(&run->job, command, environment);
+	mw_environment_free(environment);
+	if (!error)
+		return 0;
+	say("%s: %s", command[0], strerror(-error));
+	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+}
+
+static void supervise(struct run *run)
+{
+	struct pollfd events[] = {
+	        {.fd = run->job.signals, .events = POLLIN},
+	        {.fd = mw_monitor_fd(run->monitor), .events = POLLIN},
+	        {.fd = mw_alerts_fd(run->alerts), .events = POLLIN},
+	};
+
+	do {
+		poll(events, 3, mw_monitor_patience(run->monitor));
+		mw_monitor_poll(run->monitor);
+		if (events[2].fd >= 0 && events[2].revents)
+			mw_alerts_poll(run->alerts);
+		mw_job_signals(&run->job);
+	} while (mw_job_runs(&run->job));
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What was sent by those who ended a moment ago is still heard. */
+static void drain(struct run *run)
+{
+	int64_t end = now_ms() + DRAIN_MS;
+
+	while (mw_monitor_poll(run->monitor) > 0 && now_ms() < end)
+		continue;
+}
+
+/* Losing a record is itself worth a line. */
+static void report_losses(const struct run *run)
+{
+	const struct mw_server_counters *count = mw_monitor_count(run->monitor);
+
+	if (count->refused + count->malformed + count->oversized + count->cut + count->timed_out)
+		say("messages to the monitor that were not records of this job: %llu from strangers, "
+		    "%llu malformed, %llu too long, %llu cut off, %llu too slow",
+		    (unsigned long long)count->refused, (unsigned long long)count->malformed,
+		    (unsigned long long)count->oversized, (unsigned long long)count->cut,
+		    (unsigned long long)count->timed_out);
+}
+
+/* Room for the connections of a big job; the command has started with the limit we were given. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= 1024)
+		return;
+	limit.rlim_cur = limit.rlim_max < 1024 ? limit.rlim_max : 1024;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int watch(struct run *run)
+{
+	int status = prepare(run);
+
+	if (!status)
+		status = start(run);
+	if (status)
+		return status;
+	mw_descriptors_release();
+	raise_limit();
+	supervise(run);
+	drain(run);
+	report_losses(run);
+	return run->job.killed ? EXIT_KILLED : run->job.status;
+}
+
+int mw_cmd_run(int argc, char **argv)
+{
+	struct run run = {.job = {.signals = -1, .tty = -1}};
+	int status;
+
+	mw_descriptors_fill();
+	status = parse(&run.options, argc, argv);
+	if (status)
+		return status;
+	if (run.options.help) {
+		fputs(usage, stdout);
+		return fflush(stdout) ? MW_EXIT_OWN : 0;
+	}
+	/* A fixed threshold: glibc raises it otherwise after each big buffer, and keeps more. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	status = watch(&run);
+	mw_monitor_close(run.monitor);
+	mw_alerts_close(run.alerts);
+	mw_job_close(&run.job);
+	free(run.policy);
+	return status;
+}

@@ -1,0 +1,140 @@
+#include "stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Looks before it opens: opening a device or a pipe can have effects of its own. */
+static int open_regular(const char *path, struct stat *ret)
+{
+	char self[64];
+	int fd, result, look = open(path, O_PATH | O_CLOEXEC);
+
+	if (look < 0)
+		return -errno;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", look);
+	if (fstat(look, ret) < 0) {
+		result = -errno;
+	} else if (!S_ISREG(ret->st_mode)) {
+		result = -EINVAL;
+	} else {
+		fd = open(self, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		result = fd < 0 ? -errno : fd;
+	}
+	close(look);
+	return result;
+}
+
+int mw_stream_open(pid_t pid, const struct mw_record_load *load, struct stat *ret)
+{
+	char path[PATH_MAX];
+	int len, fd = -ENODATA;
+
+	if (load->fd >= 0) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, load->fd);
+		fd = open_regular(path, ret);
+	}
+	if (fd >= 0 || !load->path.s || !load->path.len)
+		return fd;
+	if (memchr(load->path.s, '\0', load->path.len))
+		return -EINVAL;
+	len = snprintf(path, sizeof(path), "/proc/%d/%s/%.*s", (int)pid,
+	               *load->path.s == '/' ? "root" : "cwd", (int)load->path.len, load->path.s);
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return -ENAMETOOLONG;
+	return open_regular(path, ret);
+}
+
+/* A mapping, not the heap: its pages go back to the kernel at once. */
+static uint8_t *get_room(size_t len)
+{
+	void *room = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return room == MAP_FAILED ? NULL : room;
+}
+
+static ssize_t read_memory(pid_t pid, uint64_t address, uint8_t *out, size_t len)
+{
+	size_t got = 0;
+
+	while (got < len) {
+		struct iovec to = {out + got, len - got};
+		struct iovec from = {(void *)(uintptr_t)(address + got), len - got};
+		ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+
+		if (n < 0 && !got)
+			return -errno;
+		if (n <= 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+static ssize_t read_file(int fd, uint64_t start, uint8_t *out, size_t len)
+{
+	size_t got = 0;
+
+	while (got < len) {
+		ssize_t n = pread(fd, out + got, len - got, (off_t)(start + got));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && !got)
+			return -errno;
+		if (n <= 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+int mw_stream_read(pid_t pid, const struct mw_record_load *load, struct mw_stream *ret)
+{
+	struct stat st;
+	uint8_t *room;
+	uint64_t size;
+	size_t len;
+	ssize_t got;
+	int fd = -1;
+
+	if (load->data) {
+		size = load->data_len;
+	} else {
+		fd = mw_stream_open(pid, load, &st);
+		if (fd < 0)
+			return fd;
+		size = (uint64_t)st.st_size > load->start ? (uint64_t)st.st_size - load->start : 0;
+	}
+	len = size < MW_STREAM_MAX ? (size_t)size : MW_STREAM_MAX;
+	room = len ? get_room(len) : NULL;
+	if (!len)
+		got = -ENODATA;
+	else if (!room)
+		got = -ENOMEM;
+	else if (load->data)
+		got = read_memory(pid, load->data, room, len);
+	else
+		got = read_file(fd, load->start, room, len);
+	if (fd >= 0)
+		close(fd);
+	if (got < 0) {
+		if (room)
+			munmap(room, len);
+		return (int)got;
+	}
+	*ret = (struct mw_stream){room, (size_t)got, (size_t)got == len && size > len, len};
+	return 0;
+}
+
+void mw_stream_free(struct mw_stream *stream)
+{
+	if (stream->bytes)
+		munmap((void *)(uintptr_t)stream->bytes, stream->room);
+	*stream = (struct mw_stream){0};
+}

@@ -1,0 +1,233 @@
+#include "tasks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINEAGE_MAX 65536
+#define KILL_ROUNDS 200
+#define KILL_PAUSE_NS 10000000
+
+int mw_task_read(pid_t pid, struct mw_task *ret)
+{
+	char path[40], text[1024];
+	unsigned long long start;
+	char *end, state;
+	int fd, parent, group, threads;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return -ESRCH;
+	text[len] = '\0';
+	end = strrchr(text, ')'); /* the name before it is the process's to choose */
+	if (!end || sscanf(end + 1,
+	                   " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d "
+	                   "%*d %llu",
+	                   &state, &parent, &group, &threads, &start) != 5)
+		return -EBADMSG;
+	ret->pid = pid;
+	ret->parent = parent;
+	ret->group = group;
+	ret->start = start;
+	ret->dead = (state == 'Z' || state == 'X') && threads <= 1;
+	return 0;
+}
+
+bool mw_task_runs(pid_t pid, uint64_t start)
+{
+	struct mw_task task;
+
+	return !mw_task_read(pid, &task) && task.start == start && !task.dead;
+}
+
+uint64_t mw_task_now(void)
+{
+	uint64_t hertz = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * hertz + (uint64_t)now.tv_nsec * hertz / 1000000000;
+}
+
+static FILE *open_children(pid_t pid, pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)tid);
+	return fopen(path, "re");
+}
+
+size_t mw_task_children(pid_t *ret, size_t cap)
+{
+	FILE *in = open_children(getpid(), gettid());
+	size_t count = 0;
+
+	while (in && count < cap && fscanf(in, "%d", &ret[count]) == 1)
+		count++;
+	if (in)
+		fclose(in);
+	return count;
+}
+
+bool mw_task_started(pid_t pid, pid_t tid, pid_t child)
+{
+	struct mw_task task;
+	bool found = false;
+	FILE *in;
+	int one;
+
+	if (mw_task_read(child, &task) < 0 || task.parent != pid)
+		return false;
+	in = open_children(pid, tid);
+	if (!in)
+		return true;
+	while (!found && fscanf(in, "%d", &one) == 1)
+		found = one == child;
+	fclose(in);
+	return found;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct mw_task *x = a, *y = b;
+
+	return (x->parent > y->parent) - (x->parent < y->parent);
+}
+
+/* Every process, ordered by parent. */
+static ssize_t read_all(struct mw_task **ret)
+{
+	struct mw_task *all = NULL, *more, one;
+	size_t count = 0, cap = 0;
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	if (!proc)
+		return -errno;
+	while ((entry = readdir(proc))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid <= 0 || mw_task_read(pid, &one) < 0)
+			continue;
+		if (count == cap) {
+			cap = cap ? 2 * cap : 256;
+			more = realloc(all, cap * sizeof(*all));
+			if (!more) {
+				free(all);
+				closedir(proc);
+				return -ENOMEM;
+			}
+			all = more;
+		}
+		all[count++] = one;
+	}
+	closedir(proc);
+	if (count)
+		qsort(all, count, sizeof(*all), compare);
+	*ret = all;
+	return (ssize_t)count;
+}
+
+ssize_t mw_task_in_group(pid_t group)
+{
+	struct mw_task *all = NULL;
+	ssize_t total = read_all(&all), count = 0;
+
+	if (total < 0)
+		return total;
+	for (ssize_t i = 0; i < total; i++)
+		count += all[i].group == group;
+	free(all);
+	return count;
+}
+
+static bool contains(const pid_t *pids, size_t count, pid_t pid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+static size_t first_child(const struct mw_task *all, size_t count, pid_t parent)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (all[middle].parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+ssize_t mw_task_descendants(pid_t root, const pid_t *skip, size_t skip_count, pid_t *ret, size_t cap)
+{
+	struct mw_task *all = NULL;
+	ssize_t total = read_all(&all);
+	size_t count = 0, next = 0;
+
+	if (total < 0)
+		return total;
+	for (pid_t parent = root;; parent = ret[next++]) {
+		for (size_t i = first_child(all, (size_t)total, parent);
+		     i < (size_t)total && all[i].parent == parent && count < cap; i++)
+			if (!all[i].dead && !contains(skip, skip_count, all[i].pid))
+				ret[count++] = all[i].pid;
+		if (next == count)
+			break;
+	}
+	free(all);
+	return (ssize_t)count;
+}
+
+static int signal_all(const pid_t *pids, size_t count, int number)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (kill(pids[i], number) < 0 && errno == EPERM)
+			result = -EPERM;
+	return result;
+}
+
+int mw_task_kill_lineage(const pid_t *skip, size_t skip_count)
+{
+	const struct timespec pause = {.tv_nsec = KILL_PAUSE_NS};
+	pid_t *pids = malloc(LINEAGE_MAX * sizeof(*pids));
+	ssize_t count, stopped;
+	int result = -ENOMEM;
+
+	for (int round = 0; pids && round < KILL_ROUNDS; round++) {
+		count = mw_task_descendants(getpid(), skip, skip_count, pids, LINEAGE_MAX);
+		result = count < 0 ? (int)count : 0;
+		if (count <= 0)
+			break;
+		do {
+			stopped = count;
+			signal_all(pids, (size_t)count, SIGSTOP);
+			count = mw_task_descendants(getpid(), skip, skip_count, pids, LINEAGE_MAX);
+		} while (count > stopped);
+		if (count > 0)
+			result = signal_all(pids, (size_t)count, SIGKILL);
+		nanosleep(&pause, NULL);
+	}
+	free(pids);
+	return result;
+}
