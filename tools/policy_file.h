@@ -6,9 +6,9 @@
 
 #include "../core/policy.h"
 
-/* Reads and compiles the policy in `file` (NULL: the built-in one) for `mode`. On success `*ret_image`
- * is the image, to be freed with free(), and `*ret_size` its size in bytes. Returns 0, or a negative
- * errno with one line in `error` that says what is wrong and where. */
+/* Reads and compiles the policy in `file` (NULL: the built-in one) for `mode`. On success
+ * `*ret_image` is the image, to be freed with free(), and `*ret_size` its size in bytes. Returns 0,
+ * or a negative errno with one line in `error` that says what is wrong and where. */
 int mw_policy_load(const char *file, enum mw_verdict mode, struct mw_policy **ret_image,
                    size_t *ret_size, char *error, size_t error_size);
 

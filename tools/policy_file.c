@@ -1,0 +1,126 @@
+#include "policy_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "default_policy.h"
+#include "policy_build.h"
+#include "policy_source.h"
+
+#define FILE_MAX (16u << 20)
+
+/* Reads up to the end or to FILE_MAX + 1 bytes: a policy may come through a pipe. */
+static int read_all(int fd, char **ret, size_t *ret_len)
+{
+	size_t len = 0, cap = 16384;
+	char *text = malloc(cap);
+	ssize_t n = 0;
+
+	while (text && len <= FILE_MAX) {
+		if (len == cap) {
+			char *more = realloc(text, cap * 2);
+
+			if (!more)
+				break;
+			text = more;
+			cap *= 2;
+		}
+		n = read(fd, text + len, cap - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	if (!text || n > 0 || len > FILE_MAX) {
+		free(text);
+		return len > FILE_MAX ? -EFBIG : -ENOMEM;
+	}
+	if (n < 0) {
+		n = -errno;
+		free(text);
+		return (int)n;
+	}
+	*ret = text;
+	*ret_len = len;
+	return 0;
+}
+
+static int read_file(const char *path, char **ret, size_t *ret_len, char *error, size_t error_size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int result = fd < 0 ? -errno : read_all(fd, ret, ret_len);
+
+	if (fd >= 0)
+		close(fd);
+	if (result == -EFBIG)
+		snprintf(error, error_size, "%s: larger than 16 MiB", path);
+	else if (result)
+		snprintf(error, error_size, "%s: %s", path, strerror(-result));
+	return result;
+}
+
+static int digest(const char *text, size_t len, uint8_t ret[static 32])
+{
+	const size_t own = (size_t)(mw_default_policy_end - mw_default_policy);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	bool good = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) &&
+	            EVP_DigestUpdate(context, text, len) &&
+	            EVP_DigestUpdate(context, mw_default_policy, own) &&
+	            EVP_DigestFinal_ex(context, ret, NULL);
+
+	EVP_MD_CTX_free(context);
+	return good ? 0 : -ENOMEM;
+}
+
+static int compile(struct mw_policy_build *build, const char *file, const char *text, size_t len,
+                   char *error, size_t error_size)
+{
+	const size_t own = (size_t)(mw_default_policy_end - mw_default_policy);
+	int result = mw_policy_build_start(build);
+
+	if (result)
+		snprintf(error, error_size, "not enough memory");
+	if (!result && file)
+		result = mw_policy_source(build, file, text, len, error, error_size);
+	if (!result)
+		result = mw_policy_source(build, "built-in policy", mw_default_policy, own, error,
+		                          error_size);
+	return result;
+}
+
+int mw_policy_load(const char *file, enum mw_verdict mode, struct mw_policy **ret_image,
+                   size_t *ret_size, char *error, size_t error_size)
+{
+	struct mw_policy_build build = {0};
+	uint8_t sha256[32];
+	char *text = NULL;
+	size_t len = 0;
+	int result = 0;
+
+	if (file)
+		result = read_file(file, &text, &len, error, error_size);
+	if (result)
+		return result;
+	result = compile(&build, file, text, len, error, error_size);
+	if (!result) {
+		result = digest(text ? text : "", len, sha256);
+		if (!result)
+			result = mw_policy_image(&build, mode, sha256, ret_image, ret_size);
+		if (result)
+			snprintf(error, error_size, "%s: %s", file ? file : "built-in policy",
+			         result == -EFBIG ? "the compiled policy would be too large"
+			                          : "not enough memory");
+	}
+	mw_policy_build_free(&build);
+	free(text);
+	return result;
+}

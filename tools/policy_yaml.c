@@ -1,0 +1,91 @@
+#include "policy_yaml.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Text of the file goes to a terminal: control characters stay out of it. */
+int mw_source_wrong(struct mw_source *s, yaml_mark_t mark, const char *format, ...)
+{
+	int n = snprintf(s->error, s->error_size, "%s:%zu:%zu: ", s->name, mark.line + 1,
+	                 mark.column + 1);
+	va_list args;
+
+	va_start(args, format);
+	if (n >= 0 && (size_t)n < s->error_size)
+		vsnprintf(s->error + n, s->error_size - (size_t)n, format, args);
+	va_end(args);
+	for (char *p = s->error; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	return -EINVAL;
+}
+
+int mw_source_no_room(struct mw_source *s, int64_t error)
+{
+	mw_source_complain(s, "%s",
+	                   error == -EFBIG ? "the compiled policy would be too large"
+	                                   : "not enough memory");
+	return (int)error;
+}
+
+/* Aliases would let a short text stand for a huge one. */
+int mw_source_next(struct mw_source *s)
+{
+	const yaml_parser_t *p = &s->parser;
+
+	yaml_event_delete(&s->event);
+	if (!yaml_parser_parse(&s->parser, &s->event)) {
+		memset(&s->event, 0, sizeof(s->event));
+		if (p->error == YAML_MEMORY_ERROR)
+			return mw_source_no_room(s, -ENOMEM);
+		return mw_source_wrong(s, p->error == YAML_READER_ERROR ? p->mark : p->problem_mark,
+		                       "no valid YAML: %s",
+		                       p->problem ? p->problem : "unknown error");
+	}
+	if (s->event.type == YAML_ALIAS_EVENT)
+		return mw_source_complain(s, "aliases (*name) are not allowed in a policy");
+	return 0;
+}
+
+/* The scalar in the current event, which may hold NUL bytes: `what` must not. */
+int mw_source_scalar(struct mw_source *s, const char *what, const char **ret, size_t *ret_len)
+{
+	if (s->event.type != YAML_SCALAR_EVENT)
+		return mw_source_complain(s, "%s must be a single value", what);
+	*ret = (const char *)s->event.data.scalar.value;
+	*ret_len = s->event.data.scalar.length;
+	if (!*ret_len)
+		return mw_source_complain(s, "%s is empty", what);
+	for (size_t i = 0; i < *ret_len; i++)
+		if ((unsigned char)(*ret)[i] < ' ' && (*ret)[i] != '\n' && (*ret)[i] != '\t')
+			return mw_source_complain(s, "%s has a control character", what);
+	return 0;
+}
+
+/* A value, or a list of values: one item after the other goes to `take`. Ends on the value's last
+ * event. */
+int mw_source_items(struct mw_source *s, const char *what, mw_source_take *take, void *out)
+{
+	bool any = false;
+	int error;
+
+	if (s->event.type == YAML_SCALAR_EVENT)
+		return take(s, what, out);
+	if (s->event.type != YAML_SEQUENCE_START_EVENT)
+		return mw_source_complain(s, "%s must be a value or a list of values", what);
+	for (;;) {
+		error = mw_source_next(s);
+		if (error)
+			return error;
+		if (s->event.type == YAML_SEQUENCE_END_EVENT)
+			break;
+		error = take(s, what, out);
+		if (error)
+			return error;
+		any = true;
+	}
+	return any ? 0 : mw_source_complain(s, "%s is an empty list: leave the field out", what);
+}
