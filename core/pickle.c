@@ -132,6 +132,30 @@ static bool tells(const struct mw_machine *m, const struct mw_pickle_query *q)
 	return q->tell >= 0 && q->tell_exact && !m->framed;
 }
 
+static bool holds(const struct mw_machine *m, struct mw_value v, uint64_t global, int depth)
+{
+	const struct mw_node *node;
+
+	if (v.kind == MW_V_GLOBAL)
+		return v.number == global;
+	if (v.kind < MW_V_TUPLE || !depth || !(node = mw_machine_node(m, v)))
+		return false;
+	for (uint32_t i = 0; i < node->count && i < MW_NODE_VALUES; i++)
+		if (holds(m, node->value[i], global, depth - 1))
+			return true;
+	return false;
+}
+
+/* The first call that has to do with the global that is being fetched. */
+static void use_call(struct mw_machine *m, const struct mw_call *call)
+{
+	struct window *w = m->context;
+
+	if (w->open && !w->answer->found &&
+	    (holds(m, call->callable, w->index, 3) || holds(m, call->args, w->index, 3)))
+		describe(m, call, w->answer);
+}
+
 /* Is this the call? Certain by position; otherwise one of the candidates, of which the plain
  * rebuilders are dropped as soon as there is another. */
 static void window_call(struct mw_machine *m, const struct mw_call *call)
@@ -240,8 +264,10 @@ int mw_pickle_locate(const struct mw_pickle_query *query, struct mw_pickle_answe
 	w.open = query->total == 0 && query->count == 0;
 	m.context = &w;
 	m.on_global = window_global;
-	m.on_call = window_call;
+	m.on_call = query->fetching ? use_call : window_call;
 	run(&m, &complete);
+	if (query->fetching && !ret->found && w.index != UINT64_MAX)
+		answer_import(&m, &global, ret);
 	mw_machine_end(&m);
 	return m.error ? -ENOMEM : 0;
 }

@@ -100,6 +100,24 @@ static uint32_t above_mark(const struct mw_machine *m)
 	return i;
 }
 
+static bool is_container(struct mw_value v)
+{
+	return v.kind == MW_V_LIST || v.kind == MW_V_DICT || v.kind == MW_V_SET;
+}
+
+/* Stores a value in a container, or hands it to an object's method. */
+static void store(struct mw_machine *m, struct mw_value container, struct mw_value v)
+{
+	struct mw_node *node = &m->nodes[container.at % MW_NODES];
+
+	use(m, v, false);
+	if (!is_container(container) || node->generation != container.generation)
+		return;
+	if (node->count < MW_NODE_VALUES)
+		node->value[node->count] = v;
+	node->count++;
+}
+
 /* Takes everything above the mark, and the mark, off the stack. `used`: stored somewhere. */
 static void drop_to(struct mw_machine *m, uint32_t first, bool used)
 {
@@ -135,10 +153,16 @@ static void push_tuple_to_mark(struct mw_machine *m)
 	push(m, v);
 }
 
-static void push_container(struct mw_machine *m)
+/* What lies above the mark goes into a new container. */
+static void push_container(struct mw_machine *m, uint8_t kind)
 {
-	drop_to(m, above_mark(m), true);
-	push(m, (struct mw_value){.kind = MW_V_CONTAINER});
+	uint32_t first = above_mark(m);
+	struct mw_value v = make(m, kind, NULL, 0);
+
+	for (uint32_t i = first; i < m->stack.count; i++)
+		store(m, v, m->stack.at[i]);
+	drop_to(m, first, false);
+	push(m, v);
 }
 
 static void fetch(struct mw_machine *m, struct mw_global global)
@@ -179,7 +203,7 @@ static void change(struct mw_machine *m, const struct mw_pickle_op *op, struct m
                    struct mw_value argument, const char *method)
 {
 	use(m, object, false);
-	if (object.kind != MW_V_CONTAINER)
+	if (!is_container(object))
 		call(m, op, object, argument, method);
 }
 
@@ -241,31 +265,47 @@ static void step_call(struct mw_machine *m, const struct mw_pickle_op *op)
 	}
 }
 
+/* Adds what lies above the mark, or the top `count` values, to the object below. */
+static void add(struct mw_machine *m, const struct mw_pickle_op *op, uint32_t count,
+                const char *method)
+{
+	uint32_t mark = above_mark(m);
+	uint32_t first = !count ? mark : m->stack.count > count ? m->stack.count - count : 0;
+	uint32_t below = count ? first : first ? first - 1 : 0;
+	struct mw_value object = below ? m->stack.at[below - 1] : UNKNOWN;
+
+	for (uint32_t i = first; i < m->stack.count; i++)
+		store(m, object, m->stack.at[i]);
+	m->stack.count = below;
+	change(m, op, object, UNKNOWN, method);
+}
+
 static void step_container(struct mw_machine *m, const struct mw_pickle_op *op)
 {
-	struct mw_value v;
-
 	switch (op->code) {
 	case 'a':
-		v = pop(m);
-		change(m, op, top(m), use(m, v, false), "append");
+		add(m, op, 1, "append");
 		break;
 	case 's':
-		v = use(m, pop(m), false);
-		use(m, pop(m), false);
-		change(m, op, top(m), v, "__setitem__");
+		add(m, op, 2, "__setitem__");
 		break;
 	case 'e':
+		add(m, op, 0, "extend");
+		break;
 	case 'u':
+		add(m, op, 0, "__setitem__");
+		break;
 	case 0x90: /* ADDITEMS */
-		drop_to(m, above_mark(m), true);
-		change(m, op, top(m), UNKNOWN,
-		       op->code == 'e' ? "extend" : op->code == 'u' ? "__setitem__" : "add");
+		add(m, op, 0, "add");
 		break;
 	case 'd':
+		push_container(m, MW_V_DICT);
+		break;
 	case 'l':
+		push_container(m, MW_V_LIST);
+		break;
 	case 0x91: /* FROZENSET */
-		push_container(m);
+		push_container(m, MW_V_SET);
 		break;
 	case 't':
 		push_tuple_to_mark(m);
@@ -279,7 +319,8 @@ static void step_container(struct mw_machine *m, const struct mw_pickle_op *op)
 		push_tuple_of(m, op->code - 0x84u);
 		break;
 	default: /* EMPTY_LIST, EMPTY_DICT, EMPTY_SET */
-		push(m, (struct mw_value){.kind = MW_V_CONTAINER});
+		push(m, make(m, op->code == ']' ? MW_V_LIST : op->code == '}' ? MW_V_DICT : MW_V_SET,
+		             NULL, 0));
 	}
 }
 

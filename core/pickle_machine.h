@@ -6,7 +6,7 @@
 #include "pickle_ops.h"
 #include "wire.h"
 
-#define MW_NODES 8192u
+#define MW_NODES 2048u
 #define MW_NODE_VALUES 6
 #define MW_STACK_MAX (1u << 18)
 #define MW_MEMO_MAX (1u << 18)
@@ -23,7 +23,9 @@ enum mw_value_kind {
 	MW_V_GLOBAL,
 	MW_V_TUPLE,
 	MW_V_CALL, /* the result of a call: callable and arguments */
-	MW_V_CONTAINER,
+	MW_V_LIST, /* containers: their first members, for a dictionary keys and values in turn */
+	MW_V_DICT,
+	MW_V_SET,
 };
 
 struct mw_value {

@@ -54,6 +54,42 @@ static void put_raw(const struct mw_machine *m, struct text *t, struct mw_value 
 
 static void show(const struct mw_machine *m, struct text *t, struct mw_value v, int depth);
 
+/* Python 2's name for the module, which every stream up to protocol 2 uses. */
+static void show_global(const struct mw_machine *m, struct text *t, const struct mw_node *node)
+{
+	static const char old[] = "__builtin__";
+	struct mw_value module = node->value[0];
+
+	if (node->count < 2) {
+		put(t, "...");
+		return;
+	}
+	if (module.number == sizeof(old) - 1 && !memcmp(m->data + module.at, old, sizeof(old) - 1))
+		put(t, "builtins");
+	else
+		put_raw(m, t, module);
+	put(t, ".");
+	put_raw(m, t, node->value[1]);
+}
+
+static void show_members(const struct mw_machine *m, struct text *t, struct mw_value v,
+                         const struct mw_node *node, int depth)
+{
+	const char *brackets = v.kind == MW_V_LIST ? "[]" : v.kind == MW_V_TUPLE ? "()" : "{}";
+	char open[2] = {brackets[0], 0}, close[2] = {brackets[1], 0};
+
+	put(t, open);
+	for (uint32_t i = 0; i < node->count && i < MW_NODE_VALUES; i++) {
+		put(t, !i ? "" : v.kind == MW_V_DICT && i % 2 ? ": " : ", ");
+		show(m, t, node->value[i], depth - 1);
+	}
+	if (node->count > MW_NODE_VALUES)
+		put(t, ", ...");
+	else if (node->count == 1 && v.kind == MW_V_TUPLE)
+		put(t, ",");
+	put(t, close);
+}
+
 static void show_node(const struct mw_machine *m, struct text *t, struct mw_value v, int depth)
 {
 	const struct mw_node *node = mw_machine_node(m, v);
@@ -61,13 +97,7 @@ static void show_node(const struct mw_machine *m, struct text *t, struct mw_valu
 	if (!node || !depth) {
 		put(t, "...");
 	} else if (v.kind == MW_V_GLOBAL) {
-		if (node->count < 2) {
-			put(t, "...");
-			return;
-		}
-		put_raw(m, t, node->value[0]);
-		put(t, ".");
-		put_raw(m, t, node->value[1]);
+		show_global(m, t, node);
 	} else if (v.kind == MW_V_CALL) {
 		show(m, t, node->value[0], depth - 1);
 		if (node->value[1].kind == MW_V_TUPLE)
@@ -75,12 +105,7 @@ static void show_node(const struct mw_machine *m, struct text *t, struct mw_valu
 		else
 			put(t, "(...)");
 	} else {
-		put(t, "(");
-		for (uint32_t i = 0; i < node->count && i < MW_NODE_VALUES; i++) {
-			put(t, i ? ", " : "");
-			show(m, t, node->value[i], depth - 1);
-		}
-		put(t, node->count > MW_NODE_VALUES ? ", ...)" : node->count == 1 ? ",)" : ")");
+		show_members(m, t, v, node, depth);
 	}
 }
 
@@ -109,11 +134,13 @@ static void show(const struct mw_machine *m, struct text *t, struct mw_value v, 
 	case MW_V_GLOBAL:
 	case MW_V_TUPLE:
 	case MW_V_CALL:
+	case MW_V_LIST:
+	case MW_V_DICT:
+	case MW_V_SET:
 		show_node(m, t, v, depth);
 		break;
 	case MW_V_UNKNOWN:
 	case MW_V_MARK:
-	case MW_V_CONTAINER:
 		put(t, "...");
 		break;
 	}

@@ -164,7 +164,6 @@ static PyObject *pure_file(PyObject *unpickler)
 	return file ? file : mw_file_of_reader(unpickler, "read");
 }
 
-/* Reads ahead by whole frames: a position in the file says nothing, so none is taken. */
 static PyObject *pure_load(PyObject *capsule, PyObject *self)
 {
 	struct pure *pure = PyCapsule_GetPointer(capsule, NULL);
@@ -174,6 +173,7 @@ static PyObject *pure_load(PyObject *capsule, PyObject *self)
 	thread->busy++;
 	load.file = pure_file(self);
 	thread->busy--;
+	load.start_tell = position(thread, &load);
 	return close_load(thread, &load, PyObject_CallFunctionObjArgs(pure->original, self, NULL));
 }
 
