@@ -73,8 +73,7 @@ static int watch(struct mw_server *server, int operation, int fd, uint32_t which
 
 static void set_door(struct mw_server *server)
 {
-	bool closed = server->short_of || server->open == MW_SERVER_CONNECTIONS ||
-	              server->buffered >= MW_SERVER_BUFFERED;
+	bool closed = server->short_of || server->open == MW_SERVER_CONNECTIONS;
 
 	if (closed != server->closed_door)
 		watch(server, EPOLL_CTL_MOD, server->listener, LISTENER, !closed);
@@ -95,7 +94,6 @@ static void release(struct mw_server *server, struct connection *c)
 		if (other->fd < 0 || !other->waiting)
 			continue;
 		other->waiting = false;
-		other->deadline = server_time(server) + MW_SERVER_DEADLINE_MS;
 		server->waiting--;
 		watch(server, EPOLL_CTL_ADD, other->fd, i, true);
 	}
@@ -220,7 +218,8 @@ static void answer(struct mw_server *server, struct connection *c)
 }
 
 /* Makes room for the next bytes of the body: twice as much as has come, within the frame. Returns
- * -EAGAIN when the budget of all connections is spent for now. */
+ * -EAGAIN when the budget of all connections is spent for now; a record without a stack needs none, so
+ * whoever fills the budget shuts nobody out from asking. */
 static int grow(struct mw_server *server, struct connection *c)
 {
 	size_t room = c->room ? 2 * c->room : FIRST_ROOM;
@@ -228,7 +227,7 @@ static int grow(struct mw_server *server, struct connection *c)
 
 	if (room > c->len)
 		room = c->len;
-	if (server->buffered - c->room + room > MW_SERVER_BUFFERED)
+	if (room > MW_WIRE_HEAD && server->buffered - c->room + room > MW_SERVER_BUFFERED)
 		return -EAGAIN;
 	body = realloc(c->body, room);
 	if (!body)

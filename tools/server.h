@@ -10,7 +10,7 @@
 #include "../core/wire.h"
 
 #define MW_SERVER_CONNECTIONS 256
-#define MW_SERVER_BUFFERED (8u << 20) /* bytes held for all connections together */
+#define MW_SERVER_BUFFERED (8u << 20) /* bytes held for all together, beyond MW_WIRE_HEAD for each */
 #define MW_SERVER_DEADLINE_MS 2000    /* for a whole frame */
 
 struct mw_server_counters {
