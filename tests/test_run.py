@@ -416,8 +416,8 @@ path = os.environ["MODELWATCH_SOCKET"]
 
 def dial():
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(30)
     s.connect(path)
+    s.settimeout(30)
     return s
 
 def frame(body):

@@ -20,9 +20,9 @@ struct mw_alert_options {
 	const char *policy_digest; /* in hex */
 };
 
-/* Opens the sinks. `options` is copied. The caller blocks every signal it handles first: work may go
- * to a thread. Returns 0, or a negative errno when there is no memory; an alerts file that cannot be
- * written is said once on stderr and is no error. Close with mw_alerts_close(). */
+/* Opens the sinks. `options` is copied. The caller blocks every signal it handles first: work may
+ * go to a thread. Returns 0, or a negative errno when there is no memory; an alerts file that
+ * cannot be written is said once on stderr and is no error. Close with mw_alerts_close(). */
 int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **ret);
 
 /* Builds one alert from an effect's record and has it written to the file and the terminal when it
@@ -39,7 +39,8 @@ int mw_alerts_fd(struct mw_alerts *a);
 /* Writes the updates that are ready. Never blocks on the work itself. */
 void mw_alerts_poll(struct mw_alerts *a);
 
-/* Finishes pending work, within a bound, writes its updates and frees everything. NULL is allowed. */
+/* Finishes pending work, within a bound, writes its updates and frees everything. NULL is allowed.
+ */
 void mw_alerts_close(struct mw_alerts *a);
 
 #endif

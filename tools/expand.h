@@ -4,9 +4,9 @@
 
 #include <limits.h>
 
-/* Writes `text` to `ret` with %h replaced by the host's name, %p by this process's id, %q{VAR} by the
- * environment variable VAR and %% by a percent sign. Returns 0; -EINVAL for any other use of '%',
- * -ENOENT when a variable is not set, -ENAMETOOLONG. */
+/* Writes `text` to `ret` with %h replaced by the host's name, %p by this process's id, %q{VAR} by
+ * the environment variable VAR and %% by a percent sign. Returns 0; -EINVAL for any other use of
+ * '%', -ENOENT when a variable is not set, -ENAMETOOLONG. */
 int mw_expand(const char *text, char ret[static PATH_MAX]);
 
 #endif

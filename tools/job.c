@@ -77,9 +77,9 @@ static _Noreturn void become(struct mw_job *job, char *const argv[], char *const
 	_exit(127);
 }
 
-/* The terminal goes to the command at once only when nobody else of our process group could want it:
- * in a pipeline or a script all get what is typed, Ctrl-C above all, and we pass it on; the command
- * gets the terminal when it asks for it. */
+/* The terminal goes to the command at once only when nobody else of our process group could want
+ * it: in a pipeline or a script all get what is typed, Ctrl-C above all, and we pass it on; the
+ * command gets the terminal when it asks for it. */
 int mw_job_start(struct mw_job *job, char *const argv[], char *const env[])
 {
 	bool give = in_foreground(job) && mw_task_in_group(getpgrp()) == 1;
@@ -201,7 +201,8 @@ void mw_job_signals(struct mw_job *job)
 		pass_on(job, &info);
 }
 
-/* The command has stopped. Whoever started us waits for us, so we do the same, and go on with it. */
+/* The command has stopped. Whoever started us waits for us, so we do the same, and go on with it.
+ */
 static void command_stopped(struct mw_job *job, int number)
 {
 	bool wants_tty = number == SIGTTIN || number == SIGTTOU, had_tty = job->has_tty;

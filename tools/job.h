@@ -14,14 +14,14 @@
 #define MW_JOB_STRANGERS 64
 
 struct mw_job {
-	pid_t command; /* 0 once it has ended */
-	pid_t group;   /* its process group */
-	int status;    /* its exit status, as a shell counts, once it has ended */
-	bool killed;   /* mw_job_kill() was called */
-	int signals;   /* signalfd: readable when mw_job_signals() has something to do */
-	int tty;       /* the controlling terminal, or -1 */
-	bool has_tty;  /* the terminal was handed to the command's group */
-	sigset_t mask; /* signals blocked when we were started, */
+	pid_t command;          /* 0 once it has ended */
+	pid_t group;            /* its process group */
+	int status;             /* its exit status, as a shell counts, once it has ended */
+	bool killed;            /* mw_job_kill() was called */
+	int signals;            /* signalfd: readable when mw_job_signals() has something to do */
+	int tty;                /* the controlling terminal, or -1 */
+	bool has_tty;           /* the terminal was handed to the command's group */
+	sigset_t mask;          /* signals blocked when we were started, */
 	struct sigaction child; /* and what SIGCHLD did */
 	/* Children that this process had before it became the monitor: no part of the run. */
 	pid_t strangers[MW_JOB_STRANGERS];
@@ -35,15 +35,16 @@ int mw_job_open(struct mw_job *job);
 /* Gives the terminal back and closes. */
 void mw_job_close(struct mw_job *job);
 
-/* Starts argv[0] (looked up on PATH when it has no slash) with the environment `env`, and with signals
- * as this process had them. Returns 0 when it runs, else the negative errno of the start. */
+/* Starts argv[0] (looked up on PATH when it has no slash) with the environment `env`, and with
+ * signals as this process had them. Returns 0 when it runs, else the negative errno of the start.
+ */
 int mw_job_start(struct mw_job *job, char *const argv[], char *const env[]);
 
 /* Passes on the signals that have come. */
 void mw_job_signals(struct mw_job *job);
 
-/* Takes note of tasks that ended or stopped; with the command, this process stops too. Returns false
- * once no task of the run is left. */
+/* Takes note of tasks that ended or stopped; with the command, this process stops too. Returns
+ * false once no task of the run is left. */
 bool mw_job_runs(struct mw_job *job);
 
 /* Kills every task of the run. Returns 0, or a negative errno when some may be left. */

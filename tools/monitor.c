@@ -32,7 +32,8 @@ struct mw_monitor {
 static void hello(struct mw_monitor *monitor, pid_t pid, struct mw_reply *reply,
                   int fds[static MW_WIRE_FDS])
 {
-	const struct mw_record_load load = {.id = mw_scopes_of(&monitor->scopes, pid, monitor->self)};
+	const struct mw_record_load load = {
+	        .id = mw_scopes_of(&monitor->scopes, pid, monitor->self)};
 
 	reply->scope = load.id;
 	reply->slot = mw_registry_put(&monitor->registry, pid, &load);
@@ -108,8 +109,8 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 	reply->verdict = verdict;
 	if (verdict >= MW_DENY && reply->slot)
 		monitor->page->slot[reply->slot].denied++;
-	mw_alerts_effect(monitor->alerts, pid, record,
-	                 known(monitor, record, reply->slot, &room), reply->id, reply->title);
+	mw_alerts_effect(monitor->alerts, pid, record, known(monitor, record, reply->slot, &room),
+	                 reply->id, reply->title);
 	follow(monitor, pid, record);
 	if (verdict == MW_KILL && monitor->may_kill)
 		monitor->kill(monitor->kill_context, reply->id);

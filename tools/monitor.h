@@ -12,8 +12,8 @@
 
 struct mw_monitor;
 
-/* Called when the verdict on an effect is kill: ends every process of the run, naming the alert. The
- * process that asked is answered after that. */
+/* Called when the verdict on an effect is kill: ends every process of the run, naming the alert.
+ * The process that asked is answered after that. */
 typedef void mw_kill(void *context, const char *alert_id);
 
 /* Makes a monitor with the policy image `policy` of `size` bytes, which is copied. `alerts` is

@@ -1,6 +1,6 @@
-/* The loads that processes told the monitor about. A load's place here is its slot in the state page.
- * Bounded: the load that was heard of longest ago gives way, one with a denial or with processes in
- * its scope last. */
+/* The loads that processes told the monitor about. A load's place here is its slot in the state
+ * page. Bounded: the load that was heard of longest ago gives way, one with a denial or with
+ * processes in its scope last. */
 #ifndef MW_TOOLS_REGISTRY_H
 #define MW_TOOLS_REGISTRY_H
 
@@ -12,9 +12,10 @@
 #define MW_REGISTRY_TEXT 2048 /* bytes of strings kept of one load */
 
 struct mw_registry_entry {
-	uint64_t heard;              /* order of the last use */
-	uint32_t tasks;              /* processes in the scope of the load */
-	struct mw_record_load *load; /* with its strings right behind it; NULL when only the id is known */
+	uint64_t heard; /* order of the last use */
+	uint32_t tasks; /* processes in the scope of the load */
+	struct mw_record_load
+	        *load; /* with its strings right behind it; NULL when only the id is known */
 };
 
 struct mw_registry {
@@ -29,7 +30,8 @@ uint32_t mw_registry_find(const struct mw_registry *registry, uint64_t id);
 /* The slot of `load`, entered when it was not known. What `load` says of itself is kept for records
  * that carry only its id: without its descriptor and address, which mean something in process `pid`
  * alone and only now, and with its path made absolute. Returns 0 when `load` has no id. */
-uint32_t mw_registry_put(struct mw_registry *registry, pid_t pid, const struct mw_record_load *load);
+uint32_t mw_registry_put(struct mw_registry *registry, pid_t pid,
+                         const struct mw_record_load *load);
 
 /* Frees the copies. */
 void mw_registry_clear(struct mw_registry *registry);

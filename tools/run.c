@@ -76,14 +76,10 @@ static int __attribute__((format(printf, 1, 2))) say(const char *format, ...)
 enum { MODE = 256, POLICY, FLOOR, ALERTS, FORMAT, QUIET, HELP };
 
 static const struct option long_options[] = {
-        {"mode", required_argument, NULL, MODE},
-        {"policy", required_argument, NULL, POLICY},
-        {"floor", required_argument, NULL, FLOOR},
-        {"alerts", required_argument, NULL, ALERTS},
-        {"format", required_argument, NULL, FORMAT},
-        {"quiet", no_argument, NULL, QUIET},
-        {"help", no_argument, NULL, HELP},
-        {0},
+        {"mode", required_argument, NULL, MODE},     {"policy", required_argument, NULL, POLICY},
+        {"floor", required_argument, NULL, FLOOR},   {"alerts", required_argument, NULL, ALERTS},
+        {"format", required_argument, NULL, FORMAT}, {"quiet", no_argument, NULL, QUIET},
+        {"help", no_argument, NULL, HELP},           {0},
 };
 
 static int set_mode(struct options *options, const char *word)
@@ -282,7 +278,8 @@ static void report_losses(const struct run *run)
 	const struct mw_server_counters *count = mw_monitor_count(run->monitor);
 
 	if (count->refused + count->malformed + count->oversized + count->cut + count->timed_out)
-		say("messages to the monitor that were not records of this job: %llu from strangers, "
+		say("messages to the monitor that were not records of this job: %llu from "
+		    "strangers, "
 		    "%llu malformed, %llu too long, %llu cut off, %llu too slow",
 		    (unsigned long long)count->refused, (unsigned long long)count->malformed,
 		    (unsigned long long)count->oversized, (unsigned long long)count->cut,

@@ -80,7 +80,8 @@ static struct mw_scope *find(struct mw_scopes *scopes, const struct mw_task *tas
 	return NULL;
 }
 
-static void enter(struct mw_scopes *scopes, const struct mw_task *task, pid_t spawning, uint64_t load)
+static void enter(struct mw_scopes *scopes, const struct mw_task *task, pid_t spawning,
+                  uint64_t load)
 {
 	struct mw_scope *scope = find(scopes, task, spawning);
 

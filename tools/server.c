@@ -17,9 +17,9 @@
 
 #include "tasks.h"
 
-#define HEAD 4          /* bytes of a frame's length */
+#define HEAD 4 /* bytes of a frame's length */
 #define ANCESTORS_MAX 64
-#define RETRY_MS 100    /* after the machine had no descriptor or memory for a connection */
+#define RETRY_MS 100 /* after the machine had no descriptor or memory for a connection */
 #define FIRST_ROOM 4096
 
 struct connection {
@@ -27,7 +27,7 @@ struct connection {
 	pid_t pid;
 	bool waiting; /* for room in the budget of all connections */
 	int64_t deadline;
-	size_t got;  /* bytes received, the head's included */
+	size_t got;   /* bytes received, the head's included */
 	uint32_t len; /* of the body, once the head is there */
 	uint8_t head[HEAD];
 	uint8_t *body;
@@ -39,9 +39,9 @@ struct mw_server {
 	void *context;
 	char directory[96], path[108];
 	int listener, epoll, timer;
-	bool closed_door;  /* the listener is not looked at */
-	bool short_of;     /* ... because the machine is short of something */
-	int64_t away;      /* time spent in `serve`, which counts against nobody's deadline */
+	bool closed_door; /* the listener is not looked at */
+	bool short_of;    /* ... because the machine is short of something */
+	int64_t away;     /* time spent in `serve`, which counts against nobody's deadline */
 	size_t buffered;
 	unsigned int open, waiting;
 	struct mw_server_counters count;
@@ -99,8 +99,8 @@ static void release(struct mw_server *server, struct connection *c)
 	}
 }
 
-/* A process whose ancestors cannot be asked any more is believed when it was of our own user: it has
- * told us something and was killed, and what it told must not be lost. */
+/* A process whose ancestors cannot be asked any more is believed when it was of our own user: it
+ * has told us something and was killed, and what it told must not be lost. */
 static bool belongs(const struct ucred *peer)
 {
 	struct mw_task task;
@@ -218,8 +218,8 @@ static void answer(struct mw_server *server, struct connection *c)
 }
 
 /* Makes room for the next bytes of the body: twice as much as has come, within the frame. Returns
- * -EAGAIN when the budget of all connections is spent for now; a record without a stack needs none, so
- * whoever fills the budget shuts nobody out from asking. */
+ * -EAGAIN when the budget of all connections is spent for now; a record without a stack needs none,
+ * so whoever fills the budget shuts nobody out from asking. */
 static int grow(struct mw_server *server, struct connection *c)
 {
 	size_t room = c->room ? 2 * c->room : FIRST_ROOM;
@@ -263,7 +263,8 @@ static ssize_t receive(const struct connection *c, uint8_t *to, size_t len)
 }
 
 /* Reads what there is. Returns 1 when the frame is complete, 0 when more is to come, -EAGAIN when
- * there is no room for more now, -EBADMSG, -EMSGSIZE, -EACCES, or -EPIPE when there will be no more. */
+ * there is no room for more now, -EBADMSG, -EMSGSIZE, -EACCES, or -EPIPE when there will be no
+ * more. */
 static int read_frame(struct mw_server *server, struct connection *c)
 {
 	for (;;) {

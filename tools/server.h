@@ -1,6 +1,6 @@
 /* The monitor's socket: takes one record a connection from the processes of a run and has each
- * answered. The peer may be hostile: connections, bytes and time are bounded, and what is turned away
- * is counted. */
+ * answered. The peer may be hostile: connections, bytes and time are bounded, and what is turned
+ * away is counted. */
 #ifndef MW_TOOLS_SERVER_H
 #define MW_TOOLS_SERVER_H
 
@@ -10,8 +10,9 @@
 #include "../core/wire.h"
 
 #define MW_SERVER_CONNECTIONS 256
-#define MW_SERVER_BUFFERED (8u << 20) /* bytes held for all together, beyond MW_WIRE_HEAD for each */
-#define MW_SERVER_DEADLINE_MS 2000    /* for a whole frame */
+#define MW_SERVER_BUFFERED                                                                         \
+	(8u << 20)                 /* bytes held for all together, beyond MW_WIRE_HEAD for each */
+#define MW_SERVER_DEADLINE_MS 2000 /* for a whole frame */
 
 struct mw_server_counters {
 	uint64_t accepted;
@@ -30,8 +31,9 @@ typedef void mw_serve(void *context, pid_t pid, const struct mw_record *record,
 
 struct mw_server;
 
-/* Opens a socket for the descendants of the calling process, in a fresh directory of its own. Returns
- * 0 or a negative errno; close with mw_server_close(), which removes the socket and the directory. */
+/* Opens a socket for the descendants of the calling process, in a fresh directory of its own.
+ * Returns 0 or a negative errno; close with mw_server_close(), which removes the socket and the
+ * directory. */
 int mw_server_open(mw_serve *serve, void *context, struct mw_server **ret);
 void mw_server_close(struct mw_server *server);
 

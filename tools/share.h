@@ -8,8 +8,8 @@
  * calls it. Returns a descriptor, or a negative errno. */
 int mw_share_constant(const char *name, const void *data, size_t size);
 
-/* Zeroed memory of `size` bytes, mapped writable at `*ret_memory` (until munmap()) and sealed so that
- * nobody else can map it so. Returns a descriptor for reading, or a negative errno. */
+/* Zeroed memory of `size` bytes, mapped writable at `*ret_memory` (until munmap()) and sealed so
+ * that nobody else can map it so. Returns a descriptor for reading, or a negative errno. */
 int mw_share_page(const char *name, size_t size, void **ret_memory);
 
 #endif

@@ -96,7 +96,7 @@ static ssize_t read_file(int fd, uint64_t start, uint8_t *out, size_t len)
 
 int mw_stream_read(pid_t pid, const struct mw_record_load *load, struct mw_stream *ret)
 {
-	struct stat st;
+	struct stat st = {0};
 	uint8_t *room;
 	uint64_t size;
 	size_t len;

@@ -14,10 +14,11 @@
 #define MW_STREAM_MAX (64u << 20)
 
 struct mw_stream {
-	const uint8_t *bytes; /* from the stream's first byte on; there may be more behind its end */
-	size_t len;           /* of bytes, at most MW_STREAM_MAX */
-	bool cut;             /* there was more than MW_STREAM_MAX */
-	size_t room;          /* what mw_stream_free() gives back */
+	const uint8_t
+	        *bytes; /* from the stream's first byte on; there may be more behind its end */
+	size_t len;     /* of bytes, at most MW_STREAM_MAX */
+	bool cut;       /* there was more than MW_STREAM_MAX */
+	size_t room;    /* what mw_stream_free() gives back */
 };
 
 /* Fetches the stream of `load` from process `pid`: from its memory when the load names a place

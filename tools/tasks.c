@@ -177,7 +177,8 @@ static size_t first_child(const struct mw_task *all, size_t count, pid_t parent)
 	return low;
 }
 
-ssize_t mw_task_descendants(pid_t root, const pid_t *skip, size_t skip_count, pid_t *ret, size_t cap)
+ssize_t mw_task_descendants(pid_t root, const pid_t *skip, size_t skip_count, pid_t *ret,
+                            size_t cap)
 {
 	struct mw_task *all = NULL;
 	ssize_t total = read_all(&all);
