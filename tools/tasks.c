@@ -12,16 +12,25 @@
 #include <unistd.h>
 
 #define LINEAGE_MAX 65536
+#define CHILDREN_MAX 4096
 #define KILL_ROUNDS 200
 #define KILL_PAUSE_NS 10000000
 
+/* Field `n` of the line, counted as proc(5) does, where `text` begins with the third. */
+static unsigned long long field(const char *text, int n)
+{
+	for (int i = 3; i < n && text; i++) {
+		text = strchr(text, ' ');
+		text += text != NULL;
+	}
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
 int mw_task_read(pid_t pid, struct mw_task *ret)
 {
-	char path[40], text[1024];
-	unsigned long long start;
-	char *end, state;
-	int fd, parent, group, threads;
+	char path[40], text[1024], *end;
 	ssize_t len;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -33,16 +42,14 @@ int mw_task_read(pid_t pid, struct mw_task *ret)
 		return -ESRCH;
 	text[len] = '\0';
 	end = strrchr(text, ')'); /* the name before it is the process's to choose */
-	if (!end || sscanf(end + 1,
-	                   " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d "
-	                   "%*d %llu",
-	                   &state, &parent, &group, &threads, &start) != 5)
+	if (!end || end[1] != ' ')
 		return -EBADMSG;
+	end += 2;
 	ret->pid = pid;
-	ret->parent = parent;
-	ret->group = group;
-	ret->start = start;
-	ret->dead = (state == 'Z' || state == 'X') && threads <= 1;
+	ret->parent = (pid_t)field(end, 4);
+	ret->group = (pid_t)field(end, 5);
+	ret->start = field(end, 22);
+	ret->dead = (*end == 'Z' || *end == 'X') && field(end, 20) <= 1;
 	return 0;
 }
 
@@ -62,42 +69,50 @@ uint64_t mw_task_now(void)
 	return (uint64_t)now.tv_sec * hertz + (uint64_t)now.tv_nsec * hertz / 1000000000;
 }
 
-static FILE *open_children(pid_t pid, pid_t tid)
+/* The children that thread `tid` of `pid` started, at most `cap`. Returns how many, or -ENOENT when
+ * the kernel does not tell. */
+static ssize_t read_children(pid_t pid, pid_t tid, pid_t *ret, size_t cap)
 {
-	char path[64];
+	char path[64], *text = NULL;
+	size_t count = 0, size = 0;
+	FILE *in;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)tid);
-	return fopen(path, "re");
+	in = fopen(path, "re");
+	if (!in)
+		return -ENOENT;
+	while (count < cap && getdelim(&text, &size, ' ', in) > 0)
+		ret[count++] = (pid_t)strtol(text, NULL, 10);
+	free(text);
+	fclose(in);
+	return (ssize_t)count;
 }
 
 size_t mw_task_children(pid_t *ret, size_t cap)
 {
-	FILE *in = open_children(getpid(), gettid());
-	size_t count = 0;
+	ssize_t count = read_children(getpid(), gettid(), ret, cap);
 
-	while (in && count < cap && fscanf(in, "%d", &ret[count]) == 1)
-		count++;
-	if (in)
-		fclose(in);
-	return count;
+	return count < 0 ? 0 : (size_t)count;
+}
+
+static bool contains(const pid_t *pids, size_t count, pid_t pid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
 }
 
 bool mw_task_started(pid_t pid, pid_t tid, pid_t child)
 {
 	struct mw_task task;
-	bool found = false;
-	FILE *in;
-	int one;
+	pid_t children[CHILDREN_MAX];
+	ssize_t count;
 
 	if (mw_task_read(child, &task) < 0 || task.parent != pid)
 		return false;
-	in = open_children(pid, tid);
-	if (!in)
-		return true;
-	while (!found && fscanf(in, "%d", &one) == 1)
-		found = one == child;
-	fclose(in);
-	return found;
+	count = read_children(pid, tid, children, CHILDREN_MAX);
+	return count < 0 || count == CHILDREN_MAX || contains(children, (size_t)count, child);
 }
 
 static int compare(const void *a, const void *b)
@@ -154,14 +169,6 @@ ssize_t mw_task_in_group(pid_t group)
 	return count;
 }
 
-static bool contains(const pid_t *pids, size_t count, pid_t pid)
-{
-	for (size_t i = 0; i < count; i++)
-		if (pids[i] == pid)
-			return true;
-	return false;
-}
-
 static size_t first_child(const struct mw_task *all, size_t count, pid_t parent)
 {
 	size_t low = 0, high = count;
@@ -184,7 +191,7 @@ ssize_t mw_task_descendants(pid_t root, const pid_t *skip, size_t skip_count, pi
 	ssize_t total = read_all(&all);
 	size_t count = 0, next = 0;
 
-	if (total < 0)
+	if (total < 0 || !all)
 		return total;
 	for (pid_t parent = root;; parent = ret[next++]) {
 		for (size_t i = first_child(all, (size_t)total, parent);
@@ -211,7 +218,7 @@ static int signal_all(const pid_t *pids, size_t count, int number)
 int mw_task_kill_lineage(const pid_t *skip, size_t skip_count)
 {
 	const struct timespec pause = {.tv_nsec = KILL_PAUSE_NS};
-	pid_t *pids = malloc(LINEAGE_MAX * sizeof(*pids));
+	pid_t *pids = calloc(LINEAGE_MAX, sizeof(*pids));
 	ssize_t count, stopped;
 	int result = -ENOMEM;
 
