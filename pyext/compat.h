@@ -50,6 +50,14 @@ struct mw_method_object {
 	PyMethodDef *definition;
 };
 
+/* PyTypeObject up to tp_traverse: PyType_GetSlot() refuses static types before 3.10, and the unpickler
+ * is one there. */
+struct mw_type_object {
+	PyVarObject head;
+	void *before[20]; /* tp_name to tp_doc */
+	traverseproc traverse;
+};
+
 /* Calling conventions of the three unpickler entry points. */
 #define MW_NOARGS METH_NOARGS
 #define MW_KEYWORDS (METH_FASTCALL | METH_KEYWORDS)

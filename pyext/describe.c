@@ -98,11 +98,11 @@ static int visit_reader(PyObject *object, void *argument)
 
 PyObject *mw_file_of(PyObject *object)
 {
-	traverseproc traverse = (traverseproc)PyType_GetSlot(Py_TYPE(object), Py_tp_traverse);
+	const struct mw_type_object *type = (const struct mw_type_object *)Py_TYPE(object);
 	struct search search = {object, NULL};
 
-	if (traverse)
-		traverse(object, visit_reader, &search);
+	if (PyType_GetFlags(Py_TYPE(object)) & Py_TPFLAGS_HAVE_GC && type->traverse)
+		type->traverse(object, visit_reader, &search);
 	return search.found;
 }
 

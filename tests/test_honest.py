@@ -1,0 +1,52 @@
+"""Every honest program of tests/honest/: the same output as without modelwatch, and no alert."""
+
+import importlib.util
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from conftest import run
+
+PROGRAMS = sorted((pathlib.Path(__file__).parent / "honest").glob("*.py"))
+IMPORTED_AS = {"scikit-learn": "sklearn"}
+
+
+def needs(program):
+    match = re.search(r"^# needs: (.*)$", program.read_text(), re.M)
+    return match.group(1).split(", ") if match else []
+
+
+PLAIN = [program for program in PROGRAMS if not needs(program)]
+
+
+def check(python, program, tmp_path):
+    command = [python, str(program)]
+    bare = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert bare.returncode == 0, bare.stderr
+    result = run(command, tmp_path / "alerts")
+    assert result.alerts == [], result.stderr
+    assert (result.stdout, result.returncode) == (bare.stdout, 0), result.stderr
+    assert result.stderr == bare.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
+def test_quiet(program, tmp_path):
+    for name in needs(program):
+        if not importlib.util.find_spec(IMPORTED_AS.get(name, name)):
+            pytest.skip(f"{name} is not installed")
+    check(sys.executable, program, tmp_path)
+
+
+@pytest.mark.parametrize("program", PLAIN, ids=lambda program: program.stem)
+def test_matrix(python, program, tmp_path):
+    check(python, program, tmp_path)
+
+
+@pytest.mark.parametrize("flags", ["-I", "-S", "-E", "-ISE"])
+def test_isolated(python, flags, tmp_path):
+    program = next(p for p in PLAIN if p.stem == "plain_values")
+    result = run([python, flags, str(program)], tmp_path / "alerts")
+    assert result.alerts == [] and result.returncode == 0, result.stderr
