@@ -19,12 +19,12 @@ extern void *__libc_stack_end; /* ld.so: top of the main thread's stack */
 static uintptr_t stack_top(uintptr_t sp)
 {
 	const uintptr_t tops[] = {(uintptr_t)pthread_self(), (uintptr_t)__libc_stack_end};
-	uintptr_t best = sp + STACK_ABOVE;
+	uintptr_t best = 0;
 
 	for (size_t i = 0; i < 2; i++)
-		if (tops[i] > sp && tops[i] - sp < STACK_PLAUSIBLE && (i == 0 || best > tops[i]))
+		if (tops[i] > sp && tops[i] - sp < STACK_PLAUSIBLE && (!best || tops[i] < best))
 			best = tops[i];
-	return best;
+	return best ? best : sp + STACK_ABOVE;
 }
 
 static void copy_native(struct mw_record *record, const struct mw_load *load)
