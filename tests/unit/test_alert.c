@@ -1,0 +1,566 @@
+/* Alerts of a record that names this very process, as a reader of the alerts file sees them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+
+#include "../../core/effect.h"
+#include "../../tools/alert.h"
+#include "../../tools/alert_parts.h"
+#include "../../tools/artifact.h"
+#include "../../tools/cgroup.h"
+#include "../../tools/text.h"
+#include "../../tools/zip.h"
+
+#define STR(s)                                                                                     \
+	(struct mw_str)                                                                            \
+	{                                                                                          \
+		s, sizeof(s) - 1                                                                   \
+	}
+
+/* posix.system('id') */
+static const char pickle[] = "\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R.";
+#define REDUCE_AT 23
+
+static char directory[] = "/tmp/test_alert.XXXXXX";
+static char model[64], alerts_path[64], stderr_path[64];
+static int real_stderr;
+
+static struct mw_alert_options options = {.mode = MW_DENY, .policy_digest = "abcd"};
+static struct mw_record record;
+static char id[40], title[600];
+
+static void fill(void)
+{
+	static const struct mw_str argv[] = {{"sh", 2}, {"-c", 2}, {"id", 2}};
+
+	memset(&record, 0, sizeof(record));
+	record.kind = MW_EFFECT;
+	record.tid = (uint32_t)gettid();
+	record.load = (struct mw_record_load){
+	        .id = 0x1234,
+	        .origin = MW_FROM_FILE,
+	        .entry = STR("torch.load"),
+	        .path = {model, (uint32_t)strlen(model)},
+	        .fd = -1,
+	        .data = (uint64_t)(uintptr_t)pickle,
+	        .data_len = sizeof(pickle) - 1,
+	        .tell = sizeof(pickle) - 2,
+	        .tell_exact = true,
+	        .globals = 1,
+	        .seen = {STR("posix system")},
+	        .seen_count = 1,
+	};
+	record.effect = (struct mw_record_effect){
+	        .class = MW_EXEC,
+	        .cause = MW_BY_CALL,
+	        .sensor = MW_PYTHON,
+	        .verdict = MW_DENY,
+	        .requested = MW_DENY,
+	        .severity = MW_CRITICAL,
+	        .facts = MW_FACT_PINNED | MW_FACT_UNANNOUNCED,
+	        .op = STR("os.system"),
+	        .target = STR("/bin/sh"),
+	        .rule = STR("load-exec"),
+	        .argc = 3,
+	};
+	memcpy(record.effect.argv, argv, sizeof(argv));
+	record.frames[0] = (struct mw_pyframe){STR("load"), STR("/v/site-packages/torch/s.py"), 9};
+	record.frames[1] = (struct mw_pyframe){STR("main\x1b[31m\xff"), STR("/home/u/train.py"), 3};
+	record.frame_count = 2;
+	record.inside = 0;
+}
+
+static void write_file(const char *path, const void *data, size_t len)
+{
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	assert_int_equal(fwrite(data, 1, len, out), len);
+	fclose(out);
+}
+
+/* A new reference: the lines of a JSON Lines file. */
+static json_t *lines_of(const char *path)
+{
+	json_t *list = json_array();
+	char *line = NULL;
+	size_t room = 0;
+	FILE *in = fopen(path, "r");
+
+	assert_non_null(in);
+	while (getline(&line, &room, in) > 0)
+		assert_int_equal(json_array_append_new(list, json_loads(line, 0, NULL)), 0);
+	free(line);
+	fclose(in);
+	return list;
+}
+
+static void make(struct mw_alerts *a)
+{
+	mw_alerts_effect(a, getpid(), &record, &record.load, id, title);
+}
+
+/* One alert of `record`: its lines. */
+static json_t *lines_of_one(void)
+{
+	struct mw_alerts *a;
+	json_t *lines;
+
+	options.alerts_path = alerts_path;
+	assert_int_equal(mw_alerts_open(&options, &a), 0);
+	make(a);
+	mw_alerts_close(a);
+	lines = lines_of(alerts_path);
+	unlink(alerts_path);
+	return lines;
+}
+
+static char *text_of(const char *path)
+{
+	static char text[16384];
+	FILE *in = fopen(path, "r");
+
+	assert_non_null(in);
+	text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
+	fclose(in);
+	return text;
+}
+
+static void catch_stderr(void)
+{
+	int fd = open(stderr_path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
+
+	fflush(stderr);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
+static const char *text_on_stderr(void)
+{
+	dup2(real_stderr, STDERR_FILENO);
+	return text_of(stderr_path);
+}
+
+static const char *word(json_t *object, const char *a, const char *b, const char *c)
+{
+	object = json_object_get(object, a);
+	object = b ? json_object_get(object, b) : object;
+	object = c ? json_object_get(object, c) : object;
+	return json_string_value(object) ? json_string_value(object) : "(no string)";
+}
+
+static const char *const required[] = {
+        "schema",  "id",        "update", "time",         "rule",         "title",   "severity",
+        "effect",  "verdict",   "mode",   "requested",    "outcome",      "sensor",  "seen_by",
+        "evasion", "load",      "cause",  "python_stack", "native_stack", "process", "user",
+        "job",     "container", "host",   "policy",       "version",      "labels",  "count"};
+
+static void alert_has_every_field(void **state)
+{
+	json_t *lines, *alert, *load;
+	struct stat st;
+	struct mw_alerts *a;
+
+	(void)state;
+	fill();
+	options.quiet = true;
+	lines = lines_of_one();
+	assert_int_equal(json_array_size(lines), 1);
+	alert = json_array_get(lines, 0);
+	for (size_t i = 0; i < sizeof(required) / sizeof(*required); i++)
+		if (!json_object_get(alert, required[i]))
+			fail_msg("no field %s", required[i]);
+	assert_string_equal(word(alert, "id", NULL, NULL), id);
+	assert_string_equal(word(alert, "title", NULL, NULL), title);
+	assert_int_equal(strlen(id), 36);
+	assert_int_equal(id[14], '7');
+	assert_string_equal(word(alert, "outcome", NULL, NULL), "prevented");
+	assert_string_equal(word(alert, "effect", "detail", "op"), "os.system");
+	assert_string_equal(word(alert, "effect", "class", NULL), "exec");
+	assert_true(json_is_true(json_object_get(alert, "evasion")));
+	load = json_object_get(alert, "load");
+	assert_string_equal(word(load, "call", NULL, NULL), "posix.system");
+	assert_string_equal(word(load, "args", NULL, NULL), "('id',)");
+	assert_int_equal(json_integer_value(json_object_get(load, "offset")), REDUCE_AT);
+	assert_true(json_is_null(json_object_get(load, "offset_range")));
+	assert_string_equal(word(load, "id", NULL, NULL), "0000000000001234");
+	assert_string_equal(word(load, "artifact", "path", NULL), model);
+	assert_string_equal(word(load, "artifact", "digest_state", NULL), "done");
+	assert_string_equal(word(load, "artifact", "stream_sha256", NULL),
+	                    word(load, "artifact", "sha256", NULL));
+	assert_int_equal(
+	        json_integer_value(json_object_get(json_object_get(alert, "process"), "pid")),
+	        getpid());
+	json_decref(lines);
+
+	assert_int_equal(mw_alerts_open(&options, &a), 0);
+	assert_int_equal(stat(alerts_path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	mw_alerts_close(a);
+}
+
+static void unknown_is_null(void **state)
+{
+	json_t *lines, *alert, *load, *artifact;
+
+	(void)state;
+	fill();
+	record.load = (struct mw_record_load){.id = 7, .fd = -1, .tell = -1, .after = true};
+	record.frame_count = 0;
+	lines = lines_of_one();
+	alert = json_array_get(lines, 0);
+	load = json_object_get(alert, "load");
+	artifact = json_object_get(load, "artifact");
+	assert_true(json_is_null(json_object_get(load, "entry")));
+	assert_true(json_is_null(json_object_get(load, "origin")));
+	assert_true(json_is_null(json_object_get(load, "call")));
+	assert_true(json_is_null(json_object_get(load, "offset")));
+	assert_true(json_is_true(json_object_get(load, "after_load")));
+	assert_true(json_is_null(json_object_get(artifact, "path")));
+	assert_true(json_is_null(json_object_get(artifact, "size")));
+	assert_true(json_is_null(json_object_get(artifact, "sha256")));
+	assert_true(json_is_null(json_object_get(artifact, "stream_sha256")));
+	assert_string_equal(word(artifact, "digest_state", NULL, NULL), "unavailable");
+	assert_int_equal(json_array_size(json_object_get(alert, "python_stack")), 0);
+	json_decref(lines);
+}
+
+static void a_dead_process_still_gives_an_alert(void **state)
+{
+	struct mw_alerts *a;
+	json_t *lines;
+
+	(void)state;
+	fill();
+	options.alerts_path = alerts_path;
+	assert_int_equal(mw_alerts_open(&options, &a), 0);
+	mw_alerts_effect(a, 0x3fffffff, &record, &record.load, id, title);
+	mw_alerts_close(a);
+	lines = lines_of(alerts_path);
+	unlink(alerts_path);
+	assert_int_equal(json_array_size(lines), 1);
+	assert_true(json_is_null(
+	        json_object_get(json_object_get(json_array_get(lines, 0), "process"), "exe")));
+	json_decref(lines);
+}
+
+static void text_is_fit_for_a_terminal(void **state)
+{
+	const char *text, *line;
+	struct mw_alerts *a;
+	int count = 0;
+
+	(void)state;
+	fill();
+	record.effect.argv[2] = STR("touch \033]0;x\a\xe2\x80\xae evil\nrm \xc2\x9b");
+	options.quiet = false;
+	options.alerts_path = NULL;
+	assert_int_equal(mw_alerts_open(&options, &a), 0);
+	catch_stderr();
+	make(a);
+	text = text_on_stderr();
+	mw_alerts_close(a);
+	assert_non_null(strstr(text, model));
+	assert_non_null(strstr(text, id));
+	assert_non_null(strstr(text, "PREVENTED"));
+	assert_non_null(strstr(text, "byte 23"));
+	assert_non_null(strstr(text, "torch/s.py:9"));
+	assert_non_null(strstr(text, "weights_only=True"));
+	assert_non_null(strstr(text, "\\x1b]0;x\\x07\\u202e evil\\nrm \\u009b"));
+	assert_non_null(strstr(title, "\\x1b]0;x\\x07\\u202e evil\\nrm \\u009b"));
+	for (const char *p = text; *p; p++)
+		assert_true(*p == '\n' || ((unsigned char)*p >= ' ' && *p != 0x7f));
+	for (line = text; *line; line = strchr(line, '\n') + 1)
+		count++;
+	assert_in_range(count, 10, 25);
+	options.quiet = true;
+}
+
+static void observing_takes_one_line(void **state)
+{
+	struct mw_alerts *a;
+	const char *text;
+
+	(void)state;
+	fill();
+	record.effect.verdict = MW_OBSERVE;
+	options.quiet = false;
+	options.mode = MW_OBSERVE;
+	assert_int_equal(mw_alerts_open(&options, &a), 0);
+	catch_stderr();
+	make(a);
+	text = text_on_stderr();
+	mw_alerts_close(a);
+	assert_non_null(strstr(text, "not prevented"));
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+	options.quiet = true;
+	options.mode = MW_DENY;
+}
+
+static void large_files_are_hashed_later(void **state)
+{
+	json_t *lines, *first, *second;
+	int fd = open(model, O_WRONLY);
+
+	(void)state;
+	fill();
+	assert_int_equal(ftruncate(fd, 5 << 20), 0);
+	close(fd);
+	lines = lines_of_one();
+	assert_int_equal(json_array_size(lines), 2);
+	first = json_array_get(lines, 0);
+	second = json_array_get(lines, 1);
+	assert_string_equal(word(first, "id", NULL, NULL), word(second, "id", NULL, NULL));
+	assert_string_equal(word(json_object_get(first, "load"), "artifact", "digest_state", NULL),
+	                    "pending");
+	assert_string_equal(word(json_object_get(second, "load"), "artifact", "digest_state", NULL),
+	                    "done");
+	assert_int_equal(json_integer_value(json_object_get(second, "update")), 1);
+	json_decref(lines);
+	write_file(model, pickle, sizeof(pickle) - 1);
+}
+
+static void huge_files_do_not_hold_up_the_end(void **state)
+{
+	struct timespec before, after;
+	json_t *lines;
+
+	(void)state;
+	fill();
+	if (truncate(model, 1LL << 40) < 0)
+		skip(); /* a file system without such files */
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	lines = lines_of_one();
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_in_range(after.tv_sec - before.tv_sec, 0, 3);
+	assert_int_equal(json_array_size(lines), 2);
+	assert_string_equal(word(json_object_get(json_array_get(lines, 1), "load"), "artifact",
+	                         "digest_state", NULL),
+	                    "unavailable");
+	json_decref(lines);
+	write_file(model, pickle, sizeof(pickle) - 1);
+}
+
+static void lost_alerts_are_told(void **state)
+{
+	struct mw_alerts *a;
+	const char *text;
+	json_t *lines;
+
+	(void)state;
+	fill();
+	options.alerts_path = "/dev/full";
+	catch_stderr();
+	assert_int_equal(mw_alerts_open(&options, &a), 0);
+	make(a);
+	make(a);
+	mw_alerts_close(a);
+	text = text_on_stderr();
+	assert_non_null(strstr(text, "cannot write alerts to /dev/full: No space left on device; "
+	                             "enforcement goes on\n"));
+	assert_null(strstr(strstr(text, "cannot write") + 1, "cannot write"));
+	assert_non_null(strstr(text, "2 alerts were not written"));
+
+	mkdir(alerts_path, 0700);
+	options.alerts_path = alerts_path;
+	catch_stderr();
+	assert_int_equal(mw_alerts_open(&options, &a), 0);
+	make(a);
+	rmdir(alerts_path);
+	make(a);
+	mw_alerts_close(a);
+	text_on_stderr();
+	lines = lines_of(alerts_path);
+	unlink(alerts_path);
+	assert_int_equal(json_array_size(lines), 2);
+	assert_string_equal(word(json_array_get(lines, 0), "schema", NULL, NULL),
+	                    "modelwatch.loss/1");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(lines, 0), "lost")), 1);
+	json_decref(lines);
+}
+
+static void models_are_told_by_their_path(void **state)
+{
+	struct mw_model m;
+
+	(void)state;
+	mw_model_of("/c/hub/models--org--na-me/snapshots/abc123/sub/w.bin", &m);
+	assert_string_equal(m.hub, "huggingface");
+	assert_string_equal(m.repo, "org/na-me");
+	assert_string_equal(m.revision, "abc123");
+	mw_model_of("/c/hub/models--org--name/blobs/0123", &m);
+	assert_string_equal(m.repo, "org/name");
+	assert_string_equal(m.revision, "");
+	mw_model_of("/c/models--/snapshots/x/y", &m);
+	assert_null(m.hub);
+	mw_model_of("/data/w.bin", &m);
+	assert_null(m.hub);
+}
+
+#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const struct {
+	const char *text, *job, *step, *container, *pod;
+} groups[] = {
+        {"0::/user.slice/user-0.slice/session-1.scope\n", "", "", "", ""},
+        {"0::/system.slice/docker-" HEX64 ".scope\n", "", "", HEX64, ""},
+        {"12:cpu:/docker/" HEX64 "\n11:memory:/docker/" HEX64 "\n", "", "", HEX64, ""},
+        {"0::/machine.slice/libpod-" HEX64 ".scope/container\n", "", "", HEX64, ""},
+        {"0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-"
+         "pod8b5c4f3e_1111_2222_3333_444455556666.slice/cri-containerd-" HEX64 ".scope\n",
+         "", "", HEX64, "8b5c4f3e-1111-2222-3333-444455556666"},
+        {"0::/kubepods/besteffort/pod8b5c4f3e-1111-2222-3333-444455556666/" HEX64 "\n", "", "",
+         HEX64, "8b5c4f3e-1111-2222-3333-444455556666"},
+        {"0::/system.slice/slurmstepd.scope/job_4711/step_0/user/task_0\n", "4711", "0", "", ""},
+        {"3:memory:/slurm/uid_1000/job_12/step_batch\n", "12", "batch", "", ""},
+        {"0::/job_1\n", "", "", "", ""},
+};
+
+static void control_groups_are_read(void **state)
+{
+	struct mw_cgroup c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		mw_cgroup_parse(groups[i].text, &c);
+		assert_string_equal(c.job, groups[i].job);
+		assert_string_equal(c.step, groups[i].step);
+		assert_string_equal(c.container, groups[i].container);
+		assert_string_equal(c.pod, groups[i].pod);
+	}
+	mw_cgroup_parse("0::/\n", &c);
+	mw_cgroup_mounts("1 2 8:1 /var/lib/docker/containers/" HEX64 "/mounts/shm /dev/shm rw\n"
+	                 "3 2 8:1 /kubelet/pods/8b5c4f3e-1111-2222-3333-444455556666/etc-hosts "
+	                 "/etc/hosts rw\n",
+	                 &c);
+	assert_string_equal(c.container, "");
+	assert_string_equal(c.pod, "8b5c4f3e-1111-2222-3333-444455556666");
+	mw_cgroup_mounts("3 2 8:1 /docker/containers/" HEX64 "/hostname /etc/hostname rw\n", &c);
+	assert_string_equal(c.container, HEX64);
+}
+
+static void hostile_text_becomes_harmless(void **state)
+{
+	char out[64];
+	struct mw_text t;
+
+	(void)state;
+	assert_int_equal(mw_utf8_clean("a\xff\xc3\xa9\xed\xa0\x80", 7, out, sizeof(out)), 15);
+	assert_string_equal(out, "a\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	mw_utf8_clean("\xc3\xa9\xc3\xa9", 4, out, 4);
+	assert_string_equal(out, "\xc3\xa9");
+	mw_text_start(&t, out, 12);
+	mw_text_shown(&t, "0123456789abcdef", 16, 8);
+	assert_string_equal(out, "012345...ef");
+	mw_text_start(&t, out, sizeof(out));
+	mw_text_tail(&t, "/a/b/c", 6, 4);
+	assert_string_equal(out, ".../b/c");
+}
+
+/* An archive of one stored entry, as zipfile and torch write it. */
+static size_t archive_of(const char *name, const void *data, uint32_t len, uint8_t *out)
+{
+	const uint32_t crc = mw_crc32(data, len), name_len = (uint32_t)strlen(name);
+	uint8_t *p = out;
+	uint32_t directory_at;
+
+	memset(p, 0, 30);
+	memcpy(p, "PK\3\4", 4);
+	p += 30;
+	memcpy(p, data, len);
+	p += len;
+	directory_at = (uint32_t)(p - out);
+	memset(p, 0, 46);
+	memcpy(p, "PK\1\2", 4);
+	memcpy(p + 16, &crc, 4);
+	memcpy(p + 20, &len, 4);
+	memcpy(p + 24, &len, 4);
+	memcpy(p + 28, &name_len, 2);
+	memcpy(p + 46, name, name_len);
+	p += 46 + name_len;
+	memset(p, 0, 22);
+	memcpy(p, "PK\5\6", 4);
+	p[8] = p[10] = 1;
+	memcpy(p + 16, &directory_at, 4);
+	return (size_t)(p + 22 - out);
+}
+
+static void members_are_found(void **state)
+{
+	uint8_t bytes[512];
+	size_t len = archive_of("archive/data.pkl", pickle, sizeof(pickle) - 1, bytes);
+	json_t *lines, *load;
+
+	(void)state;
+	assert_int_equal(mw_crc32((const uint8_t *)"123456789", 9), 0xcbf43926);
+	fill();
+	write_file(model, bytes, len);
+	lines = lines_of_one();
+	load = json_object_get(json_array_get(lines, 0), "load");
+	assert_string_equal(word(load, "artifact", "member", NULL), "archive/data.pkl");
+	assert_non_null(strstr(title, "at byte 23 of archive/data.pkl"));
+	json_decref(lines);
+	bytes[len - 22 + 17] ^= 1; /* the directory is somewhere else */
+	write_file(model, bytes, len);
+	lines = lines_of_one();
+	load = json_object_get(json_array_get(lines, 0), "load");
+	assert_true(json_is_null(json_object_get(json_object_get(load, "artifact"), "member")));
+	json_decref(lines);
+	write_file(model, pickle, sizeof(pickle) - 1);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(model, sizeof(model), "%s/model.pt", directory);
+	snprintf(alerts_path, sizeof(alerts_path), "%s/alerts", directory);
+	snprintf(stderr_path, sizeof(stderr_path), "%s/stderr", directory);
+	real_stderr = dup(STDERR_FILENO);
+	write_file(model, pickle, sizeof(pickle) - 1);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unlink(model);
+	unlink(alerts_path);
+	unlink(stderr_path);
+	close(real_stderr);
+	return rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(alert_has_every_field),
+	        cmocka_unit_test(unknown_is_null),
+	        cmocka_unit_test(a_dead_process_still_gives_an_alert),
+	        cmocka_unit_test(text_is_fit_for_a_terminal),
+	        cmocka_unit_test(observing_takes_one_line),
+	        cmocka_unit_test(large_files_are_hashed_later),
+	        cmocka_unit_test(huge_files_do_not_hold_up_the_end),
+	        cmocka_unit_test(lost_alerts_are_told),
+	        cmocka_unit_test(models_are_told_by_their_path),
+	        cmocka_unit_test(control_groups_are_read),
+	        cmocka_unit_test(hostile_text_becomes_harmless),
+	        cmocka_unit_test(members_are_found),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

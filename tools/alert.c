@@ -1,0 +1,201 @@
+#include "alert.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alert_file.h"
+#include "alert_parts.h"
+#include "text.h"
+
+#define WAITING_MAX MW_HASHER_JOBS
+#define PATIENCE_MS 1700 /* together with giving up, within 2 s */
+#define FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII)
+
+/* An alert that is written and still wants its digest. */
+struct waiting {
+	uint64_t job; /* 0: free */
+	char *line;
+};
+
+struct mw_alerts {
+	struct mw_alert_options options;
+	char digest[80];
+	bool colour;
+	struct mw_alert_file file;
+	struct mw_unwinder *unwinder;
+	struct mw_hasher *hasher;
+	struct waiting waiting[WAITING_MAX];
+	struct mw_alert alert; /* the one being made: too large for the stack */
+	char text[MW_ALERT_TEXT];
+};
+
+static bool wants_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **ret)
+{
+	struct mw_alerts *a = calloc(1, sizeof(*a));
+	int error = -ENOMEM;
+
+	if (!a)
+		return -ENOMEM;
+	a->options = *options;
+	a->colour = wants_colour();
+	a->file.fd = -1;
+	a->alert.options = &a->options;
+	if (options->policy_digest) {
+		snprintf(a->digest, sizeof(a->digest), "%s", options->policy_digest);
+		a->options.policy_digest = a->digest;
+	}
+	if (options->alerts_path)
+		error = mw_alert_file_open(&a->file, options->alerts_path);
+	else
+		error = 0;
+	if (!error)
+		error = mw_unwinder_new(&a->unwinder);
+	if (!error)
+		error = mw_hasher_new(&a->hasher);
+	if (error) {
+		mw_alerts_close(a);
+		return error;
+	}
+	*ret = a;
+	return 0;
+}
+
+static void show(struct mw_alerts *a, const char *line, size_t len)
+{
+	if (a->options.quiet)
+		return;
+	if (a->options.format == MW_TEXT) {
+		len = mw_alert_text(&a->alert, a->colour, a->text, sizeof(a->text));
+		line = a->text;
+	}
+	mw_write_quietly(STDERR_FILENO, line, len, NULL);
+}
+
+/* The alert as one line with its newline; the caller frees it. NULL when there is no memory. */
+static char *dump(const json_t *json, size_t *ret_len)
+{
+	size_t len = json_dumpb(json, NULL, 0, FLAGS);
+	char *line = len ? malloc(len + 2) : NULL;
+
+	if (!line)
+		return NULL;
+	json_dumpb(json, line, len, FLAGS);
+	line[len] = '\n';
+	line[len + 1] = '\0';
+	*ret_len = len + 1;
+	return line;
+}
+
+/* Where a line can wait for its digest, or NULL when too many do. */
+static struct waiting *free_place(struct mw_alerts *a)
+{
+	for (size_t i = 0; i < WAITING_MAX; i++)
+		if (!a->waiting[i].job)
+			return &a->waiting[i];
+	return NULL;
+}
+
+static void write_line(struct mw_alerts *a, const char *line, size_t len)
+{
+	if (a->file.path)
+		mw_alert_file_write(&a->file, line, len);
+}
+
+void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,
+                      const struct mw_record_load *load, char ret_id[static 40],
+                      char ret_title[static 600])
+{
+	struct mw_alert *alert = &a->alert;
+	struct waiting *place = free_place(a);
+	json_t *json;
+	size_t len = 0;
+	char *line;
+
+	alert->pid = pid;
+	alert->record = record;
+	alert->load = load;
+	mw_alert_gather(alert, a->unwinder, a->hasher);
+	if (alert->digest.state == MW_DIGEST_PENDING && !place)
+		alert->digest.state = MW_DIGEST_UNAVAILABLE;
+	mw_alert_sentence(alert, alert->title, sizeof(alert->title));
+	json = mw_alert_json(alert);
+	line = json ? dump(json, &len) : NULL;
+	json_decref(json);
+	if (line)
+		write_line(a, line, len);
+	show(a, line ? line : "", len);
+	memcpy(ret_id, alert->id, sizeof(alert->id));
+	memcpy(ret_title, alert->title, sizeof(alert->title));
+	if (line && alert->digest.state == MW_DIGEST_PENDING)
+		*place = (struct waiting){alert->digest.job, line};
+	else
+		free(line);
+	mw_alert_release(alert);
+}
+
+/* The same alert once more, with its digest. */
+static void update(struct mw_alerts *a, const char *first, const struct mw_digest *digest)
+{
+	json_t *json = json_loads(first, 0, NULL);
+	size_t len = 0;
+	char *line = NULL;
+
+	if (json) {
+		mw_alert_json_digest(json, digest, 1);
+		line = dump(json, &len);
+	}
+	if (line) {
+		write_line(a, line, len);
+		if (!a->options.quiet && a->options.format == MW_JSON)
+			mw_write_quietly(STDERR_FILENO, line, len, NULL);
+	}
+	free(line);
+	json_decref(json);
+}
+
+int mw_alerts_fd(struct mw_alerts *a)
+{
+	return mw_hasher_fd(a->hasher);
+}
+
+void mw_alerts_poll(struct mw_alerts *a)
+{
+	struct mw_digest digest;
+
+	for (size_t i = 0; i < WAITING_MAX; i++) {
+		struct waiting *w = &a->waiting[i];
+
+		if (!w->job)
+			continue;
+		mw_hasher_result(a->hasher, w->job, &digest);
+		if (digest.state == MW_DIGEST_PENDING)
+			continue;
+		update(a, w->line, &digest);
+		free(w->line);
+		*w = (struct waiting){0};
+	}
+}
+
+void mw_alerts_close(struct mw_alerts *a)
+{
+	if (!a)
+		return;
+	if (a->hasher) {
+		mw_hasher_stop(a->hasher, PATIENCE_MS);
+		mw_alerts_poll(a);
+	}
+	mw_hasher_free(a->hasher);
+	mw_unwinder_free(a->unwinder);
+	mw_alert_file_close(&a->file);
+	free(a);
+}

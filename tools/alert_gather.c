@@ -1,0 +1,112 @@
+/* Everything an alert needs that is not in the record itself. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "alert_parts.h"
+#include "sha256.h"
+#include "stream.h"
+#include "text.h"
+
+void mw_alert_stamp(char id[static 40], char time[static 40])
+{
+	uint8_t r[10] = {0};
+	struct timespec now;
+	uint64_t ms;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (getrandom(r, sizeof(r), GRND_NONBLOCK) < 0)
+		memcpy(r, &now.tv_nsec, sizeof(now.tv_nsec));
+	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	snprintf(id, 40, "%08x-%04x-7%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+	         (unsigned)(ms >> 16), (unsigned)(ms & 0xffff), r[0] & 0xf, r[1],
+	         0x80 | (r[2] & 0x3f), r[3], r[4], r[5], r[6], r[7], r[8], r[9]);
+	gmtime_r(&now.tv_sec, &tm);
+	n = strftime(time, 40, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(time + n, 40 - n, ".%09ldZ", now.tv_nsec);
+}
+
+bool mw_alert_prevented(const struct mw_alert *alert)
+{
+	return alert->record->effect.verdict >= MW_DENY;
+}
+
+/* Which opcode of the stream does it. */
+static void locate(struct mw_alert *alert, const struct mw_stream *stream)
+{
+	const struct mw_record_load *load = alert->load;
+	const struct mw_pickle_query query = {
+	        .data = stream->bytes,
+	        .len = stream->len,
+	        .seen = load->seen,
+	        .count = load->seen_count,
+	        .total = load->globals,
+	        .tell = load->tell,
+	        .tell_exact = load->tell_exact,
+	        .importing = load->importing,
+	};
+	size_t len = stream->len;
+
+	if (mw_pickle_locate(&query, &alert->call) < 0) {
+		alert->call = (struct mw_pickle_answer){0};
+		return;
+	}
+	if (alert->call.stream_len && alert->call.stream_len < len)
+		len = (size_t)alert->call.stream_len;
+	if (stream->cut && !alert->call.complete)
+		return; /* there is more of it than was read */
+	if (mw_sha256(stream->bytes, len, alert->stream_sha256))
+		alert->stream_sha256[0] = '\0';
+}
+
+/* What the stream fetched last, when nothing better is known of the call. */
+static void fall_back(struct mw_alert *alert)
+{
+	const struct mw_record_load *load = alert->load;
+	struct mw_str last;
+	char *space;
+	size_t n;
+
+	if (alert->call.found || !load->seen_count || load->seen_count > MW_WIRE_GLOBALS)
+		return;
+	last = load->seen[load->seen_count - 1];
+	if (!last.s)
+		return;
+	n = mw_utf8_clean(last.s, last.len, alert->call.call, sizeof(alert->call.call));
+	space = memchr(alert->call.call, ' ', n);
+	if (space)
+		*space = '.';
+}
+
+void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder, struct mw_hasher *hasher)
+{
+	const struct mw_record *record = alert->record;
+	struct mw_stream stream = {0};
+	bool readable = !mw_stream_read(alert->pid, alert->load, &stream);
+
+	mw_alert_stamp(alert->id, alert->time);
+	alert->call = (struct mw_pickle_answer){0};
+	alert->stream_sha256[0] = '\0';
+	if (readable)
+		locate(alert, &stream);
+	fall_back(alert);
+	mw_artifact_open(alert->pid, alert->load, readable ? &stream : NULL, &alert->artifact);
+	mw_stream_free(&stream);
+	alert->digest = (struct mw_digest){.state = MW_DIGEST_UNAVAILABLE};
+	if (alert->artifact.fd >= 0)
+		mw_hasher_ask(hasher, alert->artifact.fd, &alert->artifact.status, &alert->digest);
+	alert->native_count = 0;
+	if (record->stack && record->stack_len && unwinder)
+		alert->native_count = mw_unwind(unwinder, alert->pid, &record->regs, record->stack,
+		                                record->stack_len, alert->native, MW_ALERT_NATIVE);
+	if (alert->native_count < 0)
+		alert->native_count = 0;
+}
+
+void mw_alert_release(struct mw_alert *alert)
+{
+	mw_artifact_close(&alert->artifact);
+}

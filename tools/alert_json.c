@@ -1,0 +1,270 @@
+/* The JSON alert, modelwatch.alert/1: docs/alerts.md says what each field means. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert_parts.h"
+#include "cgroup.h"
+#include "identity.h"
+#include "jsontext.h"
+
+static json_t *facts_of(uint32_t facts)
+{
+	json_t *list = json_array();
+
+	for (int bit = 0; bit < MW_FACT_COUNT; bit++)
+		if (facts >> bit & 1)
+			json_array_append_new(list,
+			                      json_string(mw_fact_name((enum mw_fact_bit)bit)));
+	return list;
+}
+
+static json_t *argv_of(const struct mw_record_effect *effect)
+{
+	json_t *list;
+
+	if (!effect->argc)
+		return json_null();
+	list = json_array();
+	for (uint32_t i = 0; i < effect->argc && i < MW_WIRE_ARGS; i++)
+		json_array_append_new(list, mw_json_str(effect->argv[i]));
+	return list;
+}
+
+static json_t *number_of(const struct mw_record_effect *effect)
+{
+	return effect->number ? json_integer(effect->number) : json_null();
+}
+
+/* The sensors write "host:port", "[v6]:port", or a name alone. */
+static void network_detail(const struct mw_record_effect *effect, json_t *out)
+{
+	const struct mw_str target = effect->target;
+	char text[256] = "";
+	char *colon, *end;
+	long port;
+
+	json_object_set_new(out, "address", json_null());
+	json_object_set_new(out, "port", json_null());
+	json_object_set_new(out, "path", json_null());
+	if (!target.s)
+		return;
+	if (effect->facts & MW_FACT_UNIX) {
+		json_object_set_new(out, "path", mw_json_str(target));
+		return;
+	}
+	snprintf(text, sizeof(text), "%.*s", (int)target.len, target.s);
+	colon = strrchr(text, ':');
+	port = colon && colon[1] ? strtol(colon + 1, &end, 10) : -1;
+	if (port < 0 || port > 65535 || *end || (strchr(text, ':') != colon && *text != '[')) {
+		json_object_set_new(out, "address", mw_json_str(target));
+		return;
+	}
+	*colon = '\0';
+	if (*text == '[' && colon > text + 1 && colon[-1] == ']')
+		colon[-1] = '\0';
+	json_object_set_new(out, "address", mw_json_text(*text == '[' ? text + 1 : text));
+	json_object_set_new(out, "port", json_integer(port));
+}
+
+/* `op` and `facts` for every class, and what the class needs. */
+static json_t *detail_of(const struct mw_record_effect *effect)
+{
+	json_t *out = json_pack("{s:o}", "op", mw_json_str(effect->op));
+
+	switch (effect->class) {
+	case MW_EXEC:
+		json_object_set_new(out, "path", mw_json_str(effect->target));
+		json_object_set_new(out, "argv", argv_of(effect));
+		json_object_set_new(out, "argv_cut", json_boolean(effect->argv_cut));
+		break;
+	case MW_CONNECT:
+	case MW_SEND:
+	case MW_LISTEN:
+		network_detail(effect, out);
+		break;
+	case MW_WRITE:
+	case MW_READ:
+		json_object_set_new(out, "path", mw_json_str(effect->target));
+		json_object_set_new(out, "path2", mw_json_str(effect->target2));
+		json_object_set_new(out, "number", number_of(effect));
+		break;
+	case MW_MAP:
+		json_object_set_new(out, "library", mw_json_str(effect->target));
+		json_object_set_new(out, "number", number_of(effect));
+		break;
+	case MW_TAMPER:
+	case MW_CODE:
+	case MW_CLASS_COUNT:
+		json_object_set_new(out, "target", mw_json_str(effect->target));
+		json_object_set_new(out, "number", number_of(effect));
+		break;
+	}
+	json_object_set_new(out, "facts", facts_of(effect->facts));
+	return out;
+}
+
+static const char *const digest_states[] = {[MW_DIGEST_PENDING] = "pending",
+                                            [MW_DIGEST_DONE] = "done",
+                                            [MW_DIGEST_UNAVAILABLE] = "unavailable"};
+
+static void set_digest(json_t *artifact, const struct mw_digest *digest)
+{
+	json_object_set_new(artifact, "sha256",
+	                    digest->state == MW_DIGEST_DONE ? json_string(digest->sha256)
+	                                                    : json_null());
+	json_object_set_new(artifact, "digest_state", json_string(digest_states[digest->state]));
+}
+
+static json_t *model_of(const struct mw_model *model)
+{
+	if (!model->hub)
+		return json_null();
+	return json_pack("{s:s, s:o, s:o}", "hub", model->hub, "repo", mw_json_text(model->repo),
+	                 "revision", mw_json_text(model->revision));
+}
+
+static json_t *artifact_of(const struct mw_alert *alert)
+{
+	const struct mw_artifact *artifact = &alert->artifact;
+	json_t *size = artifact->fd >= 0 ? json_integer(artifact->status.st_size) : json_null();
+	json_t *out = json_pack("{s:o, s:o, s:o}", "path", mw_json_text(artifact->path), "member",
+	                        mw_json_text(artifact->member), "size", size);
+
+	set_digest(out, &alert->digest);
+	json_object_set_new(out, "stream_sha256", mw_json_text(alert->stream_sha256));
+	json_object_set_new(out, "model", model_of(&artifact->model));
+	return out;
+}
+
+static void set_call(const struct mw_alert *alert, json_t *load)
+{
+	const struct mw_pickle_answer *call = &alert->call;
+	bool exact = call->found && call->offset == call->offset_end;
+
+	json_object_set_new(load, "call", mw_json_text(call->call));
+	json_object_set_new(load, "args", mw_json_text(call->args));
+	json_object_set_new(load, "opcode", mw_json_text(call->opcode));
+	json_object_set_new(load, "offset",
+	                    exact ? json_integer((json_int_t)call->offset) : json_null());
+	json_object_set_new(load, "offset_range",
+	                    call->found && !exact ? json_pack("[I, I]", (json_int_t)call->offset,
+	                                                      (json_int_t)call->offset_end)
+	                                          : json_null());
+}
+
+static json_t *load_of(const struct mw_alert *alert)
+{
+	const struct mw_record_load *load = alert->load;
+	bool known = load->entry.s && load->entry.len;
+	char id[20];
+	json_t *out;
+
+	snprintf(id, sizeof(id), "%016llx", (unsigned long long)load->id);
+	out = json_pack("{s:o, s:o, s:o, s:o}", "id", load->id ? json_string(id) : json_null(),
+	                "entry", known ? mw_json_str(load->entry) : json_null(), "origin",
+	                known ? json_string(mw_origin_name(load->origin)) : json_null(), "artifact",
+	                artifact_of(alert));
+	set_call(alert, out);
+	json_object_set_new(out, "after_load", json_boolean(load->after));
+	return out;
+}
+
+static json_t *python_stack(const struct mw_record *record)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < record->frame_count && i < MW_WIRE_FRAMES; i++) {
+		const struct mw_pyframe *frame = &record->frames[i];
+
+		json_array_append_new(
+		        list,
+		        json_pack("{s:o, s:o, s:o, s:b}", "function", mw_json_str(frame->function),
+		                  "file", mw_json_str(frame->file), "line",
+		                  frame->line ? json_integer(frame->line) : json_null(), "inside",
+		                  i < record->inside));
+	}
+	return list;
+}
+
+static json_t *native_stack(const struct mw_alert *alert)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < alert->native_count; i++) {
+		const struct mw_native_frame *frame = &alert->native[i];
+
+		json_array_append_new(list, json_pack("{s:o, s:o, s:I}", "symbol",
+		                                      mw_json_text(frame->symbol), "object",
+		                                      mw_json_text(frame->object), "offset",
+		                                      (json_int_t)frame->offset));
+	}
+	return list;
+}
+
+static void set_what(const struct mw_alert *alert, json_t *out)
+{
+	const struct mw_record_effect *effect = &alert->record->effect;
+	const char *sensor = mw_sensor_name(effect->sensor);
+	enum mw_outcome outcome = mw_alert_prevented(alert) ? MW_PREVENTED : MW_OBSERVED;
+
+	json_object_set_new(out, "severity", json_string(mw_severity_name(effect->severity)));
+	json_object_set_new(out, "effect",
+	                    json_pack("{s:s, s:o}", "class", mw_class_name(effect->class), "detail",
+	                              detail_of(effect)));
+	json_object_set_new(out, "verdict", json_string(mw_verdict_name(effect->verdict)));
+	json_object_set_new(out, "requested", json_string(mw_verdict_name(effect->requested)));
+	json_object_set_new(out, "mode", json_string(mw_verdict_name(alert->options->mode)));
+	json_object_set_new(out, "outcome", json_string(mw_outcome_name(outcome)));
+	json_object_set_new(out, "sensor", json_string(sensor));
+	json_object_set_new(out, "seen_by", json_pack("[s]", sensor));
+	json_object_set_new(out, "evasion", json_boolean(effect->facts & MW_FACT_UNANNOUNCED));
+	json_object_set_new(out, "cause", json_string(mw_cause_name(effect->cause)));
+}
+
+static void set_who(const struct mw_alert *alert, json_t *out)
+{
+	struct mw_cgroup cgroup;
+
+	mw_identity_cgroup(alert->pid, &cgroup);
+	json_object_set_new(out, "process",
+	                    mw_identity_process(alert->pid, (pid_t)alert->record->tid));
+	json_object_set_new(out, "user", mw_identity_user(alert->pid));
+	json_object_set_new(out, "job", mw_identity_job(alert->pid, &cgroup));
+	json_object_set_new(out, "container", mw_identity_container(&cgroup));
+	json_object_set_new(out, "host", mw_identity_host());
+}
+
+json_t *mw_alert_json(const struct mw_alert *alert)
+{
+	json_t *rule = mw_json_str(alert->record->effect.rule);
+	json_t *out = json_pack("{s:s, s:s, s:i, s:s, s:O, s:o}", "schema", "modelwatch.alert/1",
+	                        "id", alert->id, "update", 0, "time", alert->time, "rule", rule,
+	                        "title", mw_json_text(alert->title));
+
+	if (out) {
+		set_what(alert, out);
+		json_object_set_new(out, "load", load_of(alert));
+		json_object_set_new(out, "python_stack", python_stack(alert->record));
+		json_object_set_new(out, "native_stack", native_stack(alert));
+		set_who(alert, out);
+		json_object_set_new(out, "policy",
+		                    json_pack("{s:o, s:O}", "digest",
+		                              mw_json_text(alert->options->policy_digest), "rule",
+		                              rule));
+		json_object_set_new(out, "version", json_string(MW_VERSION));
+		json_object_set_new(out, "labels", json_object());
+		json_object_set_new(out, "count", json_integer(1));
+	}
+	json_decref(rule);
+	return out;
+}
+
+void mw_alert_json_digest(json_t *alert, const struct mw_digest *digest, int update)
+{
+	json_t *load = json_object_get(alert, "load");
+
+	set_digest(json_object_get(load, "artifact"), digest);
+	json_object_set_new(alert, "update", json_integer(update));
+}

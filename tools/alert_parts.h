@@ -1,0 +1,72 @@
+/* One alert while it is made: gathered from a record and the process that sent it, told in a
+ * sentence, and shown as JSON and as text. */
+#ifndef MW_TOOLS_ALERT_PARTS_H
+#define MW_TOOLS_ALERT_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#include "../core/effect.h"
+#include "../core/pickle.h"
+#include "../core/wire.h"
+#include "alert.h"
+#include "artifact.h"
+#include "hasher.h"
+#include "unwind.h"
+
+#define MW_ALERT_NATIVE 64
+#define MW_ALERT_TEXT 6144 /* bytes of a text alert, with its colours */
+
+struct mw_alert {
+	char id[40], time[40], title[600];
+	pid_t pid;
+	const struct mw_record *record;
+	const struct mw_record_load *load;
+	const struct mw_alert_options *options;
+	struct mw_artifact artifact;
+	struct mw_pickle_answer
+	        call; /* `call` is set from the last global when nothing was found */
+	char stream_sha256[MW_SHA256_HEX]; /* empty: the stream cannot be read */
+	struct mw_digest digest;
+	struct mw_native_frame native[MW_ALERT_NATIVE];
+	int native_count;
+};
+
+/* Whether the effect was kept from happening. */
+bool mw_alert_prevented(const struct mw_alert *alert);
+
+/* Fills everything but the title. `alert->record`, `load`, `pid` and `options` are set. Release
+ * with mw_alert_release(). */
+void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder,
+                     struct mw_hasher *hasher);
+void mw_alert_release(struct mw_alert *alert);
+
+/* A UUID of version 7 (RFC 9562), and the time in it as RFC 3339 with nanoseconds. */
+void mw_alert_stamp(char id[static 40], char time[static 40]);
+
+/* One sentence: what was tried, by which call of which file, and whether it was prevented. Fit for
+ * a terminal. */
+void mw_alert_sentence(const struct mw_alert *alert, char *out, size_t size);
+
+/* What was tried, without who and how: "run `sh -c id`". At most `max` bytes of what the process
+ * chose. */
+struct mw_text;
+void mw_alert_deed(const struct mw_record_effect *effect, struct mw_text *out, size_t max);
+
+/* An alert of modelwatch.alert/1 (docs/alerts.md): a new reference, or NULL when there is no
+ * memory. */
+json_t *mw_alert_json(const struct mw_alert *alert);
+
+/* What an update changes in an alert's JSON. */
+void mw_alert_json_digest(json_t *alert, const struct mw_digest *digest, int update);
+
+/* The alert as text for people, ending in a newline. Returns its length. */
+size_t mw_alert_text(const struct mw_alert *alert, bool colour, char *out, size_t size);
+
+/* The lines of its two stacks. */
+void mw_alert_stacks(const struct mw_alert *alert, struct mw_text *out);
+
+#endif

@@ -1,0 +1,168 @@
+/* The alert in a job's log: what was tried, by which byte of which file, what became of it, how it
+ * came about, and what to do now. */
+#include <stdio.h>
+#include <string.h>
+
+#include "alert_parts.h"
+#include "identity.h"
+#include "text.h"
+
+#define WIDTH 96
+
+static void field(struct mw_text *out, const char *name)
+{
+	mw_text_add(out, "   = %-8s ", name);
+}
+
+static void size_of_file(const struct mw_artifact *artifact, struct mw_text *out)
+{
+	static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+	double size = (double)artifact->status.st_size;
+	int unit = 0;
+
+	if (artifact->fd < 0)
+		return;
+	while (size >= 1000 && unit < 4) {
+		size /= 1000;
+		unit++;
+	}
+	mw_text_add(out, unit ? " (%.1f %s)" : " (%.0f %s)", size, units[unit]);
+}
+
+/* The place, on lines of its own where it would not fit on one. */
+static void place(const struct mw_alert *alert, struct mw_text *out)
+{
+	const struct mw_artifact *artifact = &alert->artifact;
+	const struct mw_pickle_answer *call = &alert->call;
+
+	if (artifact->path[0]) {
+		mw_text_add(out, "  --> ");
+		mw_text_tail(out, artifact->path, strlen(artifact->path), 400);
+		size_of_file(artifact, out);
+		mw_text_add(out, "\n");
+	}
+	if (!call->call[0])
+		return;
+	mw_text_add(out, "   |  ");
+	if (artifact->member[0]) {
+		mw_text_tail(out, artifact->member, strlen(artifact->member), 48);
+		mw_text_add(out, ", ");
+	}
+	if (call->found && call->offset == call->offset_end)
+		mw_text_add(out, "byte %llu, ", (unsigned long long)call->offset);
+	else if (call->found)
+		mw_text_add(out, "bytes %llu to %llu, ", (unsigned long long)call->offset,
+		            (unsigned long long)call->offset_end);
+	mw_text_add(out, "%s:\n   |    ",
+	            alert->load->importing ? "an import for"
+	            : call->found          ? call->opcode
+	                                   : "the last global it fetched");
+	mw_text_shown(out, call->call, strlen(call->call), WIDTH / 2);
+	mw_text_shown(out, call->args, strlen(call->args), WIDTH / 2 + 40);
+	mw_text_add(out, "\n");
+}
+
+static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
+{
+	const struct mw_record_load *load = alert->load;
+	char argv[512];
+	size_t len = mw_proc_read(alert->pid, "cmdline", argv, sizeof(argv));
+
+	field(out, "load");
+	if (load->entry.s && load->entry.len)
+		mw_text_shown(out, load->entry.s, load->entry.len, 40);
+	else
+		mw_text_add(out, "unknown");
+	mw_text_add(out, "%s in process %d", load->after ? ", which had ended," : "",
+	            (int)alert->pid);
+	for (size_t i = 0; i + 1 < len; i++)
+		if (!argv[i])
+			argv[i] = ' ';
+	if (len) {
+		mw_text_add(out, " (");
+		mw_text_shown(out, argv, strnlen(argv, len), 50);
+		mw_text_add(out, ")");
+	}
+	mw_text_add(out, "\n");
+}
+
+static void judged(const struct mw_alert *alert, struct mw_text *out)
+{
+	const struct mw_record_effect *effect = &alert->record->effect;
+	bool prevented = mw_alert_prevented(alert);
+
+	field(out, prevented ? "stopped" : "seen");
+	mw_text_add(out, "%s by ", mw_class_name(effect->class));
+	if (effect->op.s)
+		mw_text_shown(out, effect->op.s, effect->op.len, 32);
+	mw_text_add(out, ", rule ");
+	if (effect->rule.s)
+		mw_text_shown(out, effect->rule.s, effect->rule.len, 48);
+	mw_text_add(out, ", severity %s%s\n", mw_severity_name(effect->severity),
+	            effect->facts & MW_FACT_UNANNOUNCED ? ", EVADED the Python sensor" : "");
+	if (!prevented && effect->requested > effect->verdict)
+		mw_text_add(out, "              mode %s let it happen; the rule asks for %s\n",
+		            mw_verdict_name(alert->options->mode),
+		            mw_verdict_name(effect->requested));
+}
+
+static bool entry_is(const struct mw_record_load *load, const char *word)
+{
+	return load->entry.s && load->entry.len >= strlen(word) &&
+	       !memcmp(load->entry.s, word, strlen(word));
+}
+
+static const char *safer(const struct mw_record_load *load)
+{
+	if (entry_is(load, "torch."))
+		return "torch.load(..., weights_only=True), or a safetensors file, runs no code.";
+	if (entry_is(load, "numpy."))
+		return "numpy.load(..., allow_pickle=False) runs no code.";
+	if (entry_is(load, "joblib.") || entry_is(load, "sklearn."))
+		return "skops or ONNX files of the same model run no code.";
+	return "A pickle runs what its author wrote; safetensors and JSON run no code.";
+}
+
+static void advice(const struct mw_alert *alert, struct mw_text *out)
+{
+	field(out, "next");
+	mw_text_add(out, "%s\n              %s\n",
+	            mw_alert_prevented(alert)
+	                    ? "Do not use this file, and do not retry it unwatched."
+	                    : "Treat this machine as exposed to the file's author.",
+	            safer(alert->load));
+	mw_text_add(out, "              Tell your security team and whoever published it:\n");
+	field(out, "alert");
+	mw_text_add(out, "%s\n", alert->id);
+}
+
+/* One line of an effect that is only to be observed. */
+static size_t short_line(const struct mw_alert *alert, struct mw_text *out)
+{
+	mw_text_add(out, "modelwatch: observed: %s [", alert->title);
+	mw_text_shown(out, alert->record->effect.rule.s ? alert->record->effect.rule.s : "none",
+	              alert->record->effect.rule.s ? alert->record->effect.rule.len : 4, 48);
+	mw_text_add(out, ", alert %s]\n", alert->id);
+	return out->len;
+}
+
+size_t mw_alert_text(const struct mw_alert *alert, bool colour, char *out, size_t size)
+{
+	bool prevented = mw_alert_prevented(alert);
+	struct mw_text t;
+
+	mw_text_start(&t, out, size);
+	if (alert->record->effect.verdict < MW_ALERT)
+		return short_line(alert, &t);
+	mw_text_add(&t, "%smodelwatch: %s: %s%s\n",
+	            !colour     ? ""
+	            : prevented ? "\033[1;31m"
+	                        : "\033[1;33m",
+	            prevented ? "PREVENTED" : "ALERT", alert->title, colour ? "\033[0m" : "");
+	place(alert, &t);
+	loaded_by(alert, &t);
+	judged(alert, &t);
+	mw_alert_stacks(alert, &t);
+	advice(alert, &t);
+	return t.len;
+}

@@ -1,0 +1,29 @@
+/* Who did it: the process, user, job, container and host, as /proc shows them, in the words of the
+ * alert. Every function returns a new reference with null for what is not known, or NULL when there
+ * is no memory. Reads are bounded. */
+#ifndef MW_TOOLS_IDENTITY_H
+#define MW_TOOLS_IDENTITY_H
+
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#include "cgroup.h"
+
+json_t *mw_identity_process(pid_t pid, pid_t tid);
+json_t *mw_identity_user(pid_t pid);
+json_t *mw_identity_host(void);
+
+/* Fills `ret` for process `pid`. */
+void mw_identity_cgroup(pid_t pid, struct mw_cgroup *ret);
+
+/* null when the process belongs to none. The job comes from the control group, else (as its `trust`
+ * says) from the process's own environment, of which nothing else is looked at. */
+json_t *mw_identity_job(pid_t pid, const struct mw_cgroup *cgroup);
+json_t *mw_identity_container(const struct mw_cgroup *cgroup);
+
+/* Reads at most `size` - 1 bytes of /proc/<pid>/<name> and ends them with a NUL. Returns how many;
+ * 0 when it cannot be read. */
+size_t mw_proc_read(pid_t pid, const char *name, char *out, size_t size);
+
+#endif
