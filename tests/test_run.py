@@ -272,15 +272,16 @@ def test_signal_for_what_is_left():
 
 def test_killed_monitor_leaves_the_job_alone(tmp_path):
     job = start(PYTHON, "-c", f"""
-import pickle, time, threading
-print("ready", flush=True)
+import os, pickle, time, threading
+print(os.environ["MODELWATCH_SOCKET"], flush=True)
 time.sleep(1)
 pickle.loads(pickle.dumps(threading.local))
 open({str(tmp_path / "done")!r}, "w").write("still here")
 """)
-    wait_ready(job)
+    path = job.stdout.readline().strip()
     job.kill()
     assert job.wait(timeout=60) == -signal.SIGKILL
+    shutil.rmtree(os.path.dirname(path))
     deadline = time.monotonic() + 20
     while not (tmp_path / "done").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -320,11 +321,12 @@ class Terminal:
         return self
 
     def __exit__(self, *exc):
-        os.close(self.fd)
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        os.close(self.fd)  # hangs up
+        for _ in range(100):
+            if os.waitpid(self.pid, os.WNOHANG)[0]:
+                return
+            time.sleep(0.05)
+        os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
 
