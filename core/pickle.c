@@ -17,7 +17,7 @@ struct window {
 	uint64_t from;    /* offset of the last global's opcode */
 	bool open;        /* that opcode has been passed and no other global fetched since */
 	bool closed;
-	bool harmless;    /* the call in the answer so far is one of a plain rebuilder */
+	int rank;         /* of the call in the answer so far */
 	uint64_t index;   /* of the last global */
 };
 
@@ -127,6 +127,21 @@ static void describe(const struct mw_machine *m, const struct mw_call *call,
 	answer->found = true;
 }
 
+/* 2: named as the process names it; 1: some call; 0: one of a plain rebuilder. */
+static int rank(const struct mw_pickle_query *q, const char *callable)
+{
+	size_t n = strlen(callable), h = q->hint.len;
+
+	if (n && callable[n - 1] == ')')
+		n--;
+	if (n && callable[n - 1] == '\'')
+		n--;
+	if (h && n > h && !memcmp(callable + n - h, q->hint.s, h) &&
+	    (callable[n - h - 1] == '.' || callable[n - h - 1] == '\''))
+		return 2;
+	return !is_harmless(callable);
+}
+
 static bool tells(const struct mw_machine *m, const struct mw_pickle_query *q)
 {
 	return q->tell >= 0 && q->tell_exact && !m->framed;
@@ -156,14 +171,14 @@ static void use_call(struct mw_machine *m, const struct mw_call *call)
 		describe(m, call, w->answer);
 }
 
-/* Is this the call? Certain by position; otherwise one of the candidates, of which the plain
- * rebuilders are dropped as soon as there is another. */
+/* Is this the call? Certain by position; otherwise one of the candidates, of which only those of the
+ * highest rank count. */
 static void window_call(struct mw_machine *m, const struct mw_call *call)
 {
 	struct window *w = m->context;
 	struct mw_pickle_answer *answer = w->answer;
 	struct mw_pickle_answer fresh;
-	bool harmless;
+	int r;
 
 	if (!w->open || w->closed || w->query->importing)
 		return;
@@ -174,15 +189,15 @@ static void window_call(struct mw_machine *m, const struct mw_call *call)
 	}
 	fresh = *answer;
 	describe(m, call, &fresh);
-	harmless = is_harmless(fresh.call);
-	if (answer->found && harmless && !w->harmless)
+	r = rank(w->query, fresh.call);
+	if (answer->found && r < w->rank)
 		return;
-	if (!answer->found || w->harmless) {
-		*answer = fresh;
-		w->harmless = harmless;
-	} else {
+	if (answer->found && r == w->rank) {
 		answer->offset_end = call->op->at;
+		return;
 	}
+	*answer = fresh;
+	w->rank = r;
 }
 
 static void window_global(struct mw_machine *m, const struct mw_global *g)

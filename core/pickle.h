@@ -22,6 +22,7 @@ struct mw_pickle_query {
 	int64_t tell;    /* reader's position, or -1 */
 	bool tell_exact; /* the reader does not read ahead (ignored for framed streams, which do) */
 	bool importing;  /* the effect comes from the import of the last global */
+	struct mw_str hint; /* name of the function that was called, to choose among calls; or empty */
 	bool fetching;   /* the effect is that the last global is fetched: what will use it? */
 };
 

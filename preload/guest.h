@@ -78,6 +78,7 @@ struct mw_thread {
 	struct mw_note note; /* good for the one call that raised the event */
 	struct mw_note span; /* good until the announcing frame ends: Popen, rmtree */
 	bool thread_by_call; /* the next thread that starts was asked for by a call of the load */
+	uint64_t last_denied; /* hash of the last effect that was denied, while its load is open */
 	char why[768]; /* message of the first denial in the open loads, for UnsafeLoadError */
 };
 

@@ -132,6 +132,23 @@ static void mark_denied(const struct mw_effect *effect, const struct mw_reply *r
 		load->denied = true;
 }
 
+/* The same program or target once more: a search along PATH, or a payload that tries again. */
+static bool is_repeated(const struct mw_effect *effect)
+{
+	struct mw_thread *thread = &mw_thread;
+	uint64_t hash = mw_hash(effect->op) * 31 + (uint64_t)effect->class;
+
+	if (effect->argv)
+		for (size_t i = 0; i < effect->argc; i++)
+			hash = hash * 31 + mw_hash(effect->argv[i]);
+	else
+		hash = hash * 31 + mw_hash(effect->target) + (uint64_t)effect->number;
+	if (thread->load && thread->load->denied && thread->last_denied == hash)
+		return true;
+	thread->last_denied = hash;
+	return false;
+}
+
 static const char *last_global(const struct mw_load *load, char out[static MW_GLOBAL_TEXT])
 {
 	char *space;
@@ -167,6 +184,8 @@ void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, u
 	mw_decide(mw_process.policy, &view, effect, &decision);
 	ret->verdict = decision.verdict;
 	ret->rule = decision.rule;
+	if (decision.verdict == MW_DENY && is_repeated(effect))
+		return;
 	if (decision.record)
 		told = !tell_monitor(MW_EFFECT, effect, &decision, frames, count, inside, &reply);
 	memcpy(ret->id, reply.id, sizeof(ret->id));

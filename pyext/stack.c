@@ -17,6 +17,7 @@ struct codes {
 static struct codes machinery;  /* the import system's own functions */
 static struct codes unpickler;  /* the pure-Python unpickler's own methods */
 static PyCodeObject *find_and_load, *with_frames_removed;
+static PyObject *gcd_import;
 
 static bool contains(const struct codes *set, PyCodeObject *code)
 {
@@ -110,7 +111,8 @@ int mw_stack_init(void)
 	add_members(&machinery, files, true);
 	find_and_load = function_code(core, "_find_and_load");
 	with_frames_removed = function_code(core, "_call_with_frames_removed");
-	return find_and_load && with_frames_removed ? 0 : -1;
+	gcd_import = PyObject_GetAttrString(core, "_gcd_import");
+	return find_and_load && with_frames_removed && gcd_import ? 0 : -1;
 }
 
 /* The frames hold their code, and the stack holds the frames: dropping our references at once leaves
@@ -265,25 +267,44 @@ static bool is_allowed_file(const struct mw_load *load, PyCodeObject *code)
 	return mw_shim->trusted(path) && older_than(path, load->opened);
 }
 
-/* The outermost frame of the import system that an `import` event of this load announced: its
- * caller is the frame that was running then, and it imports the module that was named. */
+/* Raised by the interpreter when it entered this very frame: the caller is the frame that was running
+ * then, and the frame imports the module that was named. */
+static bool was_announced(const struct mw_load *load, const void *caller, PyFrameObject *frame)
+{
+	PyObject *name = mw_local(frame, "name");
+	uint64_t hash = 0;
+	bool found = false;
+
+	if (name && PyUnicode_Check(name))
+		hash = mw_name_hash(PyUnicode_AsUTF8AndSize(name, NULL));
+	Py_XDECREF(name);
+	PyErr_Clear();
+	for (uint32_t k = 0; k < load->import_count && !found; k++)
+		found = load->imports[k].frame == caller && load->imports[k].name == hash;
+	return found;
+}
+
+/* importlib.import_module() raises no event. What it hands down to import parents with is a function
+ * of the import system itself; a forger has to hand down something else to gain anything. */
+static bool imports_by_itself(PyFrameObject *frame)
+{
+	PyObject *function = mw_local(frame, "import_");
+	bool own = function == gcd_import;
+
+	Py_XDECREF(function);
+	return own;
+}
+
+/* The outermost frame of the import system that is proved to import, or -1. */
 static int proved_import(const struct mw_load *load, const struct mw_walk *walk)
 {
 	for (uint32_t i = walk->count; i-- > 0;) {
 		void *caller = i + 1 < walk->count ? (void *)walk->inside[i + 1].frame : load->frame;
-		PyObject *name;
-		uint64_t hash = 0;
 
-		if (walk->inside[i].code != find_and_load)
-			continue;
-		name = mw_local(walk->inside[i].frame, "name");
-		if (name && PyUnicode_Check(name))
-			hash = mw_name_hash(PyUnicode_AsUTF8AndSize(name, NULL));
-		Py_XDECREF(name);
-		PyErr_Clear();
-		for (uint32_t k = 0; k < load->import_count; k++)
-			if (load->imports[k].frame == caller && load->imports[k].name == hash)
-				return (int)i;
+		if (walk->inside[i].code == find_and_load &&
+		    (was_announced(load, caller, walk->inside[i].frame) ||
+		     imports_by_itself(walk->inside[i].frame)))
+			return (int)i;
 	}
 	return -1;
 }

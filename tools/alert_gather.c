@@ -34,6 +34,25 @@ bool mw_alert_prevented(const struct mw_alert *alert)
 	return alert->record->effect.verdict >= MW_DENY;
 }
 
+/* What the callable is named by the process: the outermost Python function inside the load, or, when
+ * the stream called a C function itself, that function. "__init__" tells nothing of the class. */
+static struct mw_str hint(const struct mw_record *record)
+{
+	struct mw_str op = record->effect.op;
+
+	if (record->inside && record->inside <= record->frame_count)
+		return record->frames[record->inside - 1].function;
+	for (uint32_t i = op.len; i > 0; i--)
+		if (op.s[i - 1] == '.')
+			return (struct mw_str){op.s + i, op.len - i};
+	return op;
+}
+
+static bool is_fetch(const struct mw_record_effect *effect)
+{
+	return effect->op.len == 10 && !memcmp(effect->op.s, "find_class", 10);
+}
+
 /* Which opcode of the stream does it. */
 static void locate(struct mw_alert *alert, const struct mw_stream *stream)
 {
@@ -47,6 +66,8 @@ static void locate(struct mw_alert *alert, const struct mw_stream *stream)
 	        .tell = load->tell,
 	        .tell_exact = load->tell_exact,
 	        .importing = load->importing,
+	        .fetching = is_fetch(&alert->record->effect),
+	        .hint = hint(alert->record),
 	};
 	size_t len = stream->len;
 
