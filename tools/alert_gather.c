@@ -34,8 +34,9 @@ bool mw_alert_prevented(const struct mw_alert *alert)
 	return alert->record->effect.verdict >= MW_DENY;
 }
 
-/* What the callable is named by the process: the outermost Python function inside the load, or, when
- * the stream called a C function itself, that function. "__init__" tells nothing of the class. */
+/* What the callable is named by the process: the outermost Python function inside the load, or,
+ * when the stream called a C function itself, that function. "__init__" tells nothing of the class.
+ */
 static struct mw_str hint(const struct mw_record *record)
 {
 	struct mw_str op = record->effect.op;
@@ -102,9 +103,32 @@ static void fall_back(struct mw_alert *alert)
 		*space = '.';
 }
 
-void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder, struct mw_hasher *hasher)
+bool mw_alert_is_ours(const struct mw_native_frame *frame)
+{
+	const char *slash = strrchr(frame->object, '/');
+	const char *base = slash ? slash + 1 : frame->object;
+
+	return !strncmp(base, "libmodelwatch.", 14) || !strncmp(base, "_modelwatch.", 12);
+}
+
+/* The frames on top are ours: they announced the effect. */
+static void unwind(struct mw_alert *alert, struct mw_unwinder *unwinder)
 {
 	const struct mw_record *record = alert->record;
+	int count = 0, ours = 0;
+
+	if (record->stack && record->stack_len)
+		count = mw_unwind(unwinder, alert->pid, &record->regs, record->stack,
+		                  record->stack_len, alert->native, MW_ALERT_NATIVE);
+	while (ours < count && mw_alert_is_ours(&alert->native[ours]))
+		ours++;
+	alert->native_count = count > 0 ? count - ours : 0;
+	memmove(alert->native, alert->native + ours,
+	        (size_t)alert->native_count * sizeof(*alert->native));
+}
+
+void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder, struct mw_hasher *hasher)
+{
 	struct mw_stream stream = {0};
 	bool readable = !mw_stream_read(alert->pid, alert->load, &stream);
 
@@ -119,12 +143,7 @@ void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder, struc
 	alert->digest = (struct mw_digest){.state = MW_DIGEST_UNAVAILABLE};
 	if (alert->artifact.fd >= 0)
 		mw_hasher_ask(hasher, alert->artifact.fd, &alert->artifact.status, &alert->digest);
-	alert->native_count = 0;
-	if (record->stack && record->stack_len && unwinder)
-		alert->native_count = mw_unwind(unwinder, alert->pid, &record->regs, record->stack,
-		                                record->stack_len, alert->native, MW_ALERT_NATIVE);
-	if (alert->native_count < 0)
-		alert->native_count = 0;
+	unwind(alert, unwinder);
 }
 
 void mw_alert_release(struct mw_alert *alert)

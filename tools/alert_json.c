@@ -167,7 +167,10 @@ static json_t *load_of(const struct mw_alert *alert)
 	                known ? json_string(mw_origin_name(load->origin)) : json_null(), "artifact",
 	                artifact_of(alert));
 	set_call(alert, out);
-	json_object_set_new(out, "after_load", json_boolean(load->after));
+	/* Of a process or thread that a load started nobody knows whether the load has ended. */
+	json_object_set_new(out, "after_load",
+	                    alert->record->effect.facts & MW_FACT_SCOPE ? json_null()
+	                                                                : json_boolean(load->after));
 	return out;
 }
 

@@ -31,7 +31,7 @@ struct mw_alert {
 	        call; /* `call` is set from the last global when nothing was found */
 	char stream_sha256[MW_SHA256_HEX]; /* empty: the stream cannot be read */
 	struct mw_digest digest;
-	struct mw_native_frame native[MW_ALERT_NATIVE];
+	struct mw_native_frame native[MW_ALERT_NATIVE]; /* less our own on top of the effect */
 	int native_count;
 };
 
@@ -43,6 +43,9 @@ bool mw_alert_prevented(const struct mw_alert *alert);
 void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder,
                      struct mw_hasher *hasher);
 void mw_alert_release(struct mw_alert *alert);
+
+/* Whether a native frame is the watcher's own. */
+bool mw_alert_is_ours(const struct mw_native_frame *frame);
 
 /* A UUID of version 7 (RFC 9562), and the time in it as RFC 3339 with nanoseconds. */
 void mw_alert_stamp(char id[static 40], char time[static 40]);

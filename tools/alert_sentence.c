@@ -51,11 +51,13 @@ static void command(const struct mw_record_effect *effect, struct mw_text *out, 
 	mw_text_start(&t, line, sizeof(line));
 	for (uint32_t i = 0; i < effect->argc && i < MW_WIRE_ARGS; i++) {
 		struct mw_str arg = effect->argv[i];
-		bool plain = !arg.s || is_plain(arg);
+		const char *quote = !arg.s || is_plain(arg)        ? ""
+		                    : memchr(arg.s, '\'', arg.len) ? "\""
+		                                                   : "'";
 
-		mw_text_add(&t, "%s%s", i ? " " : "", plain ? "" : "'");
+		mw_text_add(&t, "%s%s", i ? " " : "", quote);
 		mw_text_shown(&t, arg.s ? arg.s : "?", arg.s ? arg.len : 1, 1000);
-		mw_text_add(&t, "%s", plain ? "" : "'");
+		mw_text_add(&t, "%s", quote);
 	}
 	if (effect->argv_cut)
 		mw_text_add(&t, " ...");
@@ -231,6 +233,6 @@ void mw_alert_sentence(const struct mw_alert *alert, char *out, size_t size)
 		where(alert, &t);
 		mw_text_add(&t, ")");
 	}
-	mw_text_add(&t, "%s: %s", alert->load->after ? " after the load" : "",
+	mw_text_add(&t, "%s: %s", alert->record->effect.facts & MW_FACT_SCOPE ? " by what the load started" : "",
 	            mw_alert_prevented(alert) ? "prevented" : "not prevented");
 }

@@ -37,17 +37,25 @@ static void function_column(struct mw_text *out, const char *s, size_t len)
 	mw_text_add(out, " ");
 }
 
-/* Of an installed package, the path below the directory where packages are installed. */
+/* Of an installed package, the path below the directory where packages are; of the standard
+ * library, below its own. */
 static struct mw_str short_file(struct mw_str file)
 {
-	static const char *const dirs[] = {"/site-packages/", "/dist-packages/"};
+	static const char *const dirs[] = {"/site-packages/", "/dist-packages/", "/lib/python3."};
 
 	for (size_t i = 0; file.s && i < sizeof(dirs) / sizeof(*dirs); i++) {
 		size_t n = strlen(dirs[i]);
-		const char *at = memmem(file.s, file.len, dirs[i], n);
+		const char *at = memmem(file.s, file.len, dirs[i], n), *end = file.s + file.len;
 
-		if (at)
-			return (struct mw_str){at + n, file.len - (uint32_t)(at + n - file.s)};
+		if (!at)
+			continue;
+		at += n;
+		if (i == 2)
+			at = memchr(at, '/', (size_t)(end - at));
+		if (!at)
+			continue;
+		at += *at == '/';
+		return (struct mw_str){at, (uint32_t)(end - at)};
 	}
 	return file;
 }
@@ -115,14 +123,8 @@ static bool is_machinery(const struct mw_native_frame *frame)
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (begins(frame->symbol, prefixes[i]))
 			return true;
-	return !frame->symbol[0] && (begins(object, "python") || begins(object, "libpython"));
-}
-
-static bool is_ours(const struct mw_native_frame *frame)
-{
-	const char *object = base(frame->object);
-
-	return begins(object, "libmodelwatch") || begins(object, "_modelwatch");
+	return !frame->symbol[0] && (begins(object, "python") || begins(object, "libpython") ||
+	                             begins(object, "libc.so"));
 }
 
 static void native_frame(const struct mw_native_frame *frame, struct mw_text *out)
@@ -135,25 +137,25 @@ static void native_frame(const struct mw_native_frame *frame, struct mw_text *ou
 	mw_text_add(out, "+0x%llx\n", (unsigned long long)frame->offset);
 }
 
-/* Our own frames on top announced the effect; the next of ours is where the load was entered. */
+/* On top stands whatever announced the effect; the next frame of ours is where the load was
+ * entered. */
 static void native_stack(const struct mw_alert *alert, struct mw_text *out)
 {
 	int i = 0, shown = 0, max = NATIVE_MAX;
 	bool inside = true;
 
 	while (i < alert->native_count &&
-	       (is_ours(&alert->native[i]) || is_machinery(&alert->native[i])))
+	       (mw_alert_is_ours(&alert->native[i]) || is_machinery(&alert->native[i])))
 		i++;
 	if (i == alert->native_count)
 		return;
 	mw_text_add(out, "   = native stack:\n");
 	for (; i < alert->native_count && (inside || shown < max); i++) {
-		if (inside && is_ours(&alert->native[i])) {
+		if (mw_alert_is_ours(&alert->native[i])) {
 			inside = false;
 			shown = 0;
 			max = NATIVE_OUTSIDE_MAX;
-		} else if (shown < max && !is_ours(&alert->native[i]) &&
-		           !is_machinery(&alert->native[i])) {
+		} else if (shown < max && !is_machinery(&alert->native[i])) {
 			if (!inside && !shown)
 				mw_text_add(out, "      ---- loaded by\n");
 			native_frame(&alert->native[i], out);

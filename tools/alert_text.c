@@ -7,7 +7,8 @@
 #include "identity.h"
 #include "text.h"
 
-#define WIDTH 96
+#define DEED_SHOWN 64
+#define NAME_SHOWN 48
 
 static void field(struct mw_text *out, const char *name)
 {
@@ -29,37 +30,48 @@ static void size_of_file(const struct mw_artifact *artifact, struct mw_text *out
 	mw_text_add(out, unit ? " (%.1f %s)" : " (%.0f %s)", size, units[unit]);
 }
 
-/* The place, on lines of its own where it would not fit on one. */
+/* A call as one would write it; what BUILD sets stands behind what it sets it on. */
+static void call_line(const struct mw_alert *alert, struct mw_text *out)
+{
+	const struct mw_pickle_answer *call = &alert->call;
+	size_t len = strlen(call->args);
+	bool tuple = len > 2 && call->args[0] == '(' && call->args[len - 1] == ')';
+	bool single = tuple && call->args[len - 2] == ',';
+
+	mw_text_add(out, "   |  %s: ",
+	            alert->load->importing ? "import for"
+	            : call->found          ? call->opcode
+	                                   : "last fetched");
+	mw_text_shown(out, call->call, strlen(call->call), 60);
+	mw_text_add(out, tuple || !len ? "" : " ");
+	mw_text_shown(out, call->args, single ? len - 2 : len, 100);
+	mw_text_add(out, single ? ")\n" : "\n");
+}
+
+/* File, member and byte; then the call. */
 static void place(const struct mw_alert *alert, struct mw_text *out)
 {
 	const struct mw_artifact *artifact = &alert->artifact;
 	const struct mw_pickle_answer *call = &alert->call;
 
-	if (artifact->path[0]) {
-		mw_text_add(out, "  --> ");
+	mw_text_add(out, "  --> ");
+	if (artifact->path[0])
 		mw_text_tail(out, artifact->path, strlen(artifact->path), 400);
-		size_of_file(artifact, out);
-		mw_text_add(out, "\n");
-	}
-	if (!call->call[0])
-		return;
-	mw_text_add(out, "   |  ");
+	else
+		mw_text_add(out, "a stream in memory");
+	size_of_file(artifact, out);
 	if (artifact->member[0]) {
-		mw_text_tail(out, artifact->member, strlen(artifact->member), 48);
 		mw_text_add(out, ", ");
+		mw_text_tail(out, artifact->member, strlen(artifact->member), 48);
 	}
 	if (call->found && call->offset == call->offset_end)
-		mw_text_add(out, "byte %llu, ", (unsigned long long)call->offset);
+		mw_text_add(out, ", byte %llu", (unsigned long long)call->offset);
 	else if (call->found)
-		mw_text_add(out, "bytes %llu to %llu, ", (unsigned long long)call->offset,
+		mw_text_add(out, ", bytes %llu to %llu", (unsigned long long)call->offset,
 		            (unsigned long long)call->offset_end);
-	mw_text_add(out, "%s:\n   |    ",
-	            alert->load->importing ? "an import for"
-	            : call->found          ? call->opcode
-	                                   : "the last global it fetched");
-	mw_text_shown(out, call->call, strlen(call->call), WIDTH / 2);
-	mw_text_shown(out, call->args, strlen(call->args), WIDTH / 2 + 40);
 	mw_text_add(out, "\n");
+	if (call->call[0])
+		call_line(alert, out);
 }
 
 static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
@@ -73,7 +85,7 @@ static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
 		mw_text_shown(out, load->entry.s, load->entry.len, 40);
 	else
 		mw_text_add(out, "unknown");
-	mw_text_add(out, "%s in process %d", load->after ? ", which had ended," : "",
+	mw_text_add(out, "%s in process %d", "",
 	            (int)alert->pid);
 	for (size_t i = 0; i + 1 < len; i++)
 		if (!argv[i])
@@ -146,19 +158,33 @@ static size_t short_line(const struct mw_alert *alert, struct mw_text *out)
 	return out->len;
 }
 
-size_t mw_alert_text(const struct mw_alert *alert, bool colour, char *out, size_t size)
+/* What to look for in a long log: short, and all on one line. */
+static void headline(const struct mw_alert *alert, bool colour, struct mw_text *out)
 {
 	bool prevented = mw_alert_prevented(alert);
+	const char *path = alert->artifact.path, *slash = strrchr(path, '/');
+	const char *name = slash && slash[1] ? slash + 1 : *path ? path : "a model file";
+
+	mw_text_add(out, "%smodelwatch: %s: ",
+	            !colour     ? ""
+	            : prevented ? "\033[1;31m"
+	                        : "\033[1;33m",
+	            prevented ? "PREVENTED" : "NOT PREVENTED");
+	mw_text_shown(out, name, strlen(name), NAME_SHOWN);
+	mw_text_add(out, " tried to ");
+	mw_alert_deed(&alert->record->effect, out, DEED_SHOWN);
+	mw_text_add(out, "%s%s\n", alert->record->effect.facts & MW_FACT_SCOPE ? " by what the load started" : "",
+	            colour ? "\033[0m" : "");
+}
+
+size_t mw_alert_text(const struct mw_alert *alert, bool colour, char *out, size_t size)
+{
 	struct mw_text t;
 
 	mw_text_start(&t, out, size);
 	if (alert->record->effect.verdict < MW_ALERT)
 		return short_line(alert, &t);
-	mw_text_add(&t, "%smodelwatch: %s: %s%s\n",
-	            !colour     ? ""
-	            : prevented ? "\033[1;31m"
-	                        : "\033[1;33m",
-	            prevented ? "PREVENTED" : "ALERT", alert->title, colour ? "\033[0m" : "");
+	headline(alert, colour, &t);
 	place(alert, &t);
 	loaded_by(alert, &t);
 	judged(alert, &t);
