@@ -155,19 +155,20 @@ static const char *name_of(uid_t uid)
 json_t *mw_identity_user(pid_t pid)
 {
 	char text[4096];
+	unsigned long uid, login;
 	const char *line;
-	unsigned int uid = 0, login = NOBODY_LOGGED_IN;
-	bool known;
 
 	mw_proc_read(pid, "status", text, sizeof(text));
-	line = strstr(text, "\nUid:");
-	known = line && sscanf(line, "\nUid: %*u %u", &uid) == 1;
+	line = strstr(text, "\nUid:\t");
+	line = line ? strchr(line + 5, '\t') : NULL; /* the real one */
+	line = line ? strchr(line + 1, '\t') : NULL; /* the effective one */
+	uid = line ? strtoul(line, NULL, 10) : 0;
 	mw_proc_read(pid, "loginuid", text, sizeof(text));
-	if (sscanf(text, "%u", &login) != 1)
-		login = NOBODY_LOGGED_IN;
-	return json_pack("{s:o, s:o, s:o}", "uid", known ? json_integer(uid) : json_null(), "name",
-	                 known ? mw_json_text(name_of(uid)) : json_null(), "loginuid",
-	                 login == NOBODY_LOGGED_IN ? json_null() : json_integer(login));
+	login = *text ? strtoul(text, NULL, 10) : NOBODY_LOGGED_IN;
+	return json_pack("{s:o, s:o, s:o}", "uid",
+	                 line ? json_integer((json_int_t)uid) : json_null(), "name",
+	                 line ? mw_json_text(name_of((uid_t)uid)) : json_null(), "loginuid",
+	                 login == NOBODY_LOGGED_IN ? json_null() : json_integer((json_int_t)login));
 }
 
 json_t *mw_identity_host(void)

@@ -17,37 +17,44 @@
 
 #define FILE_MAX (16u << 20)
 
-/* Reads up to the end or to FILE_MAX + 1 bytes: a policy may come through a pipe. */
+/* Makes room behind the `len` bytes of `*text`. */
+static int more_room(char **text, size_t len, size_t *cap)
+{
+	size_t want = *cap ? *cap * 2 : 16384;
+	char *bigger;
+
+	if (len < *cap)
+		return 0;
+	bigger = realloc(*text, want);
+	if (!bigger)
+		return -ENOMEM;
+	*text = bigger;
+	*cap = want;
+	return 0;
+}
+
+/* Reads up to the end: a policy may come through a pipe. */
 static int read_all(int fd, char **ret, size_t *ret_len)
 {
-	size_t len = 0, cap = 16384;
-	char *text = malloc(cap);
-	ssize_t n = 0;
+	size_t len = 0, cap = 0;
+	char *text = NULL;
+	int error;
 
-	while (text && len <= FILE_MAX) {
-		if (len == cap) {
-			char *more = realloc(text, cap * 2);
+	for (;;) {
+		ssize_t n = 0;
 
-			if (!more)
-				break;
-			text = more;
-			cap *= 2;
+		error = len > FILE_MAX ? -EFBIG : more_room(&text, len, &cap);
+		if (!error) {
+			n = read(fd, text + len, cap - len);
+			error = n < 0 && errno != EINTR ? -errno : 0;
 		}
-		n = read(fd, text + len, cap - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
+		if (error || n == 0)
 			break;
-		len += (size_t)n;
+		len += n > 0 ? (size_t)n : 0;
 	}
-	if (!text || n > 0 || len > FILE_MAX) {
+	if (error) {
 		free(text);
-		return len > FILE_MAX ? -EFBIG : -ENOMEM;
-	}
-	if (n < 0) {
-		n = -errno;
-		free(text);
-		return (int)n;
+		return error;
 	}
 	*ret = text;
 	*ret_len = len;

@@ -79,7 +79,7 @@ static int read_at(const struct archive *a, uint64_t at, void *out, size_t len)
 /* The record is the last thing in the file but for a comment, which is nearly always empty. */
 static int find_end(const struct archive *a, uint64_t *ret, uint8_t end[static END_SIZE])
 {
-	uint8_t window[WINDOW];
+	uint8_t window[WINDOW] = {0};
 	uint64_t lowest =
 	        a->size > END_SIZE + END_COMMENT_MAX ? a->size - END_SIZE - END_COMMENT_MAX : 0;
 	uint64_t top = a->size;
