@@ -695,19 +695,34 @@ static void settle(struct mw_load *load)
 		load->called = true;
 }
 
-/* The same function under another module's name (random._os.system) is told by what it is. The import
- * that would follow at once is done here, with its effects judged as ever. */
-static enum mw_global by_object(const char *module, const char *name)
+/* Python 2's names, which the unpickler maps before it imports. */
+static bool is_old_name(const char *module)
+{
+	return !strcmp(module, "__builtin__") || !strcmp(module, "copy_reg");
+}
+
+/* The import that would follow at once is done here, with its effects judged as ever: afterwards it is
+ * known to be over, and what was fetched can be told by what it is. Returns 0, or -1 with the error
+ * that the unpickler would have met. */
+static int import_now(struct mw_load *load, const char *module)
 {
 	struct mw_thread *thread = mw_shim->thread();
-	enum mw_global kind;
+	PyObject *imported;
 
+	if (PyDict_GetItemString(PyImport_GetModuleDict(), module) || is_old_name(module))
+		return 0;
 	thread->busy--;
-	Py_XDECREF(PyImport_ImportModule(module));
+	imported = PyImport_ImportModule(module);
 	thread->busy++;
+	load->import_count = 0;
+	load->native = MW_BY_NATIVE;
+	load->importing = false;
+	thread->note.valid = thread->span.valid = false;
+	Py_XDECREF(imported);
+	if (!imported && !PyErr_ExceptionMatches(PyExc_ImportError))
+		return -1;
 	PyErr_Clear();
-	kind = mw_classify(module, name); /* a class can be told from a function now */
-	return kind == MW_OTHER ? mw_classify_object(module, name) : kind;
+	return 0;
 }
 
 /* "module name", cut to fit. */
@@ -738,11 +753,13 @@ static int on_find_class(PyObject *args)
 		load->opened = time(NULL);
 	settle(load);
 	set_global(load->seen[load->globals++ % MW_WIRE_GLOBALS], module, name);
-	load->import_count = 0;
-	load->native = MW_BY_NATIVE;
 	kind = mw_classify(module, name);
+	if (kind != MW_CLASS && import_now(load, module) < 0)
+		return -1;
 	if (kind == MW_OTHER)
-		kind = by_object(module, name);
+		kind = mw_classify(module, name); /* a class can be told from a function now */
+	if (kind == MW_OTHER)
+		kind = mw_classify_object(module, name); /* whatever name it has here */
 	load->pending = kind >= MW_OTHER;
 	if (kind <= MW_CLASS)
 		return 0;

@@ -295,23 +295,32 @@ static bool imports_by_itself(PyFrameObject *frame)
 	return own;
 }
 
-/* The outermost frame of the import system that is proved to import, or -1. */
-static int proved_import(const struct mw_load *load, const struct mw_walk *walk)
+/* The frames of the import system that are proved to import: the outermost and the innermost one.
+ * False when there is none. */
+static bool proved_imports(const struct mw_load *load, const struct mw_walk *walk, uint32_t *outer,
+                           uint32_t *inner)
 {
+	bool found = false;
+
 	for (uint32_t i = walk->count; i-- > 0;) {
 		void *caller = i + 1 < walk->count ? (void *)walk->inside[i + 1].frame : load->frame;
 
-		if (walk->inside[i].code == find_and_load &&
-		    (was_announced(load, caller, walk->inside[i].frame) ||
-		     imports_by_itself(walk->inside[i].frame)))
-			return (int)i;
+		if (walk->inside[i].code != find_and_load ||
+		    (!was_announced(load, caller, walk->inside[i].frame) &&
+		     !imports_by_itself(walk->inside[i].frame)))
+			continue;
+		if (!found)
+			*outer = i;
+		*inner = i;
+		found = true;
 	}
-	return -1;
+	return found;
 }
 
-/* Module bodies that the import system itself runs, every one of a file that was there before the
- * load. One from elsewhere spoils the proof: what runs below it is that file's doing. */
-static bool runs_allowed_body(const struct mw_load *load, const struct mw_walk *walk, uint32_t at)
+/* The innermost module body that the import system itself runs must be of a file that was there before
+ * the load. Bodies further out that are not steer what happens in here, as a call would. */
+static bool runs_allowed_body(const struct mw_load *load, const struct mw_walk *walk, uint32_t at,
+                              uint32_t *facts)
 {
 	bool found = false;
 
@@ -321,9 +330,12 @@ static bool runs_allowed_body(const struct mw_load *load, const struct mw_walk *
 		    contains(&machinery, walk->inside[i].code) ||
 		    strcmp(mw_code_text(walk->inside[i].code, "co_name"), "<module>"))
 			continue;
-		if (!is_allowed_file(load, walk->inside[i].code))
+		if (is_allowed_file(load, walk->inside[i].code))
+			found = true;
+		else if (found)
+			*facts |= MW_FACT_CALLED;
+		else
 			return false;
-		found = true;
 	}
 	return found;
 }
@@ -353,19 +365,16 @@ static bool is_pyc(const char *target)
 }
 
 static enum mw_cause import_cause(const struct mw_load *load, const struct mw_walk *walk,
-                                  uint32_t at, const char *target, uint32_t *facts)
+                                  uint32_t outer, uint32_t inner, const char *target,
+                                  uint32_t *facts)
 {
-	uint32_t i = 0;
+	bool in_machinery = contains(&machinery, walk->inside[0].code);
 
-	while (i < walk->count && contains(&machinery, walk->inside[i].code))
-		i++;
-	if (i && target && is_pyc(target))
+	if (in_machinery && target && is_pyc(target))
 		*facts |= MW_FACT_PYC;
-	if (is_machinery_only(walk, at))
+	if (is_machinery_only(walk, inner))
 		return MW_BY_MACHINERY;
-	if (runs_allowed_body(load, walk, at))
-		return MW_BY_IMPORT;
-	return i && *facts & MW_FACT_PYC ? MW_BY_MACHINERY : MW_BY_CALL;
+	return runs_allowed_body(load, walk, outer, facts) ? MW_BY_IMPORT : MW_BY_CALL;
 }
 
 /* Known makers of functions: what they compile is a template of their own, filled with names. */
@@ -404,7 +413,7 @@ enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, c
 {
 	uint32_t own = walk->count; /* frames other than the unpickler's */
 	const struct mw_frame *root;
-	int at;
+	uint32_t outer = 0, inner = 0;
 
 	while (own && contains(&unpickler, walk->inside[own - 1].code))
 		own--;
@@ -415,9 +424,8 @@ enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, c
 	root = &walk->inside[own - 1];
 	if (is_rebuilder(&walk->inside[0]))
 		*facts |= MW_FACT_REBUILDER;
-	at = proved_import(load, walk);
-	if (at >= 0)
-		return import_cause(load, walk, (uint32_t)at, target, facts);
+	if (proved_imports(load, walk, &outer, &inner))
+		return import_cause(load, walk, outer, inner, target, facts);
 	if (is_loader(load, root))
 		return MW_BY_LOADER;
 	if (is_setstate(root))

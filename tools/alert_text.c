@@ -85,7 +85,7 @@ static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
 		mw_text_shown(out, load->entry.s, load->entry.len, 40);
 	else
 		mw_text_add(out, "unknown");
-	mw_text_add(out, "%s in process %d", "",
+	mw_text_add(out, " in process %d",
 	            (int)alert->pid);
 	for (size_t i = 0; i + 1 < len; i++)
 		if (!argv[i])
