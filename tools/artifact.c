@@ -1,6 +1,7 @@
 #include "artifact.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,10 +63,35 @@ static void find_path(pid_t pid, struct mw_str path, char out[static PATH_MAX])
 	snprintf(out + n, PATH_MAX - (size_t)n, "%.*s", (int)path.len, path.s);
 }
 
+/* A path with ".." in it reads better without; its last part stays, because a model cache names
+ * files by symbolic links. Only where the process and this one have the same root. */
+static void tidy_path(pid_t pid, char path[static PATH_MAX])
+{
+	char link[64], resolved[PATH_MAX], *slash = strrchr(path, '/');
+	struct stat own, root;
+	size_t len, rest;
+
+	snprintf(link, sizeof(link), "/proc/%d/root", (int)pid);
+	if (!strstr(path, "/../") || stat("/", &own) || stat(link, &root) ||
+	    own.st_dev != root.st_dev || own.st_ino != root.st_ino)
+		return;
+	*slash = '\0';
+	if (!realpath(path, resolved))
+		resolved[0] = '\0';
+	*slash = '/';
+	len = strlen(resolved);
+	rest = strlen(slash) + 1;
+	if (!len || len + rest > PATH_MAX)
+		return;
+	memmove(path + len, slash, rest);
+	memcpy(path, resolved, len);
+}
+
 void mw_artifact_open(pid_t pid, const struct mw_record_load *load, const struct mw_stream *stream,
                       struct mw_artifact *ret)
 {
 	find_path(pid, load->path, ret->path);
+	tidy_path(pid, ret->path);
 	mw_model_of(ret->path, &ret->model);
 	ret->member[0] = '\0';
 	ret->fd = mw_stream_open(pid, load, &ret->status);

@@ -22,7 +22,7 @@ struct mw_artifact {
 	char path[PATH_MAX]; /* absolute, as the process names it; empty: not known */
 	char member[512];    /* of an archive; empty: none, or not known */
 	struct mw_model model;
-	int fd; /* -1: cannot be read */
+	int fd; /* negative: cannot be read */
 	struct stat status;
 };
 

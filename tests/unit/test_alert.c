@@ -392,6 +392,30 @@ static void lost_alerts_are_told(void **state)
 	json_decref(lines);
 }
 
+static void paths_are_told_plainly(void **state)
+{
+	char winding[128], plain[128];
+	struct mw_artifact artifact;
+	const char *name = strrchr(directory, '/') + 1;
+
+	(void)state;
+	fill();
+	snprintf(winding, sizeof(winding), "%s/../%s/model.pt", directory, name);
+	record.load.path = (struct mw_str){winding, (uint32_t)strlen(winding)};
+	mw_artifact_open(getpid(), &record.load, NULL, &artifact);
+	assert_string_equal(artifact.path, model);
+	assert_true(artifact.fd >= 0);
+	mw_artifact_close(&artifact);
+	assert_int_equal(chdir(directory), 0);
+	record.load.path = STR("./absent.pt");
+	mw_artifact_open(getpid(), &record.load, NULL, &artifact);
+	snprintf(plain, sizeof(plain), "%s/absent.pt", directory);
+	assert_string_equal(artifact.path, plain);
+	assert_int_equal(artifact.fd, -ENOENT);
+	mw_artifact_close(&artifact);
+	assert_int_equal(chdir("/"), 0);
+}
+
 static void models_are_told_by_their_path(void **state)
 {
 	struct mw_model m;
@@ -556,6 +580,7 @@ int main(void)
 	        cmocka_unit_test(large_files_are_hashed_later),
 	        cmocka_unit_test(huge_files_do_not_hold_up_the_end),
 	        cmocka_unit_test(lost_alerts_are_told),
+	        cmocka_unit_test(paths_are_told_plainly),
 	        cmocka_unit_test(models_are_told_by_their_path),
 	        cmocka_unit_test(control_groups_are_read),
 	        cmocka_unit_test(hostile_text_becomes_harmless),
