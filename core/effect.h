@@ -9,33 +9,33 @@
 
 /* Facts are established by the sensor, never by the stream. The policy file names them in lower
  * case. Order is part of the policy image's version. */
-#define MW_FACTS(X)                                                                               \
-	X(PYC, "pyc")                  /* the .pyc of the spec being imported, or its directory */ \
-	X(EXTENSION, "extension")      /* the extension file of the spec being imported */        \
-	X(INSTALLED, "installed")      /* file in a directory trusted before the load began */    \
-	X(PINNED, "pinned")            /* root-owned program in a root-owned directory */         \
-	X(LOOPBACK, "loopback")        /* address on this machine */                              \
-	X(UNIX, "unix")                /* unix socket */                                          \
-	X(EPHEMERAL, "ephemeral")      /* bind to port 0 */                                       \
-	X(OWN, "own")                  /* file that this load itself created */                   \
-	X(ANONYMOUS, "anonymous")      /* memory with no file behind it */                        \
-	X(LIBRARY, "library")          /* the caller is native code of an installed library */    \
-	X(REBUILDER, "rebuilder")      /* code made by a known rebuilder of functions */          \
-	X(CALLED, "called")            /* the load had already called beyond plain rebuilders */  \
-	X(SCOPE, "scope")              /* done by a thread or process that the load started */    \
-	X(AFTER, "after")              /* the load had ended */                                   \
-	X(UNANNOUNCED, "unannounced")  /* the sensor above should have seen it and did not */     \
-	X(DEFERRED, "deferred")        /* callable fetched for somebody else to call */           \
-	X(DEVICE, "device")            /* a character device such as /dev/null or /dev/nvidia0 */ \
-	X(NEW, "new")                  /* creates a file that did not exist */                    \
-	X(SETSTATE, "setstate")        /* an installed class's own __setstate__ does it */        \
-	X(INTERPRETER, "interpreter")  /* starts the program that this process runs */
+#define MW_FACTS(X)                                                                                \
+	X(PYC, "pyc")                 /* the .pyc of the spec being imported, or its directory */  \
+	X(EXTENSION, "extension")     /* the extension file of the spec being imported */          \
+	X(INSTALLED, "installed")     /* file in a directory trusted before the load began */      \
+	X(PINNED, "pinned")           /* root-owned program in a root-owned directory */           \
+	X(LOOPBACK, "loopback")       /* address on this machine */                                \
+	X(UNIX, "unix")               /* unix socket */                                            \
+	X(EPHEMERAL, "ephemeral")     /* bind to port 0 */                                         \
+	X(OWN, "own")                 /* file that this load itself created */                     \
+	X(ANONYMOUS, "anonymous")     /* memory with no file behind it */                          \
+	X(LIBRARY, "library")         /* the caller is native code of an installed library */      \
+	X(REBUILDER, "rebuilder")     /* code made by a known rebuilder of functions */            \
+	X(CALLED, "called")           /* the load had already called beyond plain rebuilders */    \
+	X(SCOPE, "scope")             /* done by a thread or process that the load started */      \
+	X(AFTER, "after")             /* the load had ended */                                     \
+	X(UNANNOUNCED, "unannounced") /* the sensor above should have seen it and did not */       \
+	X(DEFERRED, "deferred")       /* callable fetched for somebody else to call */             \
+	X(DEVICE, "device")           /* a character device such as /dev/null or /dev/nvidia0 */   \
+	X(NEW, "new")                 /* creates a file that did not exist */                      \
+	X(SETSTATE, "setstate")       /* an installed class's own __setstate__ does it */          \
+	X(INTERPRETER, "interpreter") /* starts the program that this process runs */
 
 enum mw_fact_bit {
 #define X(id, word) MW_FACT_BIT_##id,
 	MW_FACTS(X)
 #undef X
-	MW_FACT_COUNT
+	        MW_FACT_COUNT
 };
 
 enum mw_fact {
@@ -49,9 +49,9 @@ struct mw_effect {
 	enum mw_class class;
 	enum mw_cause cause;
 	enum mw_sensor sensor;
-	const char *op;          /* what was called, as the sensor names it: "os.system", "mprotect" */
-	const char *target;      /* path, program, library, "address:port" or unix path */
-	const char *target2;     /* second path of a rename or link */
+	const char *op;      /* what was called, as the sensor names it: "os.system", "mprotect" */
+	const char *target;  /* path, program, library, "address:port" or unix path */
+	const char *target2; /* second path of a rename or link */
 	const char *const *argv; /* exec only */
 	size_t argc;
 	int64_t number; /* signal, protection, flags: what `op` says it is; 0 when unused */

@@ -17,8 +17,8 @@ struct window {
 	uint64_t from;    /* offset of the last global's opcode */
 	bool open;        /* that opcode has been passed and no other global fetched since */
 	bool closed;
-	int rank;         /* of the call in the answer so far */
-	uint64_t index;   /* of the last global */
+	int rank;       /* of the call in the answer so far */
+	uint64_t index; /* of the last global */
 };
 
 static bool is_name(const struct mw_machine *m, const struct mw_global *g, struct mw_str seen)
@@ -91,10 +91,16 @@ static uint64_t run(struct mw_machine *m, bool *complete)
 
 static bool is_harmless(const char *callable)
 {
-	static const char *const plain[] = {
-	        "collections.OrderedDict", "torch._utils._rebuild", "copyreg._reconstructor",
-	        "copy_reg._reconstructor", "numpy.core.multiarray.", "numpy._core.multiarray.",
-	        "numpy.dtype", "_codecs.encode", "numpy.ndarray", "copyreg.__newobj__"};
+	static const char *const plain[] = {"collections.OrderedDict",
+	                                    "torch._utils._rebuild",
+	                                    "copyreg._reconstructor",
+	                                    "copy_reg._reconstructor",
+	                                    "numpy.core.multiarray.",
+	                                    "numpy._core.multiarray.",
+	                                    "numpy.dtype",
+	                                    "_codecs.encode",
+	                                    "numpy.ndarray",
+	                                    "copyreg.__newobj__"};
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
 		if (!strncmp(callable, plain[i], strlen(plain[i])))
@@ -171,8 +177,8 @@ static void use_call(struct mw_machine *m, const struct mw_call *call)
 		describe(m, call, w->answer);
 }
 
-/* Is this the call? Certain by position; otherwise one of the candidates, of which only those of the
- * highest rank count. */
+/* Is this the call? Certain by position; otherwise one of the candidates, of which only those of
+ * the highest rank count. */
 static void window_call(struct mw_machine *m, const struct mw_call *call)
 {
 	struct window *w = m->context;
@@ -235,7 +241,8 @@ static void answer_import(const struct mw_machine *m, const struct mw_global *g,
 	answer->found = true;
 }
 
-/* Finds the last fetched global. Returns 0 with its index, UINT64_MAX when it is not in the stream. */
+/* Finds the last fetched global. Returns 0 with its index, UINT64_MAX when it is not in the stream.
+ */
 static int align(const struct mw_pickle_query *q, struct mw_pickle_answer *answer, uint64_t *ret,
                  struct mw_global *ret_global)
 {

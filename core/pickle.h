@@ -2,8 +2,8 @@
  *
  * It walks the bytes of a stream without executing anything (opcodes: CPython's Lib/pickletools.py,
  * protocols 0 to 5). A pickle runs straight through, so stream order is execution order. The stream
- * is hostile: work is linear in its length, memory bounded whatever it says. These functions allocate
- * (at most about 20 MiB, for streams that need it) and free before they return. */
+ * is hostile: work is linear in its length, memory bounded whatever it says. These functions
+ * allocate (at most about 20 MiB, for streams that need it) and free before they return. */
 #ifndef MW_CORE_PICKLE_H
 #define MW_CORE_PICKLE_H
 
@@ -22,14 +22,16 @@ struct mw_pickle_query {
 	int64_t tell;    /* reader's position, or -1 */
 	bool tell_exact; /* the reader does not read ahead (ignored for framed streams, which do) */
 	bool importing;  /* the effect comes from the import of the last global */
-	struct mw_str hint; /* name of the function that was called, to choose among calls; or empty */
-	bool fetching;   /* the effect is that the last global is fetched: what will use it? */
+	struct mw_str
+	        hint;  /* name of the function that was called, to choose among calls; or empty */
+	bool fetching; /* the effect is that the last global is fetched: what will use it? */
 };
 
 struct mw_pickle_answer {
 	bool found;
 	uint64_t offset;     /* of the opcode that makes the call */
-	uint64_t offset_end; /* of the last opcode that may be the one; equal to offset when certain */
+	uint64_t offset_end; /* of the last opcode that may be the one; equal to offset when certain
+	                      */
 	char opcode[16];     /* "REDUCE", "BUILD", "GLOBAL" ... */
 	char call[256];      /* "posix.system", "builtins.getattr(posix, 'system')" */
 	char args[1024];     /* "('touch x',)"; what is not plain data is "..." */
@@ -41,7 +43,8 @@ struct mw_pickle_answer {
 int mw_pickle_locate(const struct mw_pickle_query *query, struct mw_pickle_answer *ret);
 
 /* True when all the stream does with the global it fetched last is to call it at once: the value is
- * never stored in another value, never an argument, never part of the result. False when in doubt. */
+ * never stored in another value, never an argument, never part of the result. False when in doubt.
+ */
 bool mw_pickle_called_directly(const struct mw_pickle_query *query);
 
 #endif

@@ -90,7 +90,8 @@ static struct mw_value make(struct mw_machine *m, uint8_t kind, const struct mw_
 	return (struct mw_value){.kind = kind, .generation = node->generation, .at = i};
 }
 
-/* Index of the first value above the topmost mark; 0 when there is none (an error in the stream). */
+/* Index of the first value above the topmost mark; 0 when there is none (an error in the stream).
+ */
 static uint32_t above_mark(const struct mw_machine *m)
 {
 	uint32_t i = m->stack.count;
@@ -198,7 +199,8 @@ static void push_call(struct mw_machine *m, const struct mw_pickle_op *op, struc
 	push(m, make(m, MW_V_CALL, pair, 2));
 }
 
-/* What is done to an object by its own methods is a call, unless the object is a plain container. */
+/* What is done to an object by its own methods is a call, unless the object is a plain container.
+ */
 static void change(struct mw_machine *m, const struct mw_pickle_op *op, struct mw_value object,
                    struct mw_value argument, const char *method)
 {
@@ -246,8 +248,8 @@ static void step_call(struct mw_machine *m, const struct mw_pickle_op *op)
 	case 'i':
 		push_tuple_to_mark(m);
 		args = pop(m);
-		fetch(m, (struct mw_global){op->text, op->text_len, op->text2, op->text2_len, op->at,
-		                            false});
+		fetch(m, (struct mw_global){op->text, op->text_len, op->text2, op->text2_len,
+		                            op->at, false});
 		push_call(m, op, pop(m), args);
 		break;
 	case 'b':
@@ -319,7 +321,10 @@ static void step_container(struct mw_machine *m, const struct mw_pickle_op *op)
 		push_tuple_of(m, op->code - 0x84u);
 		break;
 	default: /* EMPTY_LIST, EMPTY_DICT, EMPTY_SET */
-		push(m, make(m, op->code == ']' ? MW_V_LIST : op->code == '}' ? MW_V_DICT : MW_V_SET,
+		push(m, make(m,
+		             op->code == ']'   ? MW_V_LIST
+		             : op->code == '}' ? MW_V_DICT
+		                               : MW_V_SET,
 		             NULL, 0));
 	}
 }
@@ -332,8 +337,10 @@ static void step_global(struct mw_machine *m, const struct mw_pickle_op *op)
 	if (op->code == 0x93) { /* STACK_GLOBAL */
 		name = pop(m);
 		module = pop(m);
-		g = (struct mw_global){module.at, module.number, name.at, name.number, op->at,
-		                       module.kind != MW_V_TEXT || name.kind != MW_V_TEXT};
+		g = (struct mw_global){
+		        module.at, module.number,
+		        name.at,   name.number,
+		        op->at,    module.kind != MW_V_TEXT || name.kind != MW_V_TEXT};
 	} else if (op->code != 'c') {
 		g.wildcard = true; /* EXT: only the process knows what the code stands for */
 	}

@@ -1,5 +1,6 @@
-/* The symbolic state of the pickle machine. Values are small and copied; tuples and calls, which hold
- * other values, live in a ring of nodes, so that a long stream only forgets what is long past. */
+/* The symbolic state of the pickle machine. Values are small and copied; tuples and calls, which
+ * hold other values, live in a ring of nodes, so that a long stream only forgets what is long past.
+ */
 #ifndef MW_CORE_PICKLE_MACHINE_H
 #define MW_CORE_PICKLE_MACHINE_H
 
@@ -68,11 +69,11 @@ struct mw_machine {
 	uint32_t next;    /* node to use */
 	uint64_t globals; /* fetched so far */
 	struct mw_global last;
-	bool lost;   /* a limit was hit: what is on the stack is not known any more */
-	bool framed; /* a FRAME was met: positions of the reader say nothing */
-	bool error;  /* no memory */
-	uint64_t watched; /* index of the global whose uses are counted, or UINT64_MAX */
-	uint64_t calls, others;  /* uses of it: called at once, anything else */
+	bool lost;              /* a limit was hit: what is on the stack is not known any more */
+	bool framed;            /* a FRAME was met: positions of the reader say nothing */
+	bool error;             /* no memory */
+	uint64_t watched;       /* index of the global whose uses are counted, or UINT64_MAX */
+	uint64_t calls, others; /* uses of it: called at once, anything else */
 	void (*on_global)(struct mw_machine *, const struct mw_global *);
 	void (*on_call)(struct mw_machine *, const struct mw_call *);
 	void *context;

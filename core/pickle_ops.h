@@ -8,8 +8,8 @@
 
 struct mw_pickle_op {
 	uint8_t code;
-	const char *name; /* "REDUCE"; NULL for a byte that is no opcode */
-	uint64_t at, end; /* of the opcode with its arguments */
+	const char *name;          /* "REDUCE"; NULL for a byte that is no opcode */
+	uint64_t at, end;          /* of the opcode with its arguments */
 	uint64_t text, text_len;   /* first text or byte argument */
 	uint64_t text2, text2_len; /* second line of GLOBAL and INST */
 	uint64_t number;           /* integer argument (two's complement) */

@@ -37,7 +37,8 @@ static void put_byte(struct text *t, uint8_t c)
 	put(t, escaped);
 }
 
-/* Text stays as it is above ASCII; what is not UTF-8 there is for the reader of the alert to escape. */
+/* Text stays as it is above ASCII; what is not UTF-8 there is for the reader of the alert to
+ * escape. */
 static void put_quoted(const struct mw_machine *m, struct text *t, struct mw_value v)
 {
 	put(t, v.kind == MW_V_BYTES ? "b'" : "'");

@@ -18,8 +18,8 @@ static bool same(char pattern, char c)
 	return c && (pattern == c || (pattern == ' ' && c == MW_ARGUMENT));
 }
 
-/* For each kind of star the last one seen is where matching goes on after a mismatch: a later star of
- * the same kind subsumes an earlier one, and a longer star everything inside it. */
+/* For each kind of star the last one seen is where matching goes on after a mismatch: a later star
+ * of the same kind subsumes an earlier one, and a longer star everything inside it. */
 bool mw_glob(const char *pattern, const char *text)
 {
 	struct {

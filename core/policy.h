@@ -70,9 +70,10 @@ void mw_decide(const struct mw_policy *policy, const struct mw_load_view *load,
 /* Stands between the arguments of a program where patterns are matched against them. */
 #define MW_ARGUMENT '\x1f'
 
-/* True when `text` matches `pattern`: '?' one character and '*' any run of characters other than '/'
- * and MW_ARGUMENT, '**' any run without MW_ARGUMENT, '***' any run, ' ' a blank or MW_ARGUMENT,
- * anything else itself. So in "gcc **" there is exactly one argument. Bounded by |pattern| * |text|. */
+/* True when `text` matches `pattern`: '?' one character and '*' any run of characters other than
+ * '/' and MW_ARGUMENT, '**' any run without MW_ARGUMENT, '***' any run, ' ' a blank or MW_ARGUMENT,
+ * anything else itself. So in "gcc **" there is exactly one argument. Bounded by |pattern| *
+ * |text|. */
 bool mw_glob(const char *pattern, const char *text);
 
 #endif

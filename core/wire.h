@@ -1,10 +1,10 @@
 /* The wire format between a watched process and the monitor (docs/protocol.md).
  *
  * The process opens one stream connection to the monitor's unix socket for each exchange, sends one
- * record, waits for one reply and closes: nothing in the job's descriptor table for the job to lose.
- * A record is a frame: a 4-byte big-endian length, then that many bytes of MessagePack (one map).
- * A reply is `struct mw_reply`, as it stands in memory: both ends run on one machine and the process
- * trusts the monitor, so it needs no decoder.
+ * record, waits for one reply and closes: nothing in the job's descriptor table for the job to
+ * lose. A record is a frame: a 4-byte big-endian length, then that many bytes of MessagePack (one
+ * map). A reply is `struct mw_reply`, as it stands in memory: both ends run on one machine and the
+ * process trusts the monitor, so it needs no decoder.
  *
  * Packing writes into a caller's buffer and never allocates. Unpacking is the one bounded decoder:
  * every length is checked against the bytes that are there before anything is allocated. */
@@ -32,7 +32,7 @@ enum mw_kind {
 	MW_HELLO, /* a process starts: asks for the policy, the state page and its scope */
 	MW_BORN,  /* from a process that a load forked: it is in the scope of the load */
 	MW_EFFECT,
-	MW_FETCH, /* the stream fetched a directly effectful callable: will it only be called? */
+	MW_FETCH,    /* the stream fetched a directly effectful callable: will it only be called? */
 	MW_ANNOUNCE, /* a load starts a thread: it is to be known, and to have a slot */
 	MW_KIND_COUNT
 };
@@ -54,15 +54,16 @@ struct mw_record_load {
 	struct mw_str entry; /* "pickle.load", "torch.load" ... the outermost entry point */
 	struct mw_str path;  /* artifact as the process names it, relative to its cwd */
 	int32_t fd;          /* descriptor the load reads from, or -1 */
-	uint64_t data;       /* address of the stream in the process's memory, 0 when it is not there */
+	uint64_t data; /* address of the stream in the process's memory, 0 when it is not there */
 	uint64_t data_len;
-	uint64_t start;     /* position of the stream's first byte in the file, when read by fd or path */
-	int64_t tell;       /* reader's position counted from the stream's first byte, or -1 */
-	bool tell_exact;    /* no read-ahead: the last opcode ends at tell */
-	bool importing;     /* the effect came from the import of the last global */
-	bool after;         /* the load had ended */
-	uint32_t depth;     /* loads open around this one on its thread */
-	uint64_t globals;   /* find_class events so far */
+	uint64_t start;  /* position of the stream's first byte in the file, when read by fd or path
+	                  */
+	int64_t tell;    /* reader's position counted from the stream's first byte, or -1 */
+	bool tell_exact; /* no read-ahead: the last opcode ends at tell */
+	bool importing;  /* the effect came from the import of the last global */
+	bool after;      /* the load had ended */
+	uint32_t depth;  /* loads open around this one on its thread */
+	uint64_t globals;                    /* find_class events so far */
 	struct mw_str seen[MW_WIRE_GLOBALS]; /* the last of them, oldest first, "module name" */
 	uint32_t seen_count;
 };

@@ -1,6 +1,7 @@
 /* The one bounded decoder of what watched processes send. First a walk over the bytes that believes
- * nothing: every length is held against what is there, so that what msgpack-c allocates afterwards is
- * a small multiple of the frame. Then the typed extraction, every value held against its range. */
+ * nothing: every length is held against what is there, so that what msgpack-c allocates afterwards
+ * is a small multiple of the frame. Then the typed extraction, every value held against its range.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,8 @@ static bool number(struct walk *w, int bytes, uint64_t *ret)
 	return true;
 }
 
-/* How a tag byte is laid out: bytes of length, bytes that follow anyway, values inside each count. */
+/* How a tag byte is laid out: bytes of length, bytes that follow anyway, values inside each count.
+ */
 struct layout {
 	int length, extra, values;
 	uint64_t count;
@@ -43,13 +45,13 @@ struct layout {
 
 static bool layout_of(uint8_t tag, struct layout *ret)
 {
-	static const int8_t fixed[] = {/* c0 */ 0, -1, 0, 0, [0x0a] = 4, 8, 1, 2, 4, 8, 1, 2, 4, 8,
-	                               2, 3, 5, 9, 17};
+	static const int8_t fixed[] = {/* c0 */ 0, -1, 0, 0, [0x0a] = 4, 8, 1, 2, 4, 8,
+	                               1,          2,  4, 8, 2,          3, 5, 9, 17};
 	static const struct {
 		uint8_t length, extra, values;
-	} sized[] = {[0x04] = {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {1, 1, 0}, {2, 1, 0}, {4, 1, 0},
-	             [0x19] = {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {2, 0, 1}, {4, 0, 1}, {2, 0, 2},
-	             {4, 0, 2}};
+	} sized[] = {[0x04] = {1, 0, 0}, {2, 0, 0},          {4, 0, 0}, {1, 1, 0}, {2, 1, 0},
+	             {4, 1, 0},          [0x19] = {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {2, 0, 1},
+	             {4, 0, 1},          {2, 0, 2},          {4, 0, 2}};
 	int i = tag - 0xc0;
 
 	*ret = (struct layout){0, 0, 0, 0};

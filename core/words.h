@@ -23,7 +23,8 @@ enum mw_class {
 enum mw_cause {
 	MW_BY_CALL,
 	MW_BY_IMPORT,    /* proved import context */
-	MW_BY_MACHINERY, /* the import system's own frames, no module body: .pyc and extension only */
+	MW_BY_MACHINERY, /* the import system's own frames, no module body: .pyc and extension only
+	                  */
 	MW_BY_LOADER,
 	MW_BY_NATIVE,
 	MW_BY_UNKNOWN,

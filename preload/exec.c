@@ -18,7 +18,8 @@
 
 /* The environment to hand over, in memory of the calling frame. */
 #define KEPT(env)                                                                                  \
-	mw_env_keep(env, alloca(room(env) * sizeof(char *)), room(env), alloca(TEXT_SIZE), TEXT_SIZE)
+	mw_env_keep(env, alloca(room(env) * sizeof(char *)), room(env), alloca(TEXT_SIZE),         \
+	            TEXT_SIZE)
 
 static size_t room(char *const *env)
 {

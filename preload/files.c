@@ -1,6 +1,6 @@
 /* Effects on files. Nothing here decides by what it reads of a path: it only leaves out what would
- * fail by itself (then the call is not made at all, so that no race can turn it into an effect), and
- * tells devices from files. */
+ * fail by itself (then the call is not made at all, so that no race can turn it into an effect),
+ * and tells devices from files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

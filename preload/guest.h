@@ -20,24 +20,25 @@
  * allocation and it cannot outlive its call. Only the fields up to `globals` are set on opening. */
 struct mw_load {
 	struct mw_load *outer;
-	const char *entry;    /* the wrapped function: "pickle.load" */
-	void *unpickler;      /* borrowed PyObject: the Unpickler, or NULL */
-	void *file;           /* borrowed PyObject: the file or bytes argument, or NULL */
-	void *frame;          /* borrowed PyFrameObject of the caller: the boundary of the load */
-	uintptr_t sp;         /* native stack pointer at entry */
-	uint64_t id;          /* 0 until somebody has to be told */
-	uint32_t slot;        /* in the state page, 0 until announced */
+	const char *entry; /* the wrapped function: "pickle.load" */
+	void *unpickler;   /* borrowed PyObject: the Unpickler, or NULL */
+	void *file;        /* borrowed PyObject: the file or bytes argument, or NULL */
+	void *frame;       /* borrowed PyFrameObject of the caller: the boundary of the load */
+	uintptr_t sp;      /* native stack pointer at entry */
+	uint64_t id;       /* 0 until somebody has to be told */
+	uint32_t slot;     /* in the state page, 0 until announced */
 	uint32_t depth;
-	int64_t opened;       /* when it fetched its first global, seconds since the epoch */
-	int64_t start_tell;   /* position of the file at entry, or -1 */
-	bool described;       /* the fields under "description" are set */
-	bool denied;          /* one of its effects was denied */
-	bool pending;         /* the last global is beyond the plain rebuilders, as far as known */
-	bool called;          /* a global beyond the plain rebuilders was fetched */
-	bool rebuilds;        /* a known rebuilder of functions was fetched (dill, cloudpickle) */
-	bool importing;       /* the last audit event came from the import of the last global */
-	enum mw_cause native; /* cause that native code would act with: by import while one is proved */
-	uint64_t globals;     /* find_class events so far */
+	int64_t opened;     /* when it fetched its first global, seconds since the epoch */
+	int64_t start_tell; /* position of the file at entry, or -1 */
+	bool described;     /* the fields under "description" are set */
+	bool denied;        /* one of its effects was denied */
+	bool pending;       /* the last global is beyond the plain rebuilders, as far as known */
+	bool called;        /* a global beyond the plain rebuilders was fetched */
+	bool rebuilds;      /* a known rebuilder of functions was fetched (dill, cloudpickle) */
+	bool importing;     /* the last audit event came from the import of the last global */
+	enum mw_cause
+	        native;   /* cause that native code would act with: by import while one is proved */
+	uint64_t globals; /* find_class events so far */
 
 	/* Valid from globals > 0: a ring of the last MW_WIRE_GLOBALS names, "module name". */
 	char seen[MW_WIRE_GLOBALS][MW_GLOBAL_TEXT];
@@ -70,14 +71,14 @@ struct mw_note {
 };
 
 struct mw_thread {
-	uint32_t active;    /* the idle path's one branch: an open load, or a scope */
-	uint32_t busy;      /* inside our own code: nested events are ours */
+	uint32_t active; /* the idle path's one branch: an open load, or a scope */
+	uint32_t busy;   /* inside our own code: nested events are ours */
 	struct mw_load *load;
-	uint64_t scope;     /* the load that this thread answers for by birth, or 0 */
+	uint64_t scope; /* the load that this thread answers for by birth, or 0 */
 	uint32_t scope_slot;
-	struct mw_note note; /* good for the one call that raised the event */
-	struct mw_note span; /* good until the announcing frame ends: Popen, rmtree */
-	bool thread_by_call; /* the next thread that starts was asked for by a call of the load */
+	struct mw_note note;  /* good for the one call that raised the event */
+	struct mw_note span;  /* good until the announcing frame ends: Popen, rmtree */
+	bool thread_by_call;  /* the next thread that starts was asked for by a call of the load */
 	uint64_t last_denied; /* hash of the last effect that was denied, while its load is open */
 	char why[768]; /* message of the first denial in the open loads, for UnsafeLoadError */
 };
@@ -95,8 +96,8 @@ struct mw_guest {
 	/* Decides the effect for the calling thread and, when the decision asks for it, has the
 	 * monitor record it before returning. `frames` is the Python stack (NULL when unknown).
 	 * Marks the open loads denied. Never returns when the verdict is kill. */
-	void (*judge)(const struct mw_effect *effect, const struct mw_pyframe *frames, uint32_t count,
-	              uint32_t inside, struct mw_answer *ret);
+	void (*judge)(const struct mw_effect *effect, const struct mw_pyframe *frames,
+	              uint32_t count, uint32_t inside, struct mw_answer *ret);
 
 	/* Asks the monitor whether the stream uses the global it fetched last only by calling it at
 	 * once. True too when nobody answers: the call itself is still judged. */
@@ -122,9 +123,9 @@ struct mw_guest {
 	const char *version;
 	bool monitored; /* the policy came from a monitor at start */
 
-	/* Set by the extension when it is imported. `event` runs under the GIL for every audit event
-	 * of an active thread and for "import" and "pickle.find_class" of any thread. Returns -1 with
-	 * a Python error set to refuse the event. */
+	/* Set by the extension when it is imported. `event` runs under the GIL for every audit
+	 * event of an active thread and for "import" and "pickle.find_class" of any thread. Returns
+	 * -1 with a Python error set to refuse the event. */
 	int (*_Atomic event)(const char *name, void *args);
 };
 

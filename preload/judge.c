@@ -199,8 +199,7 @@ bool mw_only_called(void)
 {
 	struct mw_reply reply = {0};
 
-	if (!mw_process.policy ||
-	    tell_monitor(MW_FETCH, NULL, NULL, NULL, 0, 0, &reply))
+	if (!mw_process.policy || tell_monitor(MW_FETCH, NULL, NULL, NULL, 0, 0, &reply))
 		return true;
 	return reply.verdict < MW_DENY;
 }

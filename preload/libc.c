@@ -26,8 +26,8 @@ bool mw_announced(enum mw_class class, const char *target)
  * libffi, and the interpreter with its own extension modules. */
 static bool is_driven(const char *path)
 {
-	static const char *const drivers[] = {"libffi", "/_ctypes", "_cffi_backend", "/libpython",
-	                                      "/lib-dynload/", "/bin/python"};
+	static const char *const drivers[] = {"libffi",     "/_ctypes",      "_cffi_backend",
+	                                      "/libpython", "/lib-dynload/", "/bin/python"};
 
 	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
 		if (strstr(path, drivers[i]))

@@ -1,5 +1,6 @@
-/* Getting into every interpreter: an audit hook added before Py_Initialize, which Python code cannot
- * remove (PEP 578), and the CPython extension, loaded when the interpreter is about to run code. */
+/* Getting into every interpreter: an audit hook added before Py_Initialize, which Python code
+ * cannot remove (PEP 578), and the CPython extension, loaded when the interpreter is about to run
+ * code. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>

@@ -50,13 +50,14 @@ void mw_born(void); /* in a child that an active thread forked */
  * announced it and let it through, or it is ours. `target` is what the caller was given. */
 bool mw_announced(enum mw_class class, const char *target);
 
-/* Judges an effect; true when the call must not be made, with errno set to EPERM. `python_sees` says
- * that Python code doing this would have been announced; `caller` is the wrapper's return address. */
+/* Judges an effect; true when the call must not be made, with errno set to EPERM. `python_sees`
+ * says that Python code doing this would have been announced; `caller` is the wrapper's return
+ * address. */
 bool mw_refused(const struct mw_effect *effect, bool python_sees, const void *caller);
 
-/* files.c, sockets.c, programs.c, memory.c: one function for each shape of wrapped call. Each builds
- * the effect and returns true when the call must not be made, with errno set: to EPERM, or to what
- * the call would have failed with anyway (then nothing is reported). */
+/* files.c, sockets.c, programs.c, memory.c: one function for each shape of wrapped call. Each
+ * builds the effect and returns true when the call must not be made, with errno set: to EPERM, or
+ * to what the call would have failed with anyway (then nothing is reported). */
 bool mw_refuse_open(const char *op, int dir, const char *path, int flags, const void *caller);
 bool mw_refuse_fopen(const char *op, const char *path, const char *mode, const void *caller);
 bool mw_refuse_create(const char *op, int dir, const char *path, const void *caller);

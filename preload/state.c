@@ -151,9 +151,9 @@ static const char *variable(char *const *env, const char *name)
 	return NULL;
 }
 
-/* Linked with -z initfirst: every other library's constructor may already call what is wrapped. That
- * is also before libc's own, so the environment comes from the argument. The loader has dropped
- * LD_PRELOAD from programs that run with more rights than their caller. */
+/* Linked with -z initfirst: every other library's constructor may already call what is wrapped.
+ * That is also before libc's own, so the environment comes from the argument. The loader has
+ * dropped LD_PRELOAD from programs that run with more rights than their caller. */
 __attribute__((constructor)) static void start(int argc, char **argv, char **env)
 {
 	const char *socket = variable(env, "MODELWATCH_SOCKET");

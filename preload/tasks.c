@@ -53,8 +53,8 @@ static void *begin(void *argument)
 }
 
 /* A thread that Python starts by a call of the load was announced by the Python sensor, which left
- * a note; any other comes from native code of a library (a pool of OpenMP, say) or of an import, and
- * lives on by itself. Code that is in no installed library has no such excuse. */
+ * a note; any other comes from native code of a library (a pool of OpenMP, say) or of an import,
+ * and lives on by itself. Code that is in no installed library has no such excuse. */
 static struct birth *inherit(void *(*start)(void *), void *argument, const void *caller)
 {
 	struct mw_thread *thread = &mw_thread;
@@ -81,8 +81,7 @@ static struct birth *inherit(void *(*start)(void *), void *argument, const void 
 	return birth;
 }
 
-MW_REAL(int, pthread_create,
-        (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *));
+MW_REAL(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *));
 MW_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                              void *(*start)(void *), void *argument)
 {

@@ -1,5 +1,6 @@
-/* Where an address or a path belongs. Reads /proc/self/maps with a small buffer: dladdr() would take
- * the loader's lock, which another thread may hold while it waits for the lock our caller has. */
+/* Where an address or a path belongs. Reads /proc/self/maps with a small buffer: dladdr() would
+ * take the loader's lock, which another thread may hold while it waits for the lock our caller has.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,8 +18,8 @@
 static char trusted_dirs[TRUST_BYTES];
 static size_t trusted_used;
 
-static const char *const system_dirs[] = {"/usr/", "/lib/", "/lib64/", "/lib32/", "/opt/", "/bin/",
-                                          "/sbin/", "/nix/store/", "/gnu/store/"};
+static const char *const system_dirs[] = {"/usr/", "/lib/",  "/lib64/",     "/lib32/",    "/opt/",
+                                          "/bin/", "/sbin/", "/nix/store/", "/gnu/store/"};
 
 /* FNV-1a: only compares what one thread just said with what it does next. */
 uint64_t mw_hash(const char *text)
@@ -86,8 +87,8 @@ bool mw_place_of(const void *address, struct mw_place *ret)
 {
 	char buf[4096];
 	size_t have = 0;
-	int saved = errno, fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps",
-	                                     O_RDONLY | O_CLOEXEC);
+	int saved = errno,
+	    fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	bool found = false;
 	ssize_t n;
 

@@ -1,6 +1,6 @@
-/* How a libc function is wrapped. The real one is resolved when the shim is loaded; the wrapper costs
- * one thread-local test and a tail call while no load is open. The tail call also keeps the return
- * address that dlopen() and its kin look at. */
+/* How a libc function is wrapped. The real one is resolved when the shim is loaded; the wrapper
+ * costs one thread-local test and a tail call while no load is open. The tail call also keeps the
+ * return address that dlopen() and its kin look at. */
 #ifndef MW_PRELOAD_WRAP_H
 #define MW_PRELOAD_WRAP_H
 

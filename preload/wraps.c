@@ -34,7 +34,7 @@ int __openat64_2(int dir, const char *path, int flags);
 /* open() and its kin take a mode only when they may create. */
 #define WITH_MODE(flags, mode)                                                                     \
 	mode_t mode = 0;                                                                           \
-	if ((flags) & O_CREAT || ((flags)&O_TMPFILE) == O_TMPFILE) {                               \
+	if ((flags)&O_CREAT || ((flags)&O_TMPFILE) == O_TMPFILE) {                                 \
 		va_list more;                                                                      \
 		va_start(more, flags);                                                             \
 		mode = va_arg(more, mode_t);                                                       \
@@ -46,7 +46,8 @@ int __openat64_2(int dir, const char *path, int flags);
 	MW_EXPORT int name(const char *path, int flags, ...)                                       \
 	{                                                                                          \
 		WITH_MODE(flags, mode)                                                             \
-		if (mw_unlikely(mw_thread.active) && mw_refuse_open(#name, AT, path, flags, MW_CALLER)) \
+		if (mw_unlikely(mw_thread.active) &&                                               \
+		    mw_refuse_open(#name, AT, path, flags, MW_CALLER))                             \
 			return -1;                                                                 \
 		return real_##name(path, flags, mode);                                             \
 	}
@@ -258,7 +259,7 @@ static bool refuse_number(long number, const void *caller)
 
 	if (class < 0 || mw_thread.busy)
 		return false;
-	effect.class = (enum mw_class)class;
+	effect.class = (enum mw_class) class;
 	return mw_refused(&effect, false, caller);
 }
 
@@ -275,9 +276,11 @@ static bool refuse_syscall(long number, const long a[static 6], const void *call
 	case SYS_openat:
 		return mw_refuse_open(op, (int)a[0], (const char *)a[1], (int)a[2], caller);
 	case SYS_execve:
-		return mw_refuse_program(op, (const char *)a[0], false, (char *const *)a[1], caller);
+		return mw_refuse_program(op, (const char *)a[0], false, (char *const *)a[1],
+		                         caller);
 	case SYS_execveat:
-		return mw_refuse_program(op, (const char *)a[1], false, (char *const *)a[2], caller);
+		return mw_refuse_program(op, (const char *)a[1], false, (char *const *)a[2],
+		                         caller);
 	case SYS_connect:
 	case SYS_bind:
 		return mw_refuse_address(number == SYS_bind ? MW_LISTEN : MW_CONNECT, op, (int)a[0],

@@ -27,7 +27,8 @@ static uint32_t inet_facts(const char *host, long port)
 static uint32_t tuple_address(PyObject *address, char *out, size_t size)
 {
 	PyObject *host = PyTuple_GetItem(address, 0), *port = PyTuple_GetItem(address, 1);
-	const char *text = host && PyUnicode_Check(host) ? PyUnicode_AsUTF8AndSize(host, NULL) : NULL;
+	const char *text =
+	        host && PyUnicode_Check(host) ? PyUnicode_AsUTF8AndSize(host, NULL) : NULL;
 	long number = port && PyLong_Check(port) ? PyLong_AsLong(port) : 0;
 
 	PyErr_Clear();

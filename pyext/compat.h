@@ -1,8 +1,8 @@
 /* Every difference between CPython versions that the extension has to know, in one file.
  *
- * Built once against the limited API of 3.9 and loaded by 3.9 to 3.13. What the limited API does not
- * have is declared here: as weak symbols where the function exists in all of them, and as mirrors of
- * the few public structures whose layout has not moved (Include/methodobject.h and
+ * Built once against the limited API of 3.9 and loaded by 3.9 to 3.13. What the limited API does
+ * not have is declared here: as weak symbols where the function exists in all of them, and as
+ * mirrors of the few public structures whose layout has not moved (Include/methodobject.h and
  * Include/cpython/descrobject.h of 3.9 to 3.13; free-threaded builds differ and are refused). */
 #ifndef MW_PYEXT_COMPAT_H
 #define MW_PYEXT_COMPAT_H
@@ -33,25 +33,22 @@ extern void PyBuffer_Release(Py_buffer *view);
 
 /* PyCFunctionObject and PyMethodDescrObject up to their method definition. */
 struct mw_function_object {
-	PyObject_HEAD
-	PyMethodDef *definition;
+	PyObject_HEAD PyMethodDef *definition;
 };
 
 /* PyMethodObject (Include/cpython/classobject.h) up to its self. */
 struct mw_bound_object {
-	PyObject_HEAD
-	PyObject *function, *self;
+	PyObject_HEAD PyObject *function, *self;
 };
 
 struct mw_method_object {
-	PyObject_HEAD
-	PyTypeObject *type;
+	PyObject_HEAD PyTypeObject *type;
 	PyObject *name, *qualname;
 	PyMethodDef *definition;
 };
 
-/* PyTypeObject up to tp_traverse: PyType_GetSlot() refuses static types before 3.10, and the unpickler
- * is one there. */
+/* PyTypeObject up to tp_traverse: PyType_GetSlot() refuses static types before 3.10, and the
+ * unpickler is one there. */
 struct mw_type_object {
 	PyVarObject head;
 	void *before[20]; /* tp_name to tp_doc */

@@ -183,7 +183,8 @@ static void path_of_argument(struct mw_load *load, PyObject *argument)
 		text = argument;
 		Py_INCREF(text);
 	} else if (PyObject_HasAttrString(argument, "__fspath__") &&
-	           strstr(mw_code_text((PyCodeObject *)Py_TYPE(argument), "__module__"), "pathlib")) {
+	           strstr(mw_code_text((PyCodeObject *)Py_TYPE(argument), "__module__"),
+	                  "pathlib")) {
 		text = PyObject_Str(argument);
 	}
 	utf8 = text ? PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
@@ -251,8 +252,8 @@ static void origin_of_entry(struct mw_load *load, PyFrameObject *frame, int entr
 	if (!strcmp(name, "multiprocessing.spawn"))
 		load->origin = MW_FROM_SESSION; /* the pipe that spawn's parent left open */
 	else if (strstr(name, "Connection.recv") || strstr(name, "Queue.get"))
-		load->origin = is_session_fd(descriptor_of(frame)) ? MW_FROM_SESSION
-		                                                   : MW_FROM_FOREIGN;
+		load->origin =
+		        is_session_fd(descriptor_of(frame)) ? MW_FROM_SESSION : MW_FROM_FOREIGN;
 }
 
 /* From the load outwards; the last one found is the outermost. A nested load is never a message:

@@ -43,7 +43,8 @@ static PyObject *run_module(void)
 
 	snprintf(path, sizeof(path), "%s/modelwatch.py", mw_shim->directory);
 	if (util)
-		spec = PyObject_CallMethod(util, "spec_from_file_location", "ss", "modelwatch", path);
+		spec = PyObject_CallMethod(util, "spec_from_file_location", "ss", "modelwatch",
+		                           path);
 	if (spec && spec != Py_None)
 		module = PyObject_CallMethod(util, "module_from_spec", "O", spec);
 	if (module)
@@ -122,8 +123,9 @@ PyObject *mw_refuse(struct mw_load *load, PyObject *result)
 	} else {
 		error = PyObject_CallFunction(
 		        type, "s",
-		        load->denied ? thread->why
-		                     : "a process that this load started was stopped by modelwatch");
+		        load->denied
+		                ? thread->why
+		                : "a process that this load started was stopped by modelwatch");
 		if (error && before) {
 			Py_INCREF(before);
 			PyException_SetContext(error, before);

@@ -160,7 +160,8 @@ static const char *text_of(struct seen *seen, PyObject *object)
 
 static PyObject *argument(PyObject *args, Py_ssize_t i)
 {
-	return args && PyTuple_Check(args) && i < PyTuple_Size(args) ? PyTuple_GetItem(args, i) : NULL;
+	return args && PyTuple_Check(args) && i < PyTuple_Size(args) ? PyTuple_GetItem(args, i)
+	                                                             : NULL;
 }
 
 static void take_argv(struct seen *seen, PyObject *list)
@@ -250,8 +251,8 @@ static void take_first(struct seen *seen, PyObject *list)
 	Py_ssize_t n = tuple || (list && PyList_Check(list)) ? PySequence_Size(list) : 0;
 
 	for (Py_ssize_t i = 0; i < n; i++) {
-		const char *path = text_of(seen, tuple ? PyTuple_GetItem(list, i)
-		                                       : PyList_GetItem(list, i));
+		const char *path =
+		        text_of(seen, tuple ? PyTuple_GetItem(list, i) : PyList_GetItem(list, i));
 
 		seen->none = false;
 		take_program(seen, path, NULL);
@@ -267,7 +268,10 @@ static void take_popen(struct seen *seen, PyObject *args)
 	const char *program = text_of(seen, argument(args, 0));
 
 	take_argv(seen, list);
-	take_program(seen, program ? program : seen->effect.argc ? seen->argv[0] : NULL,
+	take_program(seen,
+	             program             ? program
+	             : seen->effect.argc ? seen->argv[0]
+	                                 : NULL,
 	             cwd == Py_None ? NULL : text_of(seen, cwd));
 }
 
@@ -337,7 +341,8 @@ static void take_open(struct seen *seen, PyObject *args)
 	seen->effect.number = flags;
 	seen->effect.target = seen->raw = text_of(seen, argument(args, 0));
 	if (!seen->raw) {
-		seen->none = argument(args, 0) && PyLong_Check(argument(args, 0)); /* already open */
+		seen->none =
+		        argument(args, 0) && PyLong_Check(argument(args, 0)); /* already open */
 		return;
 	}
 	if (stat(seen->raw, &st)) {
@@ -363,8 +368,9 @@ static void take_library(struct seen *seen, PyObject *args)
 /* Variables that decide what later programs and interpreters run. */
 static void take_variable(struct seen *seen, PyObject *args)
 {
-	static const char *const steering[] = {"LD_", "PYTHON", "PATH", "BASH_ENV", "ENV",
-	                                       "MODELWATCH_", "GCONV_PATH", "GLIBC_TUNABLES"};
+	static const char *const steering[] = {"LD_",        "PYTHON",        "PATH",
+	                                       "BASH_ENV",   "ENV",           "MODELWATCH_",
+	                                       "GCONV_PATH", "GLIBC_TUNABLES"};
 	const char *name = text_of(seen, argument(args, 0));
 
 	seen->none = true;
@@ -417,8 +423,8 @@ static void take(struct seen *seen, enum shape shape, PyObject *args)
 		take_program(seen, seen->effect.argc ? seen->argv[0] : NULL, NULL);
 		break;
 	case ADDRESS:
-		seen->effect.facts |= mw_address(argument(args, 0), argument(args, 1), seen->address,
-		                                 sizeof(seen->address));
+		seen->effect.facts |= mw_address(argument(args, 0), argument(args, 1),
+		                                 seen->address, sizeof(seen->address));
 		seen->effect.target = seen->address[0] ? seen->address : NULL;
 		break;
 	case NAME:
@@ -465,8 +471,9 @@ static void drop(struct seen *seen)
 		Py_DECREF(seen->keep[--seen->kept]);
 }
 
-/* Below the Python function that announced an effect, what it does of the same class is that effect.
- * A new event ends the announcement of the event before, and of functions that have returned. */
+/* Below the Python function that announced an effect, what it does of the same class is that
+ * effect. A new event ends the announcement of the event before, and of functions that have
+ * returned. */
 static bool joins(struct mw_thread *thread, const struct mw_walk *walk, enum mw_class class)
 {
 	thread->note.valid = false;
@@ -547,8 +554,8 @@ static void on_thread(struct mw_load *load, const struct mw_walk *walk)
 	uint32_t facts = 0;
 
 	mw_describe(load);
-	mw_shim->thread()->thread_by_call = mw_cause(load, walk, NULL, &facts) == MW_BY_CALL &&
-	                                    load->origin != MW_FROM_SESSION;
+	mw_shim->thread()->thread_by_call =
+	        mw_cause(load, walk, NULL, &facts) == MW_BY_CALL && load->origin != MW_FROM_SESSION;
 }
 
 static int on_effect(const struct event *event, PyObject *args)
@@ -581,11 +588,12 @@ static int on_effect(const struct event *event, PyObject *args)
 	return result;
 }
 
-/* An extension module is about to be loaded by the import system: its library may be mapped, and its
- * initialisation runs native code with the import's own cause. */
+/* An extension module is about to be loaded by the import system: its library may be mapped, and
+ * its initialisation runs native code with the import's own cause. */
 static int on_extension(struct mw_load *load, PyObject *args)
 {
-	struct seen seen = {.effect = {.class = MW_MAP, .op = "import", .facts = MW_FACT_EXTENSION}};
+	struct seen seen = {
+	        .effect = {.class = MW_MAP, .op = "import", .facts = MW_FACT_EXTENSION}};
 	const struct event event = {"import", MW_MAP, LIBRARY, false};
 	struct mw_answer answer;
 	struct mw_walk walk;
@@ -677,8 +685,8 @@ static int refuse_fetch(const char *name)
 	return mw_judge_here(&effect);
 }
 
-/* The global before the one that is fetched now has arrived: what could not be told of a module that
- * was not imported yet can be told now. */
+/* The global before the one that is fetched now has arrived: what could not be told of a module
+ * that was not imported yet can be told now. */
 static void settle(struct mw_load *load)
 {
 	char module[MW_GLOBAL_TEXT];
@@ -701,9 +709,9 @@ static bool is_old_name(const char *module)
 	return !strcmp(module, "__builtin__") || !strcmp(module, "copy_reg");
 }
 
-/* The import that would follow at once is done here, with its effects judged as ever: afterwards it is
- * known to be over, and what was fetched can be told by what it is. Returns 0, or -1 with the error
- * that the unpickler would have met. */
+/* The import that would follow at once is done here, with its effects judged as ever: afterwards it
+ * is known to be over, and what was fetched can be told by what it is. Returns 0, or -1 with the
+ * error that the unpickler would have met. */
 static int import_now(struct mw_load *load, const char *module)
 {
 	struct mw_thread *thread = mw_shim->thread();

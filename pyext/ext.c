@@ -6,8 +6,8 @@
 
 struct mw_guest *mw_shim;
 
-/* sys.path as the interpreter starts: the files in there were put there by whoever runs the job, the
- * user's own repository included. An empty entry is the working directory. */
+/* sys.path as the interpreter starts: the files in there were put there by whoever runs the job,
+ * the user's own repository included. An empty entry is the working directory. */
 static void trust_path(PyObject *entry)
 {
 	char directory[4096];
@@ -37,8 +37,8 @@ static void trust_start(void)
 static bool is_free_threaded(void)
 {
 	PyObject *flags = PySys_GetObject("abiflags");
-	const char *text = flags && PyUnicode_Check(flags) ? PyUnicode_AsUTF8AndSize(flags, NULL)
-	                                                   : NULL;
+	const char *text =
+	        flags && PyUnicode_Check(flags) ? PyUnicode_AsUTF8AndSize(flags, NULL) : NULL;
 
 	return text && strchr(text, 't');
 }

@@ -45,7 +45,7 @@ void mw_locate(struct mw_load *load);
 PyObject *mw_file_of(PyObject *unpickler); /* borrowed, or NULL */
 /* The file whose bound method a pure-Python unpickler keeps as `attribute`; borrowed, or NULL. */
 PyObject *mw_file_of_reader(PyObject *unpickler, const char *attribute);
-int64_t mw_tell(PyObject *file);           /* -1 when it cannot be asked safely */
+int64_t mw_tell(PyObject *file); /* -1 when it cannot be asked safely */
 int mw_describe_init(void);
 
 /* loads.c */

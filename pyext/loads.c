@@ -1,6 +1,7 @@
 /* Opening and closing loads. The method tables of _pickle are static C data: changing the function
- * pointer in place catches every spelling there is, names bound earlier and subclasses included. The
- * pure-Python unpicklers get a new code object for their `load`, which keeps the function's identity. */
+ * pointer in place catches every spelling there is, names bound earlier and subclasses included.
+ * The pure-Python unpicklers get a new code object for their `load`, which keeps the function's
+ * identity. */
 #include <string.h>
 
 #include "ext.h"
@@ -35,8 +36,7 @@ static inline struct mw_thread *open_load(struct mw_load *load, const char *entr
 	return thread;
 }
 
-static inline PyObject *close_load(struct mw_thread *thread, struct mw_load *load,
-                                   PyObject *result)
+static inline PyObject *close_load(struct mw_thread *thread, struct mw_load *load, PyObject *result)
 {
 	thread->load = load->outer;
 	thread->active = load->outer || thread->scope;
@@ -60,19 +60,22 @@ static int64_t position(struct mw_thread *thread, struct mw_load *load)
 static PyObject *method_noargs(PyObject *self, PyObject *unused)
 {
 	struct mw_load load;
-	struct mw_thread *thread = open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
+	struct mw_thread *thread =
+	        open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
 	load.start_tell = position(thread, &load);
 	return close_load(thread, &load, real_method(self, unused));
 }
 
-static PyObject *method_keywords(PyObject *self, PyTypeObject *type, PyObject *const *args, size_t n,
-                                 PyObject *names)
+static PyObject *method_keywords(PyObject *self, PyTypeObject *type, PyObject *const *args,
+                                 size_t n, PyObject *names)
 {
 	struct mw_load load;
-	struct mw_thread *thread = open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
+	struct mw_thread *thread =
+	        open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
 	load.start_tell = position(thread, &load);
-	return close_load(thread, &load, ((mw_method_keywords)(void (*)(void))real_method)(self, type, args,
-	                                                                            n, names));
+	return close_load(
+	        thread, &load,
+	        ((mw_method_keywords)(void (*)(void))real_method)(self, type, args, n, names));
 }
 
 static PyObject *function_load(PyObject *module, PyObject *const *args, Py_ssize_t n,
@@ -107,14 +110,15 @@ static int swap(PyMethodDef *definition, const char *name, int flags, PyCFunctio
 	return 0;
 }
 
-static int swap_function(PyObject *module, const char *name, mw_keywords ours, PyCFunction *ret_real)
+static int swap_function(PyObject *module, const char *name, mw_keywords ours,
+                         PyCFunction *ret_real)
 {
 	PyObject *function = PyObject_GetAttrString(module, name);
 	int result = -1;
 
 	if (function && PyCFunction_CheckExact(function))
-		result = swap(((struct mw_function_object *)function)->definition, name, MW_KEYWORDS,
-		              (PyCFunction)(void (*)(void))ours, ret_real);
+		result = swap(((struct mw_function_object *)function)->definition, name,
+		              MW_KEYWORDS, (PyCFunction)(void (*)(void))ours, ret_real);
 	Py_XDECREF(function);
 	return result;
 }
@@ -219,8 +223,8 @@ static PyObject *copy_function(PyObject *function, PyObject *code)
 	PyObject *copy = NULL;
 
 	if (globals && name && defaults && closure)
-		copy = PyObject_CallFunctionObjArgs((PyObject *)Py_TYPE(function), code, globals, name,
-		                                    defaults, closure, NULL);
+		copy = PyObject_CallFunctionObjArgs((PyObject *)Py_TYPE(function), code, globals,
+		                                    name, defaults, closure, NULL);
 	Py_XDECREF(globals);
 	Py_XDECREF(name);
 	Py_XDECREF(defaults);

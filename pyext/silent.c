@@ -1,6 +1,6 @@
-/* Functions that raise no audit event in some or all versions, and whose use in a load matters. Their
- * method definitions are static C data like the unpickler's; each gets a trampoline that tells the
- * Python sensor and then calls on. */
+/* Functions that raise no audit event in some or all versions, and whose use in a load matters.
+ * Their method definitions are static C data like the unpickler's; each gets a trampoline that
+ * tells the Python sensor and then calls on. */
 #include <string.h>
 
 #include "ext.h"
@@ -13,7 +13,8 @@ struct silent {
 enum { START_NEW_THREAD, START_NEW, AUDIT, SEND, SENDALL, FORK_EXEC, SILENT_COUNT };
 
 static struct silent silent[SILENT_COUNT] = {
-        [START_NEW_THREAD] = {"_thread", NULL, "start_new_thread", "_thread.start_new_thread", NULL},
+        [START_NEW_THREAD] = {"_thread", NULL, "start_new_thread", "_thread.start_new_thread",
+                              NULL},
         [START_NEW] = {"_thread", NULL, "start_new", "_thread.start_new_thread", NULL},
         [AUDIT] = {"sys", NULL, "audit", NULL, NULL},
         [SEND] = {"_socket", "socket", "send", "socket.send", NULL},
@@ -40,7 +41,8 @@ static int tell(const struct silent *f, PyObject *first, PyObject *second)
 
 static PyObject *item(PyObject *args, Py_ssize_t i)
 {
-	return args && PyTuple_Check(args) && i < PyTuple_Size(args) ? PyTuple_GetItem(args, i) : NULL;
+	return args && PyTuple_Check(args) && i < PyTuple_Size(args) ? PyTuple_GetItem(args, i)
+	                                                             : NULL;
 }
 
 #define TRAMPOLINE(id, first, second)                                                              \

@@ -14,8 +14,8 @@ struct codes {
 	uint32_t count;
 };
 
-static struct codes machinery;  /* the import system's own functions */
-static struct codes unpickler;  /* the pure-Python unpickler's own methods */
+static struct codes machinery; /* the import system's own functions */
+static struct codes unpickler; /* the pure-Python unpickler's own methods */
 static PyCodeObject *find_and_load, *with_frames_removed;
 static PyObject *gcd_import;
 
@@ -115,8 +115,8 @@ int mw_stack_init(void)
 	return find_and_load && with_frames_removed && gcd_import ? 0 : -1;
 }
 
-/* The frames hold their code, and the stack holds the frames: dropping our references at once leaves
- * borrowed pointers that are good until Python code runs again. */
+/* The frames hold their code, and the stack holds the frames: dropping our references at once
+ * leaves borrowed pointers that are good until Python code runs again. */
 static bool take(PyFrameObject *frame, struct mw_frame *ret)
 {
 	ret->frame = frame;
@@ -160,7 +160,8 @@ bool mw_is_running(const struct mw_walk *walk, const void *frame)
 const char *mw_code_text(PyCodeObject *code, const char *attribute)
 {
 	PyObject *text = PyObject_GetAttrString((PyObject *)code, attribute);
-	const char *utf8 = text && PyUnicode_Check(text) ? PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
+	const char *utf8 =
+	        text && PyUnicode_Check(text) ? PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
 
 	PyErr_Clear();
 	Py_XDECREF(text);
@@ -220,8 +221,8 @@ static PyObject *self_of(const struct mw_frame *f)
 
 static bool is_file_method(const char *name)
 {
-	static const char *const methods[] = {"read",  "readinto", "readline", "seek",
-	                                      "tell",  "peek",     "readinto1", "read1"};
+	static const char *const methods[] = {"read", "readinto", "readline",  "seek",
+	                                      "tell", "peek",     "readinto1", "read1"};
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
 		if (!strcmp(methods[i], name))
@@ -239,7 +240,8 @@ static bool is_loader(const struct mw_load *load, const struct mw_frame *root)
 	if (is_file_method(name))
 		return load->file && self_of(root) == load->file;
 	if (!strcmp(name, "persistent_load")) {
-		PyObject *hook = load->unpickler ? PyObject_GetAttrString(load->unpickler, name) : NULL;
+		PyObject *hook =
+		        load->unpickler ? PyObject_GetAttrString(load->unpickler, name) : NULL;
 		PyObject *code = hook ? code_of(hook) : NULL;
 		bool own = code == (PyObject *)root->code;
 
@@ -267,8 +269,8 @@ static bool is_allowed_file(const struct mw_load *load, PyCodeObject *code)
 	return mw_shim->trusted(path) && older_than(path, load->opened);
 }
 
-/* Raised by the interpreter when it entered this very frame: the caller is the frame that was running
- * then, and the frame imports the module that was named. */
+/* Raised by the interpreter when it entered this very frame: the caller is the frame that was
+ * running then, and the frame imports the module that was named. */
 static bool was_announced(const struct mw_load *load, const void *caller, PyFrameObject *frame)
 {
 	PyObject *name = mw_local(frame, "name");
@@ -284,8 +286,9 @@ static bool was_announced(const struct mw_load *load, const void *caller, PyFram
 	return found;
 }
 
-/* importlib.import_module() raises no event. What it hands down to import parents with is a function
- * of the import system itself; a forger has to hand down something else to gain anything. */
+/* importlib.import_module() raises no event. What it hands down to import parents with is a
+ * function of the import system itself; a forger has to hand down something else to gain anything.
+ */
 static bool imports_by_itself(PyFrameObject *frame)
 {
 	PyObject *function = mw_local(frame, "import_");
@@ -303,7 +306,8 @@ static bool proved_imports(const struct mw_load *load, const struct mw_walk *wal
 	bool found = false;
 
 	for (uint32_t i = walk->count; i-- > 0;) {
-		void *caller = i + 1 < walk->count ? (void *)walk->inside[i + 1].frame : load->frame;
+		void *caller =
+		        i + 1 < walk->count ? (void *)walk->inside[i + 1].frame : load->frame;
 
 		if (walk->inside[i].code != find_and_load ||
 		    (!was_announced(load, caller, walk->inside[i].frame) &&
@@ -317,8 +321,8 @@ static bool proved_imports(const struct mw_load *load, const struct mw_walk *wal
 	return found;
 }
 
-/* The innermost module body that the import system itself runs must be of a file that was there before
- * the load. Bodies further out that are not steer what happens in here, as a call would. */
+/* The innermost module body that the import system itself runs must be of a file that was there
+ * before the load. Bodies further out that are not steer what happens in here, as a call would. */
 static bool runs_allowed_body(const struct mw_load *load, const struct mw_walk *walk, uint32_t at,
                               uint32_t *facts)
 {

@@ -169,8 +169,9 @@ static json_t *load_of(const struct mw_alert *alert)
 	set_call(alert, out);
 	/* Of a process or thread that a load started nobody knows whether the load has ended. */
 	json_object_set_new(out, "after_load",
-	                    alert->record->effect.facts & MW_FACT_SCOPE ? json_null()
-	                                                                : json_boolean(load->after));
+	                    alert->record->effect.facts & MW_FACT_SCOPE
+	                            ? json_null()
+	                            : json_boolean(load->after));
 	return out;
 }
 

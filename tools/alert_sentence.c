@@ -233,6 +233,7 @@ void mw_alert_sentence(const struct mw_alert *alert, char *out, size_t size)
 		where(alert, &t);
 		mw_text_add(&t, ")");
 	}
-	mw_text_add(&t, "%s: %s", alert->record->effect.facts & MW_FACT_SCOPE ? " by what the load started" : "",
+	mw_text_add(&t, "%s: %s",
+	            alert->record->effect.facts & MW_FACT_SCOPE ? " by what the load started" : "",
 	            mw_alert_prevented(alert) ? "prevented" : "not prevented");
 }

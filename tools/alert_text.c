@@ -85,8 +85,7 @@ static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
 		mw_text_shown(out, load->entry.s, load->entry.len, 40);
 	else
 		mw_text_add(out, "unknown");
-	mw_text_add(out, " in process %d",
-	            (int)alert->pid);
+	mw_text_add(out, " in process %d", (int)alert->pid);
 	for (size_t i = 0; i + 1 < len; i++)
 		if (!argv[i])
 			argv[i] = ' ';
@@ -173,7 +172,8 @@ static void headline(const struct mw_alert *alert, bool colour, struct mw_text *
 	mw_text_shown(out, name, strlen(name), NAME_SHOWN);
 	mw_text_add(out, " tried to ");
 	mw_alert_deed(&alert->record->effect, out, DEED_SHOWN);
-	mw_text_add(out, "%s%s\n", alert->record->effect.facts & MW_FACT_SCOPE ? " by what the load started" : "",
+	mw_text_add(out, "%s%s\n",
+	            alert->record->effect.facts & MW_FACT_SCOPE ? " by what the load started" : "",
 	            colour ? "\033[0m" : "");
 }
 

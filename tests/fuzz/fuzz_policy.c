@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		image->version = MW_POLICY_VERSION;
 		image->size = (uint32_t)size;
 	}
-	for (int class = 0; !mw_policy_check(image, size) && class < MW_CLASS_COUNT; class++) {
-		const struct mw_effect effect = {.class = (enum mw_class)class,
+	for (int class = 0; !mw_policy_check(image, size) && class < MW_CLASS_COUNT; class ++) {
+		const struct mw_effect effect = {.class = (enum mw_class) class,
 		                                 .op = "open",
 		                                 .target = "/tmp/x",
 		                                 .target2 = "/tmp/y",

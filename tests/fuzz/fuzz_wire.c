@@ -1,4 +1,5 @@
-/* The one decoder that a hostile process talks to: any bytes, and what it makes of them packed again. */
+/* The one decoder that a hostile process talks to: any bytes, and what it makes of them packed
+ * again. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -31,8 +31,8 @@ static struct mw_pickle_query query(const struct ask *a, struct mw_str seen[4])
 	                            .fetching = a->fetching};
 
 	while (q.count < 4 && a->seen[q.count]) {
-		seen[q.count] = (struct mw_str){a->seen[q.count],
-		                                (uint32_t)strlen(a->seen[q.count])};
+		seen[q.count] =
+		        (struct mw_str){a->seen[q.count], (uint32_t)strlen(a->seen[q.count])};
 		q.count++;
 	}
 	q.total = a->total ? a->total : q.count;
@@ -58,11 +58,18 @@ static bool direct(struct ask a)
 }
 
 #define SYSTEM0 "cposix\nsystem\np0\n(Vtouch x\np1\ntp2\nRp3\n."
-#define SYSTEM2 "\x80\x02" "cposix\nsystem\nq\x00X\x07\x00\x00\x00touch xq\x01\x85q\x02Rq\x03."
+#define SYSTEM2                                                                                    \
+	"\x80\x02"                                                                                 \
+	"cposix\nsystem\nq\x00X\x07\x00\x00\x00touch xq\x01\x85q\x02Rq\x03."
 #define SYSTEM4                                                                                    \
-	"\x80\x04\x95\x22\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x07touch x\x94" \
+	"\x80\x04\x95\x22\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x07touch "  \
+	"x\x94"                                                                                    \
 	"\x85\x94R\x94."
-#define TWICE "\x80\x02" "](cposix\nsystem\nq\x00U\x01" "a\x85Rh\x00U\x01" "b\x85Re."
+#define TWICE                                                                                      \
+	"\x80\x02"                                                                                 \
+	"](cposix\nsystem\nq\x00U\x01"                                                             \
+	"a\x85Rh\x00U\x01"                                                                         \
+	"b\x85Re."
 
 static void finds_the_call_in_every_protocol(void **state)
 {
@@ -99,11 +106,15 @@ static void other_calling_opcodes(void **state)
 	a = locate((struct ask){STREAM("(cposix\nsystem\nVid\no."), .seen = {"posix system"}});
 	assert_string_equal(a.opcode, "OBJ");
 	assert_string_equal(a.args, "('id',)");
-	a = locate((struct ask){STREAM("\x80\x02" "csubprocess\nPopen\n]U\x02id" "a\x85\x81."),
+	a = locate((struct ask){STREAM("\x80\x02"
+	                               "csubprocess\nPopen\n]U\x02id"
+	                               "a\x85\x81."),
 	                        .seen = {"subprocess Popen"}});
 	assert_string_equal(a.opcode, "NEWOBJ");
 	assert_string_equal(a.args, "(['id'],)");
-	a = locate((struct ask){STREAM("\x80\x02" "cm\nC\n)\x81}b."), .seen = {"m C"}, .tell = 11});
+	a = locate((struct ask){STREAM("\x80\x02"
+	                               "cm\nC\n)\x81}b."),
+	                        .seen = {"m C"}, .tell = 11});
 	assert_string_equal(a.opcode, "BUILD");
 	assert_string_equal(a.call, "m.C().__setstate__");
 	a = locate((struct ask){STREAM("\x80\x04\x82\x07U\x02id\x85R."), .seen = {"posix system"}});
@@ -124,8 +135,8 @@ static void a_memoised_callable_gives_a_range_unless_the_position_is_known(void 
 
 static void a_framed_stream_ignores_the_position(void **state)
 {
-	struct mw_pickle_answer a = locate(
-	        (struct ask){STREAM(SYSTEM4), .seen = {"posix system"}, .tell = sizeof(SYSTEM4) - 1});
+	struct mw_pickle_answer a = locate((struct ask){STREAM(SYSTEM4), .seen = {"posix system"},
+	                                                .tell = sizeof(SYSTEM4) - 1});
 
 	(void)state;
 	assert_int_equal(a.offset, 42);
@@ -133,7 +144,9 @@ static void a_framed_stream_ignores_the_position(void **state)
 
 static void aligns_by_name_when_a_subclass_answers_some(void **state)
 {
-	static const char stream[] = "\x80\x02" "ctorch\nFloatStorage\n0cposix\nsystem\nU\x01" "a\x85R.";
+	static const char stream[] = "\x80\x02"
+	                             "ctorch\nFloatStorage\n0cposix\nsystem\nU\x01"
+	                             "a\x85R.";
 	struct mw_pickle_answer a =
 	        locate((struct ask){STREAM(stream), .seen = {"posix system"}, .total = 1});
 
@@ -143,8 +156,8 @@ static void aligns_by_name_when_a_subclass_answers_some(void **state)
 
 static void names_results_of_calls(void **state)
 {
-	static const char stream[] =
-	        "\x80\x02" "cbuiltins\ngetattr\ncos\n_x\nU\x06system\x86RU\x02id\x85R.";
+	static const char stream[] = "\x80\x02"
+	                             "cbuiltins\ngetattr\ncos\n_x\nU\x06system\x86RU\x02id\x85R.";
 	struct mw_pickle_answer a = locate((struct ask){
 	        STREAM(stream), .seen = {"builtins getattr", "os _x"}, .tell = sizeof(stream) - 2});
 
@@ -155,8 +168,8 @@ static void names_results_of_calls(void **state)
 
 static void an_import_is_at_its_global(void **state)
 {
-	struct mw_pickle_answer a = locate(
-	        (struct ask){STREAM(SYSTEM2), .seen = {"posix system"}, .importing = true});
+	struct mw_pickle_answer a =
+	        locate((struct ask){STREAM(SYSTEM2), .seen = {"posix system"}, .importing = true});
 
 	(void)state;
 	assert_int_equal(a.offset, 2);
@@ -167,27 +180,27 @@ static void an_import_is_at_its_global(void **state)
 /* At the moment of the fetch the call is still to come, maybe behind other globals. */
 static void a_fetch_names_what_will_use_it(void **state)
 {
-	struct mw_pickle_answer a = locate((struct ask){
-	        STREAM("\x80\x02" "catexit\nregister\ncposix\nsystem\nU\x01x\x86R."),
-	        .seen = {"atexit register"},
-	        .fetching = true});
+	struct mw_pickle_answer a =
+	        locate((struct ask){STREAM("\x80\x02"
+	                                   "catexit\nregister\ncposix\nsystem\nU\x01x\x86R."),
+	                            .seen = {"atexit register"}, .fetching = true});
 
 	(void)state;
 	assert_string_equal(a.call, "atexit.register");
 	assert_string_equal(a.args, "(posix.system, 'x')");
 	assert_string_equal(a.opcode, "REDUCE");
-	a = locate((struct ask){STREAM("c__builtin__\neval\n."),
-	                        .seen = {"__builtin__ eval"},
+	a = locate((struct ask){STREAM("c__builtin__\neval\n."), .seen = {"__builtin__ eval"},
 	                        .fetching = true});
 	assert_string_equal(a.opcode, "GLOBAL");
-	a = locate((struct ask){STREAM("c__builtin__\neval\n(Vx\ntR."), .seen = {"__builtin__ eval"}});
+	a = locate(
+	        (struct ask){STREAM("c__builtin__\neval\n(Vx\ntR."), .seen = {"__builtin__ eval"}});
 	assert_string_equal(a.call, "builtins.eval");
 }
 
 static void a_cut_stream_still_tells(void **state)
 {
-	struct mw_pickle_answer a = locate((struct ask){
-	        .stream = SYSTEM2, .len = 36, .seen = {"posix system"}});
+	struct mw_pickle_answer a =
+	        locate((struct ask){.stream = SYSTEM2, .len = 36, .seen = {"posix system"}});
 
 	(void)state;
 	assert_true(a.found);
@@ -203,21 +216,25 @@ static void what_is_only_called(void **state)
 	assert_true(direct((struct ask){STREAM(SYSTEM0), .seen = {"posix system"}}));
 	assert_true(direct((struct ask){STREAM(SYSTEM4), .seen = {"posix system"}}));
 	assert_true(direct((struct ask){STREAM(TWICE), .seen = {"posix system"}}));
-	assert_true(direct((struct ask){STREAM("(Vid\niposix\nsystem\n."), .seen = {"posix system"}}));
+	assert_true(
+	        direct((struct ask){STREAM("(Vid\niposix\nsystem\n."), .seen = {"posix system"}}));
 	/* an argument, a member, the result itself, dropped, not used at all */
-	assert_false(direct((struct ask){
-	        STREAM("\x80\x02" "catexit\nregister\ncposix\nsystem\nU\x01x\x86R."),
-	        .seen = {"atexit register", "posix system"}}));
-	assert_false(direct((struct ask){STREAM("\x80\x02]cposix\nsystem\na."),
+	assert_false(direct((struct ask){STREAM("\x80\x02"
+	                                        "catexit\nregister\ncposix\nsystem\nU\x01x\x86R."),
+	                                 .seen = {"atexit register", "posix system"}}));
+	assert_false(direct(
+	        (struct ask){STREAM("\x80\x02]cposix\nsystem\na."), .seen = {"posix system"}}));
+	assert_false(direct((struct ask){STREAM("\x80\x02"
+	                                        "cposix\nsystem\n."),
 	                                 .seen = {"posix system"}}));
-	assert_false(direct((struct ask){STREAM("\x80\x02" "cposix\nsystem\n."),
-	                                 .seen = {"posix system"}}));
-	assert_false(direct((struct ask){STREAM("\x80\x02" "cposix\nsystem\n0N."),
+	assert_false(direct((struct ask){STREAM("\x80\x02"
+	                                        "cposix\nsystem\n0N."),
 	                                 .seen = {"posix system"}}));
 	/* called once, and kept in the memo for another use */
-	assert_false(direct((struct ask){
-	        STREAM("\x80\x02" "cposix\nsystem\nq\x00U\x01x\x85R0]h\x00" "a."),
-	        .seen = {"posix system"}}));
+	assert_false(direct((struct ask){STREAM("\x80\x02"
+	                                        "cposix\nsystem\nq\x00U\x01x\x85R0]h\x00"
+	                                        "a."),
+	                                 .seen = {"posix system"}}));
 	assert_false(direct((struct ask){STREAM(SYSTEM2), .seen = {"os system"}}));
 }
 

@@ -1,4 +1,5 @@
-/* decide(): patterns, the order of rules, mode against verdict, and images that are not to be read. */
+/* decide(): patterns, the order of rules, mode against verdict, and images that are not to be read.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +31,10 @@ static void patterns(void **state)
 	        {"gcc **", "gcc\x1f-o\x1fx", false},
 	        {"uname -?", "uname\x1f-p", true},
 	        {"** -c main(?)", "/bin/python\x1f-c\x1fmain(3)", true},
-	        {"** -c main(?)", "/bin/python\x1f-c\x1f" "evil\x1f-c\x1fmain(3)", false},
+	        {"** -c main(?)",
+	         "/bin/python\x1f-c\x1f"
+	         "evil\x1f-c\x1fmain(3)",
+	         false},
 	};
 
 	(void)state;
@@ -102,13 +106,18 @@ static void make(enum mw_verdict mode, enum mw_verdict first)
 	const uint32_t strings = offsetof(__typeof__(image), strings);
 
 	memset(&image, 0, sizeof(image));
-	image.header = (struct mw_policy){.magic = MW_POLICY_MAGIC, .version = MW_POLICY_VERSION,
-	                                  .size = sizeof(image), .mode = mode, .rule_count = 2,
+	image.header = (struct mw_policy){.magic = MW_POLICY_MAGIC,
+	                                  .version = MW_POLICY_VERSION,
+	                                  .size = sizeof(image),
+	                                  .mode = mode,
+	                                  .rule_count = 2,
 	                                  .rules = offsetof(__typeof__(image), rules)};
 	memcpy(image.strings + 1, "first\0second\0/tmp/**\0", 22);
 	for (int i = 0; i < 2; i++)
-		image.rules[i] = (struct mw_rule){.classes = 1u << MW_WRITE, .causes = ~0u,
-		                                  .origins = ~0u, .verdict = MW_DENY,
+		image.rules[i] = (struct mw_rule){.classes = 1u << MW_WRITE,
+		                                  .causes = ~0u,
+		                                  .origins = ~0u,
+		                                  .verdict = MW_DENY,
 		                                  .severity = MW_HIGH,
 		                                  .name = strings + (i ? 7 : 1)};
 	image.rules[0].verdict = (uint8_t)first;
@@ -143,10 +152,14 @@ static void the_mode_is_a_ceiling(void **state)
 	static const struct {
 		enum mw_verdict mode, rule, verdict;
 		bool record;
-	} cases[] = {{MW_OBSERVE, MW_DENY, MW_OBSERVE, true}, {MW_ALERT, MW_DENY, MW_ALERT, true},
-	             {MW_DENY, MW_DENY, MW_DENY, true},       {MW_KILL, MW_DENY, MW_KILL, true},
-	             {MW_DENY, MW_KILL, MW_DENY, true},       {MW_DENY, MW_OBSERVE, MW_OBSERVE, false},
-	             {MW_OBSERVE, MW_OBSERVE, MW_OBSERVE, true}, {MW_KILL, MW_ALERT, MW_ALERT, true},
+	} cases[] = {{MW_OBSERVE, MW_DENY, MW_OBSERVE, true},
+	             {MW_ALERT, MW_DENY, MW_ALERT, true},
+	             {MW_DENY, MW_DENY, MW_DENY, true},
+	             {MW_KILL, MW_DENY, MW_KILL, true},
+	             {MW_DENY, MW_KILL, MW_DENY, true},
+	             {MW_DENY, MW_OBSERVE, MW_OBSERVE, false},
+	             {MW_OBSERVE, MW_OBSERVE, MW_OBSERVE, true},
+	             {MW_KILL, MW_ALERT, MW_ALERT, true},
 	             {MW_KILL, MW_ALLOW, MW_ALLOW, false}};
 
 	(void)state;

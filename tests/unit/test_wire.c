@@ -19,19 +19,37 @@ static void fill(struct mw_record *r)
 	memset(r, 0, sizeof(*r));
 	r->kind = MW_EFFECT;
 	r->tid = 4321;
-	r->load = (struct mw_record_load){.id = UINT64_MAX, .origin = MW_FROM_FOREIGN, .fd = 7,
-	                                  .data = UINT64_MAX, .data_len = 5, .start = 3, .tell = -1,
-	                                  .tell_exact = true, .importing = true, .after = true,
-	                                  .depth = 9, .globals = 77, .entry = LONG, .path = LONG,
+	r->load = (struct mw_record_load){.id = UINT64_MAX,
+	                                  .origin = MW_FROM_FOREIGN,
+	                                  .fd = 7,
+	                                  .data = UINT64_MAX,
+	                                  .data_len = 5,
+	                                  .start = 3,
+	                                  .tell = -1,
+	                                  .tell_exact = true,
+	                                  .importing = true,
+	                                  .after = true,
+	                                  .depth = 9,
+	                                  .globals = 77,
+	                                  .entry = LONG,
+	                                  .path = LONG,
 	                                  .seen_count = MW_WIRE_GLOBALS};
 	for (int i = 0; i < MW_WIRE_GLOBALS; i++)
 		r->load.seen[i] = LONG;
-	r->effect = (struct mw_record_effect){.class = MW_CODE, .cause = MW_BY_UNKNOWN,
-	                                      .sensor = MW_KERNEL, .verdict = MW_KILL,
-	                                      .requested = MW_DENY, .severity = MW_CRITICAL,
-	                                      .facts = UINT32_MAX, .number = INT64_MIN, .op = LONG,
-	                                      .target = LONG, .target2 = LONG, .rule = LONG,
-	                                      .argc = MW_WIRE_ARGS, .argv_cut = true};
+	r->effect = (struct mw_record_effect){.class = MW_CODE,
+	                                      .cause = MW_BY_UNKNOWN,
+	                                      .sensor = MW_KERNEL,
+	                                      .verdict = MW_KILL,
+	                                      .requested = MW_DENY,
+	                                      .severity = MW_CRITICAL,
+	                                      .facts = UINT32_MAX,
+	                                      .number = INT64_MIN,
+	                                      .op = LONG,
+	                                      .target = LONG,
+	                                      .target2 = LONG,
+	                                      .rule = LONG,
+	                                      .argc = MW_WIRE_ARGS,
+	                                      .argv_cut = true};
 	for (int i = 0; i < MW_WIRE_ARGS; i++)
 		r->effect.argv[i] = LONG;
 	r->frame_count = r->inside = MW_WIRE_FRAMES;
@@ -44,7 +62,8 @@ static void fill(struct mw_record *r)
 
 static uint32_t length(const uint8_t *frame)
 {
-	return (uint32_t)frame[0] << 24 | (uint32_t)frame[1] << 16 | (uint32_t)frame[2] << 8 | frame[3];
+	return (uint32_t)frame[0] << 24 | (uint32_t)frame[1] << 16 | (uint32_t)frame[2] << 8 |
+	       frame[3];
 }
 
 static void the_longest_record_fits_and_comes_back(void **state)
