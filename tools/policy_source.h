@@ -9,7 +9,7 @@
  *       when: [pyc]              facts that must hold
  *       unless: [called]         facts that must not
  *       op: ["open*"]            patterns (core/policy.h) on the operation,
- *       target: ["{tmp}/**"]     on the target, where {tmp} and {home} stand for directories,
+ *       target: ["{tmp}/x?"]     on the target, where {tmp} and {home} stand for directories,
  *       argv: ["uname -p"]       on the arguments,
  *       global: ["torch.*"]      and on the last global that the stream fetched
  *       verdict: allow           required
