@@ -70,7 +70,7 @@ def placed(attack, scene, place, stream):
             4, "little"
         ) + stream + b"\x85R."
     if place == "under_import":
-        code = attack.code.format(marker=scene.marker, port=scene.port)
+        code = attack.code.format(marker=str(scene.marker), port=scene.port)
         (scene.tmp / "beside_the_model.py").write_text(code + "\n")
         return b"\x80\x04" + glob("importlib", "import_module") + dumps(
             "beside_the_model"
@@ -137,7 +137,7 @@ def test_denied_under_an_import(attack, scene):
     """A module beside the model, whose body acts while the import system runs it."""
     _, artifact, result = perform(attack, scene, "deny", "under_import")
     check_stopped(attack, scene, result, artifact)
-    assert result.alerts[0]["effect"]["class"] == attack.under_class
+    assert result.alerts[0]["effect"]["class"] == attack.effect
 
 
 def test_import_of_nothing_is_quiet(scene):

@@ -58,7 +58,6 @@ class Attack:
         self.alerts = fields.get("alerts", 1)
         self.loose_call = fields.get("loose_call", False)
         self.loose_offset = fields.get("loose_offset", False)
-        self.under_class = fields.get("under_class", self.effect)
         self.max_python = fields.get("max_python")
 
     def fits(self, version):

@@ -41,4 +41,5 @@ def attempt(path):
 place, path = sys.argv[1:3]
 if place == "under_import":
     sys.path.append(os.path.dirname(path))
-print(json.dumps(in_old_thread(path) if place == "old_thread" else attempt(path)), flush=True)
+outcome = in_old_thread(path) if place == "old_thread" else attempt(path)
+os.write(1, (json.dumps(outcome) + "\n").encode())
