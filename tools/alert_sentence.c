@@ -135,6 +135,8 @@ static void code_deed(const struct mw_record_effect *effect, struct mw_text *out
 	if (effect->facts & MW_FACT_DEFERRED) {
 		mw_text_add(out, "get hold of ");
 		str(out, effect->target, max);
+	} else if (has(effect->op, "ctypes")) {
+		mw_text_add(out, "reach into memory");
 	} else {
 		mw_text_add(out, "build and run code");
 	}

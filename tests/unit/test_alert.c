@@ -416,6 +416,79 @@ static void paths_are_told_plainly(void **state)
 	assert_int_equal(chdir("/"), 0);
 }
 
+static const struct {
+	enum mw_class class;
+	const char *op, *target, *target2;
+	int64_t number;
+	uint32_t facts;
+	const char *deed;
+} deeds[] = {
+        {MW_CONNECT, "socket.connect", "[::1]:80", NULL, 0, 0, "connect to [::1]:80"},
+        {MW_SEND, "socket.getaddrinfo", "a.example", NULL, 0, 0, "look up a.example"},
+        {MW_LISTEN, "bind", "@x", NULL, 0, MW_FACT_UNIX, "listen on @x"},
+        {MW_WRITE, "open", "/a", NULL, 577, MW_FACT_NEW, "create /a"},
+        {MW_WRITE, "open", "/a", NULL, 577, 0, "write /a"},
+        {MW_WRITE, "os.rename", "/a", "/b", 0, 0, "rename /a to /b"},
+        {MW_WRITE, "unlinkat", "/a", NULL, 0, 0, "delete /a"},
+        {MW_WRITE, "os.symlink", "/a", "/b", 0, 0, "link /a to /b"},
+        {MW_MAP, "mprotect", NULL, NULL, 5, MW_FACT_ANONYMOUS, "make memory executable"},
+        {MW_MAP, "dlopen", "/x.so", NULL, 0, 0, "load the library /x.so"},
+        {MW_TAMPER, "os.putenv", "LD_PRELOAD", NULL, 0, 0,
+         "change the environment variable LD_PRELOAD"},
+        {MW_TAMPER, "os.kill", NULL, NULL, 9, 0, "send signal 9"},
+        {MW_CODE, "find_class", "posix.system", NULL, 0, MW_FACT_DEFERRED,
+         "get hold of posix.system"},
+        {MW_CODE, "compile", "<string>", NULL, 0, 0, "build and run code"},
+        {MW_READ, "open", "/s", NULL, 0, 0, "read /s"},
+        {MW_EXEC, "execve", "/bin/true", NULL, 0, 0, "run `/bin/true`"},
+};
+
+static struct mw_str str_of(const char *s)
+{
+	return (struct mw_str){s, s ? (uint32_t)strlen(s) : 0};
+}
+
+static void deeds_are_told_in_words(void **state)
+{
+	char out[200];
+	struct mw_text t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(deeds) / sizeof(*deeds); i++) {
+		struct mw_record_effect effect = {.class = deeds[i].class,
+		                                  .op = str_of(deeds[i].op),
+		                                  .target = str_of(deeds[i].target),
+		                                  .target2 = str_of(deeds[i].target2),
+		                                  .number = deeds[i].number,
+		                                  .facts = deeds[i].facts};
+
+		mw_text_start(&t, out, sizeof(out));
+		mw_alert_deed(&effect, &t, 100);
+		assert_string_equal(out, deeds[i].deed);
+	}
+}
+
+static void addresses_are_taken_apart(void **state)
+{
+	json_t *lines, *detail;
+
+	(void)state;
+	fill();
+	record.effect.class = MW_CONNECT;
+	record.effect.target = STR("[2001:db8::1]:443");
+	lines = lines_of_one();
+	detail = json_object_get(json_object_get(json_array_get(lines, 0), "effect"), "detail");
+	assert_string_equal(word(detail, "address", NULL, NULL), "2001:db8::1");
+	assert_int_equal(json_integer_value(json_object_get(detail, "port")), 443);
+	json_decref(lines);
+	record.effect.target = STR("2001:db8::1");
+	lines = lines_of_one();
+	detail = json_object_get(json_object_get(json_array_get(lines, 0), "effect"), "detail");
+	assert_string_equal(word(detail, "address", NULL, NULL), "2001:db8::1");
+	assert_true(json_is_null(json_object_get(detail, "port")));
+	json_decref(lines);
+}
+
 static void models_are_told_by_their_path(void **state)
 {
 	struct mw_model m;
@@ -581,6 +654,8 @@ int main(void)
 	        cmocka_unit_test(huge_files_do_not_hold_up_the_end),
 	        cmocka_unit_test(lost_alerts_are_told),
 	        cmocka_unit_test(paths_are_told_plainly),
+	        cmocka_unit_test(deeds_are_told_in_words),
+	        cmocka_unit_test(addresses_are_taken_apart),
 	        cmocka_unit_test(models_are_told_by_their_path),
 	        cmocka_unit_test(control_groups_are_read),
 	        cmocka_unit_test(hostile_text_becomes_harmless),
