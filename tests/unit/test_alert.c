@@ -417,30 +417,30 @@ static void paths_are_told_plainly(void **state)
 }
 
 static const struct {
-	enum mw_class class;
 	const char *op, *target, *target2;
 	int64_t number;
+	enum mw_class class;
 	uint32_t facts;
 	const char *deed;
 } deeds[] = {
-        {MW_CONNECT, "socket.connect", "[::1]:80", NULL, 0, 0, "connect to [::1]:80"},
-        {MW_SEND, "socket.getaddrinfo", "a.example", NULL, 0, 0, "look up a.example"},
-        {MW_LISTEN, "bind", "@x", NULL, 0, MW_FACT_UNIX, "listen on @x"},
-        {MW_WRITE, "open", "/a", NULL, 577, MW_FACT_NEW, "create /a"},
-        {MW_WRITE, "open", "/a", NULL, 577, 0, "write /a"},
-        {MW_WRITE, "os.rename", "/a", "/b", 0, 0, "rename /a to /b"},
-        {MW_WRITE, "unlinkat", "/a", NULL, 0, 0, "delete /a"},
-        {MW_WRITE, "os.symlink", "/a", "/b", 0, 0, "link /a to /b"},
-        {MW_MAP, "mprotect", NULL, NULL, 5, MW_FACT_ANONYMOUS, "make memory executable"},
-        {MW_MAP, "dlopen", "/x.so", NULL, 0, 0, "load the library /x.so"},
-        {MW_TAMPER, "os.putenv", "LD_PRELOAD", NULL, 0, 0,
+        {"socket.connect", "[::1]:80", NULL, 0, MW_CONNECT, 0, "connect to [::1]:80"},
+        {"socket.getaddrinfo", "a.example", NULL, 0, MW_SEND, 0, "look up a.example"},
+        {"bind", "@x", NULL, 0, MW_LISTEN, MW_FACT_UNIX, "listen on @x"},
+        {"open", "/a", NULL, 577, MW_WRITE, MW_FACT_NEW, "create /a"},
+        {"open", "/a", NULL, 577, MW_WRITE, 0, "write /a"},
+        {"os.rename", "/a", "/b", 0, MW_WRITE, 0, "rename /a to /b"},
+        {"unlinkat", "/a", NULL, 0, MW_WRITE, 0, "delete /a"},
+        {"os.symlink", "/a", "/b", 0, MW_WRITE, 0, "link /a to /b"},
+        {"mprotect", NULL, NULL, 5, MW_MAP, MW_FACT_ANONYMOUS, "make memory executable"},
+        {"dlopen", "/x.so", NULL, 0, MW_MAP, 0, "load the library /x.so"},
+        {"os.putenv", "LD_PRELOAD", NULL, 0, MW_TAMPER, 0,
          "change the environment variable LD_PRELOAD"},
-        {MW_TAMPER, "os.kill", NULL, NULL, 9, 0, "send signal 9"},
-        {MW_CODE, "find_class", "posix.system", NULL, 0, MW_FACT_DEFERRED,
+        {"os.kill", NULL, NULL, 9, MW_TAMPER, 0, "send signal 9"},
+        {"find_class", "posix.system", NULL, 0, MW_CODE, MW_FACT_DEFERRED,
          "get hold of posix.system"},
-        {MW_CODE, "compile", "<string>", NULL, 0, 0, "build and run code"},
-        {MW_READ, "open", "/s", NULL, 0, 0, "read /s"},
-        {MW_EXEC, "execve", "/bin/true", NULL, 0, 0, "run `/bin/true`"},
+        {"compile", "<string>", NULL, 0, MW_CODE, 0, "build and run code"},
+        {"open", "/s", NULL, 0, MW_READ, 0, "read /s"},
+        {"execve", "/bin/true", NULL, 0, MW_EXEC, 0, "run `/bin/true`"},
 };
 
 static struct mw_str str_of(const char *s)
@@ -567,32 +567,35 @@ static void hostile_text_becomes_harmless(void **state)
 	assert_string_equal(out, ".../b/c");
 }
 
+static uint8_t *put(uint8_t *to, const void *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		to[i] = ((const uint8_t *)data)[i];
+	return to + len;
+}
+
 /* An archive of one stored entry, as zipfile and torch write it. */
 static size_t archive_of(const char *name, const void *data, uint32_t len, uint8_t *out)
 {
+	static const uint8_t zeros[30];
 	const uint32_t crc = mw_crc32(data, len), name_len = (uint32_t)strlen(name);
-	uint8_t *p = out;
+	uint8_t *p = out, *entry, *end;
 	uint32_t directory_at;
 
-	memset(p, 0, 30);
-	memcpy(p, "PK\3\4", 4);
-	p += 30;
-	memcpy(p, data, len);
-	p += len;
+	p = put(p, zeros, 30);
+	put(out, "PK\3\4", 4);
+	p = entry = put(p, data, len);
 	directory_at = (uint32_t)(p - out);
-	memset(p, 0, 46);
-	memcpy(p, "PK\1\2", 4);
-	memcpy(p + 16, &crc, 4);
-	memcpy(p + 20, &len, 4);
-	memcpy(p + 24, &len, 4);
-	memcpy(p + 28, &name_len, 2);
-	memcpy(p + 46, name, name_len);
-	p += 46 + name_len;
-	memset(p, 0, 22);
-	memcpy(p, "PK\5\6", 4);
-	p[8] = p[10] = 1;
-	memcpy(p + 16, &directory_at, 4);
-	return (size_t)(p + 22 - out);
+	p = put(put(p, zeros, 30), zeros, 16);
+	put(entry, "PK\1\2", 4);
+	put(put(put(entry + 16, &crc, 4), &len, 4), &len, 4);
+	put(entry + 28, &name_len, 2);
+	p = end = put(p, name, name_len);
+	p = put(p, zeros, 22);
+	put(end, "PK\5\6", 4);
+	end[8] = end[10] = 1;
+	put(end + 16, &directory_at, 4);
+	return (size_t)(p - out);
 }
 
 static void members_are_found(void **state)
