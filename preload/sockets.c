@@ -88,7 +88,7 @@ bool mw_refuse_name(const char *op, const char *name, const void *caller)
 	struct in6_addr ignored;
 
 	if (!name || inet_pton(AF_INET, name, &ignored) == 1 ||
-	    inet_pton(AF_INET6, name, &ignored) == 1 || !strcmp(name, "localhost"))
+	    inet_pton(AF_INET6, name, &ignored) == 1)
 		return false;
 	if (mw_announced(MW_SEND, NULL))
 		return false;

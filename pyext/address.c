@@ -12,7 +12,7 @@ bool mw_is_numeric(const char *host)
 	struct in6_addr ignored;
 
 	return !*host || inet_pton(AF_INET, host, &ignored) == 1 ||
-	       inet_pton(AF_INET6, host, &ignored) == 1 || !strcmp(host, "localhost");
+	       inet_pton(AF_INET6, host, &ignored) == 1;
 }
 
 static uint32_t inet_facts(const char *host, long port)

@@ -11,7 +11,7 @@
  * there is no address. Leaves no error set. */
 uint32_t mw_address(PyObject *socket, PyObject *address, char *out, size_t size);
 
-/* True for an address in digits and for "localhost": looking that up sends nothing. */
+/* True for an address in digits: looking that up sends nothing. */
 bool mw_is_numeric(const char *host);
 
 #endif

@@ -64,32 +64,37 @@ static PyObject *run_module(void)
 	return PyDict_GetItemString(PyImport_GetModuleDict(), "modelwatch");
 }
 
+/* The type of the exception, kept from the first time on: what the job does to the module later
+ * changes nothing. */
+static PyObject *unsafe;
+
 int mw_provide_module(void)
 {
 	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "modelwatch");
 
-	if (!module)
-		module = run_module();
+	if (unsafe && module)
+		return 0;
+	module = run_module();
+	if (module && !unsafe)
+		unsafe = PyObject_GetAttrString(module, "UnsafeLoadError");
 	PyErr_Clear();
-	return module ? 0 : -1;
+	return unsafe ? 0 : -1;
 }
 
-/* The exception type, new reference. Without its module (a broken installation) the load still must
- * not return a model: then it is a RuntimeError. */
+/* New reference. Without the module's file (a broken installation, a poisoned import system) the
+ * type is made here. */
 static PyObject *error_type(void)
 {
-	PyObject *module, *type = NULL;
-
-	if (!mw_provide_module()) {
-		module = PyDict_GetItemString(PyImport_GetModuleDict(), "modelwatch");
-		type = module ? PyObject_GetAttrString(module, "UnsafeLoadError") : NULL;
-	}
+	if (!unsafe)
+		mw_provide_module();
+	if (!unsafe || !PyType_Check(unsafe))
+		unsafe = PyErr_NewException("modelwatch.UnsafeLoadError", NULL, NULL);
 	PyErr_Clear();
-	if (!type) {
-		type = PyExc_RuntimeError;
-		Py_INCREF(type);
-	}
-	return type;
+	Py_XINCREF(unsafe);
+	if (unsafe)
+		return unsafe;
+	Py_INCREF(PyExc_RuntimeError);
+	return PyExc_RuntimeError;
 }
 
 /* The error indicator as one exception object, cleared; NULL when there was none. */

@@ -34,6 +34,7 @@ enum shape {
 	SIGNAL,   /* pid, signal */
 	CODE,     /* nothing worth naming */
 	SOURCE,   /* source, file name */
+	PLANT,    /* something that acts later, planted by code that is not installed */
 	THREAD,   /* a thread starts: no effect, but a scope */
 };
 
@@ -49,6 +50,7 @@ static const struct event events[] = {
         {"_posixsubprocess.fork_exec", MW_EXEC, FORK, false},
         {"_thread.start_joinable_thread", MW_CODE, THREAD, false},
         {"_thread.start_new_thread", MW_CODE, THREAD, false},
+        {"atexit.register", MW_CODE, PLANT, false},
         {"code.__new__", MW_CODE, CODE, false},
         {"compile", MW_CODE, SOURCE, false},
         {"cpython.PyInterpreterState_New", MW_CODE, CODE, false},
@@ -100,6 +102,7 @@ static const struct event events[] = {
         {"shutil.rmtree", MW_WRITE, CHANGE, true},
         {"shutil.unpack_archive", MW_WRITE, CHANGE, true},
         {"signal.pthread_kill", MW_TAMPER, SIGNAL, false},
+        {"signal.signal", MW_CODE, PLANT, false},
         {"socket.bind", MW_LISTEN, ADDRESS, false},
         {"socket.connect", MW_CONNECT, ADDRESS, false},
         {"socket.getaddrinfo", MW_SEND, NAME, false},
@@ -361,8 +364,9 @@ static void take_library(struct seen *seen, PyObject *args)
 	if (!strcmp(seen->effect.op, "ctypes.dlsym"))
 		name = text_of(seen, argument(args, 1));
 	seen->effect.target = seen->raw = name;
-	if (name && (!strchr(name, '/') || mw_shim->trusted(name)))
-		seen->effect.facts |= MW_FACT_INSTALLED;
+	if (argument(args, 0) == Py_None ||
+	    (name && (!strchr(name, '/') || mw_shim->trusted(name))))
+		seen->effect.facts |= MW_FACT_INSTALLED; /* None is the program itself */
 }
 
 /* Variables that decide what later programs and interpreters run. */
@@ -397,7 +401,7 @@ static void take_name(struct seen *seen, PyObject *args)
 	seen->none = !name || mw_is_numeric(name);
 }
 
-static void take(struct seen *seen, enum shape shape, PyObject *args)
+static void take(struct seen *seen, enum shape shape, PyObject *args, const struct mw_walk *walk)
 {
 	switch (shape) {
 	case COMMAND:
@@ -459,6 +463,9 @@ static void take(struct seen *seen, enum shape shape, PyObject *args)
 	case SOURCE:
 		seen->effect.target = text_of(seen, argument(args, 1));
 		break;
+	case PLANT:
+		seen->none = mw_by_installed_code(walk);
+		break;
 	case CODE:
 	case THREAD:
 		break;
@@ -513,7 +520,7 @@ static int judge(struct mw_effect *effect, const struct mw_walk *walk, struct mw
 			effect->facts |= MW_FACT_CALLED;
 		if (load->rebuilds && effect->class == MW_CODE)
 			effect->facts |= MW_FACT_REBUILDER;
-		load->importing = effect->cause == MW_BY_IMPORT || effect->cause == MW_BY_MACHINERY;
+		load->importing = mw_imports_global(walk);
 	} else {
 		effect->cause = MW_BY_CALL;
 		effect->facts |= MW_FACT_SCOPE | MW_FACT_AFTER;
@@ -574,7 +581,7 @@ static int on_effect(const struct event *event, PyObject *args)
 			on_thread(thread->load, &walk);
 		return 0;
 	}
-	take(&seen, event->shape, args);
+	take(&seen, event->shape, args, &walk);
 	PyErr_Clear();
 	if (!seen.none) {
 		result = judge(&seen.effect, &walk, &answer);
@@ -669,6 +676,8 @@ static int on_import(PyObject *args)
 		mw_hook_pickle(name);
 	if (!strcmp(name, "pickle"))
 		mw_hook_pickle("_pickle");
+	if (is_hooked_module(name))
+		mw_hook_planters();
 	if (!strcmp(name, "subprocess") || !strcmp(name, "_posixsubprocess"))
 		mw_hook_fork_exec();
 	if (!strcmp(name, "socket") || !strcmp(name, "_socket"))

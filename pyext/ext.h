@@ -28,6 +28,10 @@ void mw_walk(const struct mw_load *load, struct mw_walk *ret);
 /* What led to what is happening now, and facts that the frames prove. */
 enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, const char *target,
                        uint32_t *facts);
+/* The load imports the module of a global right now; the innermost function is of an installed
+ * file. */
+bool mw_imports_global(const struct mw_walk *walk);
+bool mw_by_installed_code(const struct mw_walk *walk);
 /* The Python stack for a record: the strings live as long as their code objects, which run. */
 uint32_t mw_stack(const struct mw_load *load, struct mw_pyframe out[static MW_WIRE_FRAMES],
                   uint32_t *inside);
@@ -65,6 +69,7 @@ int mw_judge_here(struct mw_effect *effect);
 /* silent.c: functions that raise no audit event and should. */
 void mw_hook_silent(void);
 void mw_hook_socket(void);
+void mw_hook_planters(void);
 void mw_hook_fork_exec(void);
 
 /* error.c */

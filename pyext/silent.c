@@ -10,7 +10,17 @@ struct silent {
 	PyCFunction real;
 };
 
-enum { START_NEW_THREAD, START_NEW, AUDIT, SEND, SENDALL, FORK_EXEC, SILENT_COUNT };
+enum {
+	START_NEW_THREAD,
+	START_NEW,
+	AUDIT,
+	SEND,
+	SENDALL,
+	FORK_EXEC,
+	REGISTER,
+	SIGNAL,
+	SILENT_COUNT
+};
 
 static struct silent silent[SILENT_COUNT] = {
         [START_NEW_THREAD] = {"_thread", NULL, "start_new_thread", "_thread.start_new_thread",
@@ -20,6 +30,8 @@ static struct silent silent[SILENT_COUNT] = {
         [SEND] = {"_socket", "socket", "send", "socket.send", NULL},
         [SENDALL] = {"_socket", "socket", "sendall", "socket.send", NULL},
         [FORK_EXEC] = {"_posixsubprocess", NULL, "fork_exec", "_posixsubprocess.fork_exec", NULL},
+        [REGISTER] = {"atexit", NULL, "register", "atexit.register", NULL},
+        [SIGNAL] = {"_signal", NULL, "signal", "signal.signal", NULL},
 };
 
 /* Tells the sensor; the event's arguments are the function's, after the socket for a method. */
@@ -70,6 +82,20 @@ static PyObject *fast_FORK_EXEC(PyObject *self, PyObject *const *args, Py_ssize_
 	if (tell(&silent[FORK_EXEC], n > 0 ? args[0] : NULL, n > 1 ? args[1] : NULL) < 0)
 		return NULL;
 	return fast(FORK_EXEC)(self, args, n);
+}
+
+static PyObject *call_REGISTER(PyObject *self, PyObject *args, PyObject *names)
+{
+	if (tell(&silent[REGISTER], NULL, NULL) < 0)
+		return NULL;
+	return ((PyCFunctionWithKeywords)(void (*)(void))silent[REGISTER].real)(self, args, names);
+}
+
+static PyObject *fast_SIGNAL(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+	if (tell(&silent[SIGNAL], NULL, NULL) < 0)
+		return NULL;
+	return fast(SIGNAL)(self, args, n);
 }
 
 /* An event raised by hand proves nothing: the sensor does not get to see it. */
@@ -123,6 +149,16 @@ void mw_hook_silent(void)
 	hook(START_NEW_THREAD, METH_VARARGS, call_START_NEW_THREAD);
 	hook(START_NEW, METH_VARARGS, call_START_NEW);
 	hook(AUDIT, METH_FASTCALL, (PyCFunction)(void (*)(void))call_AUDIT);
+}
+
+void mw_hook_planters(void)
+{
+	PyObject *module = PyImport_ImportModule("atexit");
+
+	hook(REGISTER, METH_VARARGS | METH_KEYWORDS, (PyCFunction)(void (*)(void))call_REGISTER);
+	hook(SIGNAL, METH_FASTCALL, (PyCFunction)(void (*)(void))fast_SIGNAL);
+	Py_XDECREF(module);
+	PyErr_Clear();
 }
 
 void mw_hook_fork_exec(void)

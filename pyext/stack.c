@@ -436,3 +436,29 @@ enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, c
 		*facts |= MW_FACT_SETSTATE;
 	return MW_BY_CALL;
 }
+
+bool mw_imports_global(const struct mw_walk *walk)
+{
+	uint32_t own = walk->count;
+
+	while (own && contains(&unpickler, walk->inside[own - 1].code))
+		own--;
+	return own && walk->inside[own - 1].code == find_and_load;
+}
+
+/* The standard library's wrappers do what they are told: their caller is who acts. */
+static bool is_wrapper(const char *file)
+{
+	return ends_with(file, "/signal.py") || ends_with(file, "/weakref.py");
+}
+
+bool mw_by_installed_code(const struct mw_walk *walk)
+{
+	for (uint32_t i = 0; i < walk->count; i++) {
+		const char *file = mw_code_text(walk->inside[i].code, "co_filename");
+
+		if (!is_wrapper(file))
+			return mw_shim->trusted(file);
+	}
+	return false;
+}
