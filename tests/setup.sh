@@ -93,7 +93,6 @@ look()
 	need libyaml-dev have_library yaml-0.1
 	need libjansson-dev have_library jansson
 	need libssl-dev have_library libcrypto
-	need libzip-dev have_library libzip
 	need python3-dev have_python_header
 	[ "$purpose" = build ] && return
 	need libcmocka-dev have_library cmocka

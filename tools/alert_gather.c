@@ -84,6 +84,28 @@ static void locate(struct mw_alert *alert, const struct mw_stream *stream)
 		alert->stream_sha256[0] = '\0';
 }
 
+/* A pickle may be the first bytes of a file of many gigabytes: it is read until its STOP is there.
+ */
+static int read_stream(struct mw_alert *alert, struct mw_stream *stream)
+{
+	int64_t tell = alert->load->tell;
+	size_t limit = MW_STREAM_FIRST;
+	int error;
+
+	if (tell > 0 && tell < MW_STREAM_MAX)
+		limit += (size_t)tell;
+	for (;;) {
+		error = mw_stream_read(alert->pid, alert->load, limit, stream);
+		if (error)
+			return error;
+		locate(alert, stream);
+		if (!stream->cut || alert->call.complete || limit >= MW_STREAM_MAX)
+			return 0;
+		mw_stream_free(stream);
+		limit *= 8;
+	}
+}
+
 /* What the stream fetched last, when nothing better is known of the call. */
 static void fall_back(struct mw_alert *alert)
 {
@@ -130,13 +152,12 @@ static void unwind(struct mw_alert *alert, struct mw_unwinder *unwinder)
 void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder, struct mw_hasher *hasher)
 {
 	struct mw_stream stream = {0};
-	bool readable = !mw_stream_read(alert->pid, alert->load, &stream);
+	bool readable;
 
 	mw_alert_stamp(alert->id, alert->time);
 	alert->call = (struct mw_pickle_answer){0};
 	alert->stream_sha256[0] = '\0';
-	if (readable)
-		locate(alert, &stream);
+	readable = !read_stream(alert, &stream);
 	fall_back(alert);
 	mw_artifact_open(alert->pid, alert->load, readable ? &stream : NULL, &alert->artifact);
 	mw_stream_free(&stream);

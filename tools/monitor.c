@@ -133,13 +133,19 @@ static void fetch(struct mw_monitor *monitor, pid_t pid, const struct mw_record 
 
 	reply->slot = mw_registry_find(&monitor->registry, load->id);
 	reply->verdict = MW_ALLOW;
-	if (mw_stream_read(pid, load, &stream) < 0)
-		return;
-	query.data = stream.bytes;
-	query.len = stream.len;
-	if (!mw_pickle_called_directly(&query))
-		reply->verdict = MW_DENY;
-	mw_stream_free(&stream);
+	for (size_t limit = MW_STREAM_FIRST;; limit *= 8) {
+		bool cut;
+
+		if (mw_stream_read(pid, load, limit, &stream) < 0)
+			return;
+		query.data = stream.bytes;
+		query.len = stream.len;
+		cut = stream.cut;
+		reply->verdict = mw_pickle_called_directly(&query) ? MW_ALLOW : MW_DENY;
+		mw_stream_free(&stream);
+		if (reply->verdict == MW_ALLOW || !cut || limit >= MW_STREAM_MAX)
+			return;
+	}
 }
 
 static void serve(void *context, pid_t pid, const struct mw_record *record, struct mw_reply *reply,

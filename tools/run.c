@@ -50,7 +50,7 @@ static const char usage[] =
         "Usage: modelwatch run [OPTION...] [--] COMMAND [ARGUMENT...]\n"
         "Runs COMMAND and stops what model files try to do in it.\n\n"
         "  --mode=MODE       observe, alert, deny (the default) or kill\n"
-        "  --policy=FILE     rules in place of the built-in ones\n"
+        "  --policy=FILE     rules that come before the built-in ones\n"
         "  --floor=WHEN      auto, off or require; this version has no floor\n"
         "  --alerts=FILE     append alerts to FILE as JSON Lines; %h host, %p process,\n"
         "                    %q{VAR} environment variable\n"

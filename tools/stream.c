@@ -94,7 +94,8 @@ static ssize_t read_file(int fd, uint64_t start, uint8_t *out, size_t len)
 	return (ssize_t)got;
 }
 
-int mw_stream_read(pid_t pid, const struct mw_record_load *load, struct mw_stream *ret)
+int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
+                   struct mw_stream *ret)
 {
 	struct stat st = {0};
 	uint8_t *room;
@@ -111,7 +112,9 @@ int mw_stream_read(pid_t pid, const struct mw_record_load *load, struct mw_strea
 			return fd;
 		size = (uint64_t)st.st_size > load->start ? (uint64_t)st.st_size - load->start : 0;
 	}
-	len = size < MW_STREAM_MAX ? (size_t)size : MW_STREAM_MAX;
+	if (limit > MW_STREAM_MAX)
+		limit = MW_STREAM_MAX;
+	len = size < limit ? (size_t)size : limit;
 	room = len ? get_room(len) : NULL;
 	if (!len)
 		got = -ENODATA;

@@ -12,6 +12,9 @@
 #include "../core/wire.h"
 
 #define MW_STREAM_MAX (64u << 20)
+#define MW_STREAM_FIRST                                                                            \
+	(256u << 10) /* enough for most; whoever needs more takes 8 times as much                  \
+	              */
 
 struct mw_stream {
 	const uint8_t
@@ -21,11 +24,12 @@ struct mw_stream {
 	size_t room;    /* what mw_stream_free() gives back */
 };
 
-/* Fetches the stream of `load` from process `pid`: from its memory when the load names a place
- * there, else from the file behind its descriptor or path, which must be a regular one. Returns 0;
- * free with mw_stream_free(). -ENODATA when the load names no place, -EINVAL when what it names is
- * no regular file, or another negative errno. */
-int mw_stream_read(pid_t pid, const struct mw_record_load *load, struct mw_stream *ret);
+/* Fetches at most `limit` (and MW_STREAM_MAX) bytes of the stream of `load` from process `pid`:
+ * from its memory when the load names a place there, else from the file behind its descriptor or
+ * path, which must be a regular one. Returns 0; free with mw_stream_free(). -ENODATA when the load
+ * names no place, -EINVAL when what it names is no regular file, or another negative errno. */
+int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
+                   struct mw_stream *ret);
 
 void mw_stream_free(struct mw_stream *stream);
 

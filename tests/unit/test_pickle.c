@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/pickle.h"
+#include "../../core/pickle.h"
 
 struct ask {
 	const char *stream;

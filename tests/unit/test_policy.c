@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/policy.h"
+#include "../../core/policy.h"
 
 static void patterns(void **state)
 {

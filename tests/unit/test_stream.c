@@ -26,7 +26,7 @@ static void check(const struct mw_record_load *load, const char *expected)
 {
 	struct mw_stream stream;
 
-	assert_int_equal(mw_stream_read(getpid(), load, &stream), 0);
+	assert_int_equal(mw_stream_read(getpid(), load, MW_STREAM_MAX, &stream), 0);
 	assert_int_equal(stream.len, strlen(expected));
 	assert_memory_equal(stream.bytes, expected, stream.len);
 	assert_false(stream.cut);
@@ -37,7 +37,7 @@ static void refuse(const struct mw_record_load *load, int error)
 {
 	struct mw_stream stream;
 
-	assert_int_equal(mw_stream_read(getpid(), load, &stream), error);
+	assert_int_equal(mw_stream_read(getpid(), load, MW_STREAM_MAX, &stream), error);
 }
 
 static void test_memory(void **state)
@@ -98,7 +98,7 @@ static void test_huge_file(void **state)
 	assert_true(load.fd >= 0);
 	assert_int_equal(unlink(name), 0);
 	assert_int_equal(ftruncate(load.fd, (off_t)10 << 30), 0);
-	assert_int_equal(mw_stream_read(getpid(), &load, &stream), 0);
+	assert_int_equal(mw_stream_read(getpid(), &load, MW_STREAM_MAX, &stream), 0);
 	assert_int_equal(stream.len, MW_STREAM_MAX);
 	assert_true(stream.cut);
 	mw_stream_free(&stream);

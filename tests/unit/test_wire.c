@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/wire.h"
+#include "../../core/wire.h"
 
 static char text[2 * MW_WIRE_TEXT];
 #define LONG ((struct mw_str){text, sizeof(text)})
