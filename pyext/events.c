@@ -520,7 +520,7 @@ static int judge(struct mw_effect *effect, const struct mw_walk *walk, struct mw
 			effect->facts |= MW_FACT_CALLED;
 		if (load->rebuilds && effect->class == MW_CODE)
 			effect->facts |= MW_FACT_REBUILDER;
-		load->importing = mw_imports_global(walk);
+		load->importing = mw_imports_global(load, walk);
 	} else {
 		effect->cause = MW_BY_CALL;
 		effect->facts |= MW_FACT_SCOPE | MW_FACT_AFTER;

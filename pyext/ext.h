@@ -30,7 +30,7 @@ enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, c
                        uint32_t *facts);
 /* The load imports the module of a global right now; the innermost function is of an installed
  * file. */
-bool mw_imports_global(const struct mw_walk *walk);
+bool mw_imports_global(const struct mw_load *load, const struct mw_walk *walk);
 bool mw_by_installed_code(const struct mw_walk *walk);
 /* The Python stack for a record: the strings live as long as their code objects, which run. */
 uint32_t mw_stack(const struct mw_load *load, struct mw_pyframe out[static MW_WIRE_FRAMES],

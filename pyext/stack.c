@@ -437,13 +437,20 @@ enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, c
 	return MW_BY_CALL;
 }
 
-bool mw_imports_global(const struct mw_walk *walk)
+bool mw_imports_global(const struct mw_load *load, const struct mw_walk *walk)
 {
+	const struct mw_frame *root;
 	uint32_t own = walk->count;
 
 	while (own && contains(&unpickler, walk->inside[own - 1].code))
 		own--;
-	return own && walk->inside[own - 1].code == find_and_load;
+	if (!own)
+		return false;
+	root = &walk->inside[own - 1];
+	return root->code == find_and_load &&
+	       was_announced(load,
+	                     own < walk->count ? (void *)walk->inside[own].frame : load->frame,
+	                     root->frame);
 }
 
 /* The standard library's wrappers do what they are told: their caller is who acts. */

@@ -14,10 +14,10 @@ with open("x", "w") as file:
 print(subprocess.run(["cat", "x"], capture_output=True).stdout)
 exec("print('own code')")
 os.environ["LD_LIBRARY_PATH"] = "/tmp"
+if os.fork() == 0:
+    os.execv("/bin/echo", ["echo", "replaced"])
+os.wait()
 thread = threading.Thread(target=lambda: os.system("true"))
 thread.start()
 thread.join()
 sys.settrace(None)
-if os.fork() == 0:
-    os.execv("/bin/echo", ["echo", "replaced"])
-os.wait()
