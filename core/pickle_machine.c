@@ -85,7 +85,7 @@ static struct mw_value make(struct mw_machine *m, uint8_t kind, const struct mw_
 
 	node->generation++;
 	node->count = count;
-	for (uint32_t k = 0; k < count && k < MW_NODE_VALUES; k++)
+	for (uint32_t k = 0; values && k < count && k < MW_NODE_VALUES; k++)
 		node->value[k] = values[k];
 	return (struct mw_value){.kind = kind, .generation = node->generation, .at = i};
 }

@@ -22,9 +22,8 @@ static bool same(char pattern, char c)
  * of the same kind subsumes an earlier one, and a longer star everything inside it. */
 bool mw_glob(const char *pattern, const char *text)
 {
-	struct {
-		const char *pattern, *text;
-	} star[4] = {{NULL, NULL}};
+	const char *after[4] = {NULL, NULL, NULL, NULL}; /* the star in the pattern */
+	const char *from[4] = {NULL, NULL, NULL, NULL};  /* where it matches up to */
 
 	for (;;) {
 		int kind = 0;
@@ -33,10 +32,10 @@ bool mw_glob(const char *pattern, const char *text)
 			kind++;
 		if (kind) {
 			pattern += kind;
-			star[kind].pattern = pattern;
-			star[kind].text = text;
+			after[kind] = pattern;
+			from[kind] = text;
 			for (int k = 1; k < kind; k++)
-				star[k].pattern = NULL;
+				after[k] = NULL;
 			continue;
 		}
 		if (!*text && !*pattern)
@@ -47,14 +46,14 @@ bool mw_glob(const char *pattern, const char *text)
 			continue;
 		}
 		for (kind = 1; kind <= 3; kind++)
-			if (star[kind].pattern && passes(kind, *star[kind].text))
+			if (after[kind] && passes(kind, *from[kind]))
 				break;
 		if (kind > 3)
 			return false;
-		pattern = star[kind].pattern;
-		text = ++star[kind].text;
+		pattern = after[kind];
+		text = ++from[kind];
 		for (int k = 1; k < kind; k++)
-			star[k].pattern = NULL;
+			after[k] = NULL;
 	}
 }
 
@@ -95,7 +94,7 @@ static void join_argv(const struct mw_effect *effect, char out[static ARGV_MAX])
 static bool argv_matches(const struct mw_policy *policy, uint32_t list,
                          const struct mw_effect *effect)
 {
-	char text[ARGV_MAX];
+	char text[ARGV_MAX] = "";
 
 	if (!list)
 		return true;

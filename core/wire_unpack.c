@@ -68,8 +68,10 @@ static bool layout_of(uint8_t tag, struct layout *ret)
 		ret->values = sized[i].values;
 		return true;
 	}
-	ret->extra = fixed[i];
-	return fixed[i] >= 0;
+	if (fixed[i] < 0)
+		return false; /* 0xc1 is never used */
+	ret->extra = (uint8_t)fixed[i];
+	return true;
 }
 
 /* One value; recursion is bounded by `depth`, work by the bytes there are. */

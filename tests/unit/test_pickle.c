@@ -251,8 +251,8 @@ static void survives_size(void **state)
 	memcpy(stream + len, SYSTEM2, tail);
 	a = locate((struct ask){.stream = stream, .len = len + tail, .seen = {"posix system"}});
 	assert_int_equal(a.stream_len, len + tail);
-	for (size_t i = 0; i + 1 < len; i += 2)
-		memcpy(stream + i, "N0", 2);
+	for (size_t i = 0; i < len; i++)
+		stream[i] = i % 2 ? '0' : 'N';
 	a = locate((struct ask){.stream = stream, .len = len + tail, .seen = {"posix system"}});
 	assert_string_equal(a.call, "posix.system");
 	assert_int_equal(a.offset, len + 35);
