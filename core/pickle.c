@@ -1,106 +1,35 @@
 #include "pickle.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "pickle_machine.h"
+#include "pickle_align.h"
 
-/* Names longer than this were cut by the process that sent them. */
-#define CUT 127
+/* Work on one stream is bounded: so many callables are looked at by name, so many values searched
+ * for a global. A stream with more calls in one place has all of them in the range. */
+#define NAMES_MOST 65536u
+#define SEARCH_MOST (1u << 22)
 
-/* The opcodes between the last global that was fetched and the next one that was not. */
+/* The opcodes between the last global that was fetched and the next one that was not. While that
+ * one has not come, only a reader's position can tell. */
 struct window {
 	const struct mw_pickle_query *query;
 	struct mw_pickle_answer *answer;
-	uint64_t matched; /* of the seen names, walking the stream once */
-	uint64_t from;    /* offset of the last global's opcode */
-	bool open;        /* that opcode has been passed and no other global fetched since */
+	struct mw_pickle_align align;
 	bool closed;
-	int rank;       /* of the call in the answer so far */
-	uint64_t index; /* of the last global */
+	int rank;               /* of the call in the answer so far */
+	bool placed;            /* the answer fits the reader's position */
+	uint32_t work;          /* done so far, of NAMES_MOST or SEARCH_MOST */
+	uint64_t last_callable; /* a global's index, and the rank it has */
+	int last_rank;
 };
-
-static bool is_name(const struct mw_machine *m, const struct mw_global *g, struct mw_str seen)
-{
-	char text[CUT + 1];
-	uint64_t n = 0;
-
-	if (g->wildcard)
-		return true;
-	for (uint64_t i = 0; i < g->module_len && n < CUT - 1; i++)
-		text[n++] = (char)m->data[g->module + i];
-	text[n++] = ' ';
-	for (uint64_t i = 0; i < g->name_len && n < CUT; i++)
-		text[n++] = (char)m->data[g->name + i];
-	return n == seen.len && !memcmp(text, seen.s, n);
-}
-
-/* First pass: which global of the stream is the last one that was fetched? Events are a subsequence
- * of the stream's globals (a subclass may answer some names itself), so the earliest one from the
- * count on that ends a match of the last names is it. `history` holds the stream's last globals. */
-struct align {
-	const struct mw_pickle_query *query;
-	struct mw_global history[64];
-	uint64_t found; /* index, UINT64_MAX until known */
-	struct mw_global global;
-};
-
-static bool ends_match(const struct mw_machine *m, const struct align *a, uint64_t last)
-{
-	uint64_t k = a->query->count, back = 0;
-
-	while (k && back <= last && back < 64) {
-		if (is_name(m, &a->history[(last - back) % 64], a->query->seen[k - 1]))
-			k--;
-		else if (!back)
-			return false; /* the last name has to be this very global */
-		back++;
-	}
-	return !k || back == 64;
-}
-
-static void align_global(struct mw_machine *m, const struct mw_global *g)
-{
-	struct align *a = m->context;
-	uint64_t index = m->globals - 1;
-
-	a->history[index % 64] = *g;
-	if (a->found == UINT64_MAX && m->globals >= a->query->total && ends_match(m, a, index)) {
-		a->found = index;
-		a->global = *g;
-	}
-}
-
-/* Walks the stream; returns where it ended. `complete` when STOP was reached. */
-static uint64_t run(struct mw_machine *m, bool *complete)
-{
-	struct mw_pickle_op op;
-	uint64_t at = 0;
-
-	*complete = false;
-	while (mw_pickle_decode(m->data, m->len, at, &op)) {
-		at = op.end;
-		if (!mw_machine_step(m, &op)) {
-			*complete = op.code == '.';
-			return at;
-		}
-	}
-	return m->len;
-}
 
 static bool is_harmless(const char *callable)
 {
-	static const char *const plain[] = {"collections.OrderedDict",
-	                                    "torch._utils._rebuild",
-	                                    "copyreg._reconstructor",
-	                                    "copy_reg._reconstructor",
-	                                    "numpy.core.multiarray.",
-	                                    "numpy._core.multiarray.",
-	                                    "numpy.dtype",
-	                                    "_codecs.encode",
-	                                    "numpy.ndarray",
-	                                    "copyreg.__newobj__"};
+	static const char *const plain[] = {
+	        "collections.OrderedDict", "torch._utils._rebuild",   "copyreg._reconstructor",
+	        "numpy.core.multiarray.",  "numpy._core.multiarray.", "numpy.dtype",
+	        "_codecs.encode",          "numpy.ndarray",           "copyreg.__newobj__"};
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
 		if (!strncmp(callable, plain[i], strlen(plain[i])))
@@ -108,23 +37,29 @@ static bool is_harmless(const char *callable)
 	return false;
 }
 
-static void describe(const struct mw_machine *m, const struct mw_call *call,
-                     struct mw_pickle_answer *answer)
+/* The callable's name, and the method of its result that is called. */
+static void name_call(const struct mw_machine *m, const struct mw_call *call, char *out,
+                      size_t size)
 {
 	size_t n;
 
-	strcpy(answer->opcode, "?");
-	strncpy(answer->opcode, call->op->name, sizeof(answer->opcode) - 1);
-	answer->call[0] = '\0';
+	out[0] = '\0';
 	if (call->callable.kind != MW_V_UNKNOWN || !call->method)
-		mw_machine_show(m, call->callable, answer->call, sizeof(answer->call));
-	n = strlen(answer->call);
-	if (call->method) {
-		if (n && n + 1 < sizeof(answer->call))
-			answer->call[n++] = '.';
-		answer->call[n] = '\0';
-		strncat(answer->call, call->method, sizeof(answer->call) - 1 - n);
-	}
+		mw_machine_show(m, call->callable, out, size);
+	if (!call->method)
+		return;
+	n = strlen(out);
+	if (n)
+		strncat(out, ".", size - 1 - n);
+	strncat(out, call->method, size - 1 - strlen(out));
+}
+
+static void describe(const struct mw_machine *m, const struct mw_call *call,
+                     struct mw_pickle_answer *answer)
+{
+	answer->opcode[0] = '\0';
+	strncat(answer->opcode, call->op->name, sizeof(answer->opcode) - 1);
+	name_call(m, call, answer->call, sizeof(answer->call));
 	if (call->args.kind == MW_V_TUPLE)
 		mw_machine_show(m, call->args, answer->args, sizeof(answer->args));
 	else
@@ -134,7 +69,7 @@ static void describe(const struct mw_machine *m, const struct mw_call *call,
 }
 
 /* 2: named as the process names it; 1: some call; 0: one of a plain rebuilder. */
-static int rank(const struct mw_pickle_query *q, const char *callable)
+static int rank_name(const struct mw_pickle_query *q, const char *callable)
 {
 	size_t n = strlen(callable), h = q->hint.len;
 
@@ -148,22 +83,36 @@ static int rank(const struct mw_pickle_query *q, const char *callable)
 	return !is_harmless(callable);
 }
 
-static bool tells(const struct mw_machine *m, const struct mw_pickle_query *q)
+/* Rendering a name costs more than all the rest, so the last one's rank is kept. */
+static int rank(const struct mw_machine *m, struct window *w, const struct mw_call *call)
 {
-	return q->tell >= 0 && q->tell_exact && !m->framed;
+	bool global = call->callable.kind == MW_V_GLOBAL && !call->method;
+	char name[sizeof(w->answer->call)];
+
+	if (global && call->callable.number == w->last_callable)
+		return w->last_rank;
+	if (w->work++ >= NAMES_MOST)
+		return w->rank;
+	name_call(m, call, name, sizeof(name));
+	if (!global)
+		return rank_name(w->query, name);
+	w->last_callable = call->callable.number;
+	return w->last_rank = rank_name(w->query, name);
 }
 
-static bool holds(const struct mw_machine *m, struct mw_value v, uint64_t global, int depth)
+static bool holds(const struct mw_machine *m, struct window *w, struct mw_value v, int depth)
 {
 	const struct mw_node *node;
 
 	if (v.kind == MW_V_GLOBAL)
-		return v.number == global;
-	if (v.kind < MW_V_TUPLE || !depth || !(node = mw_machine_node(m, v)))
+		return v.number == w->align.index;
+	if (!depth || !(node = mw_machine_node(m, v)))
 		return false;
-	for (uint32_t i = 0; i < node->count && i < MW_NODE_VALUES; i++)
-		if (holds(m, node->value[i], global, depth - 1))
+	for (uint32_t i = 0; i < node->count && i < MW_NODE_VALUES && w->work < SEARCH_MOST; i++) {
+		w->work++;
+		if (holds(m, w, node->value[i], depth - 1))
 			return true;
+	}
 	return false;
 }
 
@@ -172,143 +121,125 @@ static void use_call(struct mw_machine *m, const struct mw_call *call)
 {
 	struct window *w = m->context;
 
-	if (w->open && !w->answer->found &&
-	    (holds(m, call->callable, w->index, 3) || holds(m, call->args, w->index, 3)))
+	if (w->align.found && !w->placed &&
+	    (holds(m, w, call->callable, 3) || holds(m, w, call->args, 3))) {
 		describe(m, call, w->answer);
+		w->placed = true;
+	}
 }
 
-/* Is this the call? Certain by position; otherwise one of the candidates, of which only those of
- * the highest rank count. */
+/* Where a reader stands while the opcode runs: a frame is read as a whole. */
+static uint64_t position(const struct mw_machine *m, const struct mw_pickle_op *op)
+{
+	return op->at < m->frame_end ? m->frame_end : op->end;
+}
+
+/* Does the reader's position say that it is this one, or that it is not? An opcode outside frames
+ * that ends just there is the one, whatever the names say. */
+enum fit { AGAINST, NOTHING, FOR };
+
+static enum fit fits(const struct mw_machine *m, const struct window *w,
+                     const struct mw_pickle_op *op)
+{
+	const struct mw_pickle_query *q = w->query;
+	uint64_t at = position(m, op);
+
+	if (q->tell < 0)
+		return NOTHING;
+	if (!q->tell_exact)
+		return at < (uint64_t)q->tell ? AGAINST : NOTHING;
+	if (at != (uint64_t)q->tell)
+		return AGAINST;
+	return at == op->end ? FOR : NOTHING;
+}
+
+/* Is this the call? One of the candidates, of which only those of the highest rank count, and those
+ * that the position speaks against only while there is no other. */
 static void window_call(struct mw_machine *m, const struct mw_call *call)
 {
 	struct window *w = m->context;
 	struct mw_pickle_answer *answer = w->answer;
-	struct mw_pickle_answer fresh;
+	enum fit fit = fits(m, w, call->op);
+	bool placed = fit != AGAINST;
 	int r;
 
-	if (!w->open || w->closed || w->query->importing)
+	if ((w->closed && fit != FOR) || (w->placed && !placed))
 		return;
-	if (tells(m, w->query)) {
-		if (call->op->end == (uint64_t)w->query->tell)
-			describe(m, call, answer);
+	r = rank(m, w, call);
+	if (answer->found && placed == w->placed && r < w->rank)
 		return;
-	}
-	fresh = *answer;
-	describe(m, call, &fresh);
-	r = rank(w->query, fresh.call);
-	if (answer->found && r < w->rank)
-		return;
-	if (answer->found && r == w->rank) {
+	if (answer->found && placed == w->placed && r == w->rank) {
 		answer->offset_end = call->op->at;
 		return;
 	}
-	*answer = fresh;
+	describe(m, call, answer);
 	w->rank = r;
+	w->placed = placed;
+}
+
+/* Globals that need not be an event: torch answers the names of storages itself, and an extension
+ * code is looked up once in a process. */
+static bool is_silent(const struct mw_machine *m, const struct mw_global *g)
+{
+	static const char module[] = "torch", tail[] = "Storage";
+	size_t n = sizeof(tail) - 1;
+
+	if (g->wildcard)
+		return g->extension;
+	return g->module_len >= sizeof(module) - 1 &&
+	       !memcmp(m->data + g->module, module, sizeof(module) - 1) && g->name_len >= n &&
+	       !memcmp(m->data + g->name + g->name_len - n, tail, n);
+}
+
+static void answer_global(const struct mw_machine *m, const struct mw_global *g,
+                          struct mw_pickle_answer *answer)
+{
+	struct mw_value v = {.kind = MW_V_GLOBAL, .number = m->globals - 1};
+
+	if (g->wildcard)
+		return;
+	mw_machine_show(m, v, answer->call, sizeof(answer->call));
+	strncat(answer->opcode, g->opcode, sizeof(answer->opcode) - 1);
+	answer->offset = answer->offset_end = g->offset;
+	answer->found = true;
 }
 
 static void window_global(struct mw_machine *m, const struct mw_global *g)
 {
 	struct window *w = m->context;
 
-	if (m->globals - 1 == w->index) {
-		w->open = true;
-		w->from = g->offset;
-	} else if (w->open) {
+	if (mw_pickle_align(&w->align, m, g)) {
+		memset(w->answer, 0, sizeof(*w->answer));
+		w->placed = w->closed = false;
+		if (w->query->importing || w->query->fetching)
+			answer_global(m, g, w->answer);
+	} else if (!is_silent(m, g)) {
 		w->closed = true;
 	}
 }
 
-static void answer_import(const struct mw_machine *m, const struct mw_global *g,
-                          struct mw_pickle_answer *answer)
-{
-	struct mw_value module = {.kind = MW_V_TEXT, .at = g->module, .number = g->module_len};
-	struct mw_value name = {.kind = MW_V_TEXT, .at = g->name, .number = g->name_len};
-	char text[128];
-	size_t n = 0;
-
-	if (g->wildcard)
-		return;
-	mw_machine_show(m, module, text, sizeof(text));
-	n = strlen(text);
-	memcpy(answer->call, text + 1, n > 2 ? n - 2 : 0);
-	answer->call[n > 2 ? n - 2 : 0] = '\0';
-	strcat(answer->call, ".");
-	mw_machine_show(m, name, text, sizeof(text));
-	n = strlen(text);
-	strncat(answer->call, text + 1, n > 2 ? n - 2 : 0);
-	strcpy(answer->opcode, "GLOBAL");
-	answer->offset = answer->offset_end = g->offset;
-	answer->found = true;
-}
-
-/* Finds the last fetched global. Returns 0 with its index, UINT64_MAX when it is not in the stream.
- */
-static int align(const struct mw_pickle_query *q, struct mw_pickle_answer *answer, uint64_t *ret,
-                 struct mw_global *ret_global)
-{
-	struct align a = {.query = q, .found = UINT64_MAX};
-	struct mw_machine m;
-	int error = 0;
-
-	if (!mw_machine_start(&m, q->data, q->len))
-		return -ENOMEM;
-	m.context = &a;
-	m.on_global = align_global;
-	answer->stream_len = run(&m, &answer->complete);
-	if (m.error)
-		error = -ENOMEM;
-	*ret = a.found;
-	if (a.found != UINT64_MAX)
-		*ret_global = a.global;
-	mw_machine_end(&m);
-	return error;
-}
-
 int mw_pickle_locate(const struct mw_pickle_query *query, struct mw_pickle_answer *ret)
 {
-	struct window w = {.query = query, .answer = ret};
-	struct mw_global global = {.wildcard = true};
+	struct window w = {.query = query,
+	                   .answer = ret,
+	                   .align.query = query,
+	                   .closed = query->total || query->count,
+	                   .last_callable = UINT64_MAX};
 	struct mw_machine m;
-	bool complete;
-	int error;
+	struct mw_walk walk;
 
 	memset(ret, 0, sizeof(*ret));
-	error = align(query, ret, &w.index, &global);
-	if (error)
-		return error;
-	if (query->importing && w.index != UINT64_MAX) {
-		m = (struct mw_machine){.data = query->data, .len = query->len};
-		answer_import(&m, &global, ret);
-		return 0;
+	if (mw_machine_start(&m, query->data, query->len)) {
+		m.context = &w;
+		m.on_global = window_global;
+		if (!query->importing)
+			m.on_call = query->fetching ? use_call : window_call;
+		walk = mw_machine_walk(&m);
+		ret->stream_len = walk.end;
+		ret->complete = walk.complete;
+	} else {
+		m.error = true;
 	}
-	if (!mw_machine_start(&m, query->data, query->len))
-		return -ENOMEM;
-	w.open = query->total == 0 && query->count == 0;
-	m.context = &w;
-	m.on_global = window_global;
-	m.on_call = query->fetching ? use_call : window_call;
-	run(&m, &complete);
-	if (query->fetching && !ret->found && w.index != UINT64_MAX)
-		answer_import(&m, &global, ret);
 	mw_machine_end(&m);
 	return m.error ? -ENOMEM : 0;
-}
-
-bool mw_pickle_called_directly(const struct mw_pickle_query *query)
-{
-	struct mw_pickle_answer answer = {0};
-	struct mw_global global;
-	struct mw_machine m;
-	uint64_t index;
-	bool complete, direct;
-
-	if (align(query, &answer, &index, &global) || index == UINT64_MAX)
-		return false;
-	if (!mw_machine_start(&m, query->data, query->len))
-		return false;
-	m.watched = index;
-	run(&m, &complete);
-	direct = m.calls && !m.others && !m.lost && !m.error && m.memo.count < MW_MEMO_MAX;
-	mw_machine_end(&m);
-	return direct;
 }

@@ -1,6 +1,5 @@
 #include "pickle_ops.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Shapes of arguments: fixed integers of 1, 2, 4, 8 bytes (negative: little-endian signed), bytes
@@ -85,15 +84,22 @@ static bool line(struct reader *r, uint64_t *text, uint64_t *text_len)
 	return true;
 }
 
-/* INT, GET and PUT carry their number as text. */
-static uint64_t textual(const struct reader *r, const struct mw_pickle_op *op)
+/* INT, LONG, GET and PUT carry their number as text. Python reads more than digits there ("1_0" is
+ * ten), so what is not plain is not to be relied on. */
+static void textual(const struct reader *r, struct mw_pickle_op *op)
 {
-	char digits[24];
-	size_t n = op->text_len < sizeof(digits) - 1 ? (size_t)op->text_len : sizeof(digits) - 1;
+	const uint8_t *s = r->data + op->text;
+	uint64_t n = op->text_len, i = n && s[0] == '-';
+	uint64_t number = 0;
 
-	memcpy(digits, r->data + op->text, n);
-	digits[n] = '\0';
-	return (uint64_t)strtoll(digits, NULL, 10);
+	if (n && op->code == 'L' && s[n - 1] == 'L')
+		n--;
+	op->plain = n > i && n - i <= 18;
+	for (uint64_t k = i; op->plain && k < n; k++) {
+		op->plain = s[k] >= '0' && s[k] <= '9';
+		number = number * 10 + (s[k] - '0');
+	}
+	op->number = !op->plain ? 0 : i ? 0 - number : number;
 }
 
 static bool arguments(struct reader *r, struct mw_pickle_op *op)
@@ -124,7 +130,7 @@ static bool arguments(struct reader *r, struct mw_pickle_op *op)
 	case LINE:
 		if (!line(r, &op->text, &op->text_len))
 			return false;
-		op->number = textual(r, op);
+		textual(r, op);
 		return true;
 	case LINES:
 		return line(r, &op->text, &op->text_len) && line(r, &op->text2, &op->text2_len);
@@ -136,9 +142,13 @@ bool mw_pickle_decode(const uint8_t *data, size_t len, uint64_t at, struct mw_pi
 {
 	struct reader r = {data, len, at + 1};
 
+	ret->name = "";
 	if (at >= len)
 		return false;
-	*ret = (struct mw_pickle_op){.code = data[at], .name = ops[data[at]].name, .at = at};
+	ret->code = data[at];
+	ret->name = ops[ret->code].name;
+	ret->at = at;
+	ret->number = ret->text_len = 0;
 	if (!ret->name || !arguments(&r, ret))
 		return false;
 	ret->end = r.at;

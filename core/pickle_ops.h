@@ -13,10 +13,12 @@ struct mw_pickle_op {
 	uint64_t text, text_len;   /* first text or byte argument */
 	uint64_t text2, text2_len; /* second line of GLOBAL and INST */
 	uint64_t number;           /* integer argument (two's complement) */
+	bool plain; /* a number that came as text is only digits: every reader takes it alike */
 };
 
 /* Decodes the opcode at `at`. False at the end of the bytes, in the middle of an opcode that is cut
- * off, or at a byte that is none. */
+ * off, or at a byte that is none: then alone `ret` has no name. Fields that the opcode does not use
+ * are not set. */
 bool mw_pickle_decode(const uint8_t *data, size_t len, uint64_t at, struct mw_pickle_op *ret);
 
 #endif

@@ -28,6 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	query.tell = data[3] & 127;
 	query.tell_exact = data[3] >> 7;
 	query.importing = data[2] >> 7;
+	query.fetching = data[2] >> 6 & 1;
+	query.cut = data[2] >> 5 & 1;
+	if (data[2] >> 4 & 1)
+		query.hint = (struct mw_str){"system", 6};
 	query.len = size - 4;
 	stream = malloc(query.len + 1); /* of its own, so that a read behind its end is caught */
 	if (!stream)

@@ -1,75 +1,9 @@
 /* The symbolic pickle machine: which opcode makes the call, and is a global only ever called? */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include <time.h>
 
-#include <cmocka.h>
+#include "pickle_ask.h"
 
 #include "../../core/pickle.h"
-
-struct ask {
-	const char *stream;
-	size_t len;
-	const char *seen[4];
-	uint64_t total; /* 0: as many as seen */
-	int64_t tell;   /* 0: not known */
-	bool importing, fetching;
-};
-
-#define STREAM(text) .stream = (text), .len = sizeof(text) - 1
-
-static struct mw_pickle_query query(const struct ask *a, struct mw_str seen[4])
-{
-	struct mw_pickle_query q = {.data = (const uint8_t *)a->stream,
-	                            .len = a->len,
-	                            .seen = seen,
-	                            .tell = a->tell ? a->tell : -1,
-	                            .tell_exact = a->tell != 0,
-	                            .importing = a->importing,
-	                            .fetching = a->fetching};
-
-	while (q.count < 4 && a->seen[q.count]) {
-		seen[q.count] =
-		        (struct mw_str){a->seen[q.count], (uint32_t)strlen(a->seen[q.count])};
-		q.count++;
-	}
-	q.total = a->total ? a->total : q.count;
-	return q;
-}
-
-static struct mw_pickle_answer locate(struct ask a)
-{
-	struct mw_str seen[4];
-	struct mw_pickle_query q = query(&a, seen);
-	struct mw_pickle_answer answer;
-
-	assert_int_equal(mw_pickle_locate(&q, &answer), 0);
-	return answer;
-}
-
-static bool direct(struct ask a)
-{
-	struct mw_str seen[4];
-	struct mw_pickle_query q = query(&a, seen);
-
-	return mw_pickle_called_directly(&q);
-}
-
-#define SYSTEM0 "cposix\nsystem\np0\n(Vtouch x\np1\ntp2\nRp3\n."
-#define SYSTEM2                                                                                    \
-	"\x80\x02"                                                                                 \
-	"cposix\nsystem\nq\x00X\x07\x00\x00\x00touch xq\x01\x85q\x02Rq\x03."
-#define SYSTEM4                                                                                    \
-	"\x80\x04\x95\x22\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x07touch "  \
-	"x\x94"                                                                                    \
-	"\x85\x94R\x94."
-#define TWICE                                                                                      \
-	"\x80\x02"                                                                                 \
-	"](cposix\nsystem\nq\x00U\x01"                                                             \
-	"a\x85Rh\x00U\x01"                                                                         \
-	"b\x85Re."
 
 static void finds_the_call_in_every_protocol(void **state)
 {
@@ -210,34 +144,6 @@ static void a_cut_stream_still_tells(void **state)
 	assert_false(locate((struct ask){STREAM("\xff\xff"), .seen = {"posix system"}}).found);
 }
 
-static void what_is_only_called(void **state)
-{
-	(void)state;
-	assert_true(direct((struct ask){STREAM(SYSTEM0), .seen = {"posix system"}}));
-	assert_true(direct((struct ask){STREAM(SYSTEM4), .seen = {"posix system"}}));
-	assert_true(direct((struct ask){STREAM(TWICE), .seen = {"posix system"}}));
-	assert_true(
-	        direct((struct ask){STREAM("(Vid\niposix\nsystem\n."), .seen = {"posix system"}}));
-	/* an argument, a member, the result itself, dropped, not used at all */
-	assert_false(direct((struct ask){STREAM("\x80\x02"
-	                                        "catexit\nregister\ncposix\nsystem\nU\x01x\x86R."),
-	                                 .seen = {"atexit register", "posix system"}}));
-	assert_false(direct(
-	        (struct ask){STREAM("\x80\x02]cposix\nsystem\na."), .seen = {"posix system"}}));
-	assert_false(direct((struct ask){STREAM("\x80\x02"
-	                                        "cposix\nsystem\n."),
-	                                 .seen = {"posix system"}}));
-	assert_false(direct((struct ask){STREAM("\x80\x02"
-	                                        "cposix\nsystem\n0N."),
-	                                 .seen = {"posix system"}}));
-	/* called once, and kept in the memo for another use */
-	assert_false(direct((struct ask){STREAM("\x80\x02"
-	                                        "cposix\nsystem\nq\x00U\x01x\x85R0]h\x00"
-	                                        "a."),
-	                                 .seen = {"posix system"}}));
-	assert_false(direct((struct ask){STREAM(SYSTEM2), .seen = {"os system"}}));
-}
-
 /* A long stream and a deep one: linear, bounded, and the attack behind them is still named. */
 static void survives_size(void **state)
 {
@@ -259,6 +165,158 @@ static void survives_size(void **state)
 	free(stream);
 }
 
+static void protocol_5_and_what_it_frames(void **state)
+{
+	/* two frames, and the position after the second */
+	static const char stream[] = "\x80\x05\x95\x18\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system"
+	                             "\x94\x93\x94K\x01\x85R0"
+	                             "\x95\x09\0\0\0\0\0\0\0h\x02K\x02\x85R0N.";
+	struct mw_pickle_answer a =
+	        locate((struct ask){STREAM(stream), .seen = {"posix system"}, .tell = 53});
+
+	(void)state;
+	assert_int_equal(sizeof(stream) - 1, 53);
+	assert_string_equal(a.args, "(2,)");
+	assert_int_equal(a.offset, 49);
+	assert_int_equal(a.offset_end, 49);
+	a = locate((struct ask){STREAM(stream), .seen = {"posix system"}, .tell = 35});
+	assert_string_equal(a.args, "(1,)");
+	a = locate((struct ask){STREAM(stream), .seen = {"posix system"}});
+	assert_true(a.offset < 49 && a.offset_end == 49);
+}
+
+static void a_reader_that_reads_ahead_gives_a_lower_bound(void **state)
+{
+	struct mw_pickle_answer a = locate((struct ask){STREAM(TWICE), .seen = {"posix system"}});
+	int64_t first = (int64_t)a.offset + 1;
+
+	(void)state;
+	a = locate((struct ask){STREAM(TWICE), .seen = {"posix system"}, .tell = first + 1,
+	                        .reads_ahead = true});
+	assert_true(a.offset == a.offset_end && (int64_t)a.offset > first);
+	a = locate((struct ask){STREAM(TWICE), .seen = {"posix system"}, .tell = first,
+	                        .reads_ahead = true});
+	assert_true((int64_t)a.offset == first - 1 && a.offset < a.offset_end);
+}
+
+/* torch's unpickler answers the names of storages itself: no event, so no end of the search. */
+static void a_storage_in_between_is_no_event(void **state)
+{
+	static const char stream[] =
+	        "\x80\x02"
+	        "cm\nload\n(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0"
+	        "0X\x03\0\0\0cpuK\x04tQK\0\x86R.";
+	struct mw_pickle_answer a =
+	        locate((struct ask){STREAM(stream), .seen = {"m load"}, .hint = "load"});
+
+	(void)state;
+	assert_string_equal(a.call, "m.load");
+	assert_string_equal(a.args, "(..., 0)");
+	assert_string_equal(a.opcode, "REDUCE");
+	assert_true(a.complete);
+	a = locate((struct ask){STREAM(stream), .seen = {"m load"}, .tell = 62});
+	assert_string_equal(a.opcode, "BINPERSID");
+	assert_string_equal(a.call, "persistent_load");
+	assert_string_equal(a.args, "(('storage', torch.FloatStorage, '0', 'cpu', 4),)");
+}
+
+static void python_2_names_match_either_spelling(void **state)
+{
+	const char *const spelled[] = {"commands getoutput", "subprocess getoutput"};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct mw_pickle_answer a = locate((struct ask){
+		        STREAM("ccommands\ngetoutput\n(Vid\ntR."), .seen = {spelled[i]}});
+
+		assert_string_equal(a.call, "subprocess.getoutput");
+	}
+	assert_false(locate((struct ask){STREAM("ccommands\ngetoutput\n(Vid\ntR."),
+	                                 .seen = {"os getoutput"}})
+	                     .found);
+}
+
+static void arguments_as_python_shows_them(void **state)
+{
+	struct mw_pickle_answer a = locate((struct ask){
+	        STREAM("\x80\x03"
+	               "cm\nf\n(K\x01I01\nL12L\n\x8a\x01\xffG?\xb9\x99\x99\x99\x99\x99\x9a"
+	               "C\x03\xff'\n}U\x01k]NastR."),
+	        .seen = {"m f"}});
+
+	(void)state;
+	assert_string_equal(a.args, "(1, True, 12, -1, 0.1, b'\\xff\\'\\n', {'k': [None]})");
+	a = locate((struct ask){STREAM("cm\nf\n(VA\x1b[2J\nF1.5\ntR."), .seen = {"m f"}});
+	assert_string_equal(a.args, "('A\\x1b[2J', 1.5)");
+}
+
+/* What the stack does not hold stops every unpickler: nothing behind it has run. */
+static void a_broken_stream_ends_where_it_breaks(void **state)
+{
+	struct mw_pickle_answer a = locate((struct ask){
+	        STREAM("cposix\nsystem\nVa\n\x85R00" SYSTEM0), .seen = {"posix system"}});
+
+	(void)state;
+	assert_true(a.found);
+	assert_int_equal(a.offset, a.offset_end);
+	assert_false(a.complete);
+	assert_int_equal(a.stream_len, 21);
+	assert_false(locate((struct ask){STREAM("(2."), .seen = {"a b"}}).complete);
+	assert_false(locate((struct ask){STREAM("Na."), .seen = {"a b"}}).complete);
+	assert_false(locate((struct ask){STREAM("Nt."), .seen = {"a b"}}).complete);
+	assert_true(locate((struct ask){STREAM("]Na."), .seen = {"a b"}}).complete);
+}
+
+static char *nested(size_t depth, size_t *ret_len)
+{
+	static const char head[] = "\x80\x02"
+	                           "cposix\nsystem\n)";
+	char *stream = malloc(sizeof(head) + depth + 4);
+
+	assert_non_null(stream);
+	memcpy(stream, head, sizeof(head) - 1);
+	memset(stream + sizeof(head) - 1, '\x85', depth);
+	memcpy(stream + sizeof(head) - 1 + depth, "R.", 2);
+	*ret_len = sizeof(head) - 1 + depth + 2;
+	return stream;
+}
+
+static void ten_thousand_deep(void **state)
+{
+	size_t len;
+	char *stream = nested(10000, &len);
+	struct mw_pickle_answer a =
+	        locate((struct ask){.stream = stream, .len = len, .seen = {"posix system"}});
+
+	(void)state;
+	assert_string_equal(a.call, "posix.system");
+	assert_string_equal(a.args, "((((((...,),),),),),)");
+	free(stream);
+}
+
+/* Appending with a full stack below, and calls without number: seconds would be hours if each
+ * opcode looked at all there is. */
+static void time_is_linear(void **state)
+{
+	size_t depth = (1u << 18) - 64, len = depth + (6u << 20);
+	char *stream = malloc(len);
+	clock_t start = clock();
+
+	(void)state;
+	assert_non_null(stream);
+	memset(stream, 'N', depth);
+	for (size_t i = depth; i < len; i += 3)
+		memcpy(stream + i, "]Na", len - i < 3 ? len - i : 3);
+	locate((struct ask){.stream = stream, .len = len, .seen = {"posix system"}});
+	memcpy(stream, "cm\nf\nq\0cm\ng\nq\1", 14);
+	for (size_t i = 14; i < len; i += 8)
+		memcpy(stream + i, "h\0)Rh\1)R", len - i < 8 ? len - i : 8);
+	assert_true(
+	        locate((struct ask){.stream = stream, .len = len, .seen = {"m f", "m g"}}).found);
+	assert_true(clock() - start < 20 * CLOCKS_PER_SEC);
+	free(stream);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,8 +329,15 @@ int main(void)
 	        cmocka_unit_test(an_import_is_at_its_global),
 	        cmocka_unit_test(a_fetch_names_what_will_use_it),
 	        cmocka_unit_test(a_cut_stream_still_tells),
-	        cmocka_unit_test(what_is_only_called),
 	        cmocka_unit_test(survives_size),
+	        cmocka_unit_test(protocol_5_and_what_it_frames),
+	        cmocka_unit_test(a_reader_that_reads_ahead_gives_a_lower_bound),
+	        cmocka_unit_test(a_storage_in_between_is_no_event),
+	        cmocka_unit_test(python_2_names_match_either_spelling),
+	        cmocka_unit_test(arguments_as_python_shows_them),
+	        cmocka_unit_test(a_broken_stream_ends_where_it_breaks),
+	        cmocka_unit_test(ten_thousand_deep),
+	        cmocka_unit_test(time_is_linear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
