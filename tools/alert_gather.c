@@ -61,6 +61,7 @@ static void locate(struct mw_alert *alert, const struct mw_stream *stream)
 	const struct mw_pickle_query query = {
 	        .data = stream->bytes,
 	        .len = stream->len,
+	        .cut = stream->cut,
 	        .seen = load->seen,
 	        .count = load->seen_count,
 	        .total = load->globals,

@@ -140,7 +140,7 @@ static void fetch(struct mw_monitor *monitor, pid_t pid, const struct mw_record 
 			return;
 		query.data = stream.bytes;
 		query.len = stream.len;
-		cut = stream.cut;
+		cut = query.cut = stream.cut;
 		reply->verdict = mw_pickle_called_directly(&query) ? MW_ALLOW : MW_DENY;
 		mw_stream_free(&stream);
 		if (reply->verdict == MW_ALLOW || !cut || limit >= MW_STREAM_MAX)
