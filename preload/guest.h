@@ -103,9 +103,6 @@ struct mw_guest {
 	 * once. True too when nobody answers: the call itself is still judged. */
 	bool (*only_called)(void);
 
-	/* Makes the load known to the monitor, so that its scope can outlive it. */
-	void (*announce)(struct mw_load *load);
-
 	/* Denials so far in the scope of an announced load, from the state page. */
 	uint32_t (*denials)(const struct mw_load *load);
 

@@ -204,12 +204,11 @@ bool mw_only_called(void)
 	return reply.verdict < MW_DENY;
 }
 
-/* Idempotent; a load whose announcement fails is tried again at the next occasion. */
-void mw_announce(struct mw_load *load)
+void mw_announce(void)
 {
 	struct mw_reply reply = {0};
 
-	if (load->slot || !mw_process.policy)
+	if (!mw_process.policy)
 		return;
 	tell_monitor(MW_ANNOUNCE, NULL, NULL, NULL, 0, 0, &reply);
 }

@@ -42,7 +42,7 @@ uint64_t mw_load_id(struct mw_load *load);
 void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, uint32_t count,
               uint32_t inside, struct mw_answer *ret);
 bool mw_only_called(void);
-void mw_announce(struct mw_load *load);
+void mw_announce(void);
 uint32_t mw_denials(const struct mw_load *load);
 void mw_born(void); /* in a child that an active thread forked */
 

@@ -130,7 +130,6 @@ static void fill_table(void)
 	modelwatch_guest_1 = (struct mw_guest){.thread = this_thread,
 	                                       .judge = mw_judge,
 	                                       .only_called = mw_only_called,
-	                                       .announce = mw_announce,
 	                                       .denials = mw_denials,
 	                                       .trust = mw_trust,
 	                                       .trusted = mw_trusted,

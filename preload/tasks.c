@@ -27,7 +27,7 @@ MW_EXPORT pid_t fork(void)
 	if (mw_likely(!thread->active) || thread->busy || starts_allowed_program())
 		return real_fork();
 	if (thread->load)
-		mw_announce(thread->load);
+		mw_announce();
 	pid = real_fork();
 	if (pid == 0)
 		mw_born();
@@ -72,7 +72,7 @@ static struct birth *inherit(void *(*start)(void *), void *argument, const void 
 			by_call = !mw_place_of(caller, &place) || !mw_trusted(place.path);
 		if (!by_call)
 			return NULL;
-		mw_announce(load);
+		mw_announce();
 	}
 	birth = malloc(sizeof(*birth));
 	if (birth)

@@ -112,8 +112,8 @@ static void write_line(struct mw_alerts *a, const char *line, size_t len)
 }
 
 void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,
-                      const struct mw_record_load *load, char ret_id[static 40],
-                      char ret_title[static 600])
+                      const struct mw_record_load *load, const struct mw_location *at,
+                      char ret_id[static 40], char ret_title[static 600])
 {
 	struct mw_alert *alert = &a->alert;
 	struct waiting *place = free_place(a);
@@ -124,6 +124,7 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 	alert->pid = pid;
 	alert->record = record;
 	alert->load = load;
+	alert->at = at;
 	mw_alert_gather(alert, a->unwinder, a->hasher);
 	if (alert->digest.state == MW_DIGEST_PENDING && !place)
 		alert->digest.state = MW_DIGEST_UNAVAILABLE;

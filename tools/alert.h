@@ -7,6 +7,7 @@
 
 #include "../core/wire.h"
 #include "../core/words.h"
+#include "locate.h"
 
 struct mw_alerts;
 
@@ -26,12 +27,13 @@ struct mw_alert_options {
 int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **ret);
 
 /* Builds one alert from an effect's record and has it written to the file and the terminal when it
- * returns. `pid` is the sender by kernel credentials. `load` is what is known of the record's load:
- * &record->load, or the monitor's own copy when the record carries no more than an id. The alert's
- * id goes to `ret_id`, its sentence (cut to fit) to `ret_title`; both always end as strings. */
+ * returns. `pid` is the sender by kernel credentials. `load` is what is known of the record's load,
+ * and `at` where it acts: what the record says, or the monitor's own copies when it carries no more
+ * than an id. The alert's id goes to `ret_id`, its sentence (cut to fit) to `ret_title`; both
+ * always end as strings. */
 void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,
-                      const struct mw_record_load *load, char ret_id[static 40],
-                      char ret_title[static 600]);
+                      const struct mw_record_load *load, const struct mw_location *at,
+                      char ret_id[static 40], char ret_title[static 600]);
 
 /* A descriptor that is readable when background work (a digest) is done, or -1. */
 int mw_alerts_fd(struct mw_alerts *a);

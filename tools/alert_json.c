@@ -130,17 +130,17 @@ static json_t *artifact_of(const struct mw_alert *alert)
 	const struct mw_artifact *artifact = &alert->artifact;
 	json_t *size = artifact->fd >= 0 ? json_integer(artifact->status.st_size) : json_null();
 	json_t *out = json_pack("{s:o, s:o, s:o}", "path", mw_json_text(artifact->path), "member",
-	                        mw_json_text(artifact->member), "size", size);
+	                        mw_json_text(alert->at->member), "size", size);
 
 	set_digest(out, &alert->digest);
-	json_object_set_new(out, "stream_sha256", mw_json_text(alert->stream_sha256));
+	json_object_set_new(out, "stream_sha256", mw_json_text(alert->at->stream_sha256));
 	json_object_set_new(out, "model", model_of(&artifact->model));
 	return out;
 }
 
 static void set_call(const struct mw_alert *alert, json_t *load)
 {
-	const struct mw_pickle_answer *call = &alert->call;
+	const struct mw_pickle_answer *call = &alert->at->call;
 	bool exact = call->found && call->offset == call->offset_end;
 
 	json_object_set_new(load, "call", mw_json_text(call->call));
@@ -152,6 +152,7 @@ static void set_call(const struct mw_alert *alert, json_t *load)
 	                    call->found && !exact ? json_pack("[I, I]", (json_int_t)call->offset,
 	                                                      (json_int_t)call->offset_end)
 	                                          : json_null());
+	json_object_set_new(load, "nested", json_boolean(alert->at->nested));
 }
 
 static json_t *load_of(const struct mw_alert *alert)

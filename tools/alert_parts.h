@@ -10,11 +10,11 @@
 #include <jansson.h>
 
 #include "../core/effect.h"
-#include "../core/pickle.h"
 #include "../core/wire.h"
 #include "alert.h"
 #include "artifact.h"
 #include "hasher.h"
+#include "locate.h"
 #include "unwind.h"
 
 #define MW_ALERT_NATIVE 64
@@ -27,9 +27,7 @@ struct mw_alert {
 	const struct mw_record_load *load;
 	const struct mw_alert_options *options;
 	struct mw_artifact artifact;
-	struct mw_pickle_answer
-	        call; /* `call` is set from the last global when nothing was found */
-	char stream_sha256[MW_SHA256_HEX]; /* empty: the stream cannot be read */
+	const struct mw_location *at; /* never NULL */
 	struct mw_digest digest;
 	struct mw_native_frame native[MW_ALERT_NATIVE]; /* less our own on top of the effect */
 	int native_count;
@@ -38,8 +36,8 @@ struct mw_alert {
 /* Whether the effect was kept from happening. */
 bool mw_alert_prevented(const struct mw_alert *alert);
 
-/* Fills everything but the title. `alert->record`, `load`, `pid` and `options` are set. Release
- * with mw_alert_release(). */
+/* Fills everything but the title. `alert->record`, `load`, `at`, `pid` and `options` are set.
+ * Release with mw_alert_release(). */
 void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder,
                      struct mw_hasher *hasher);
 void mw_alert_release(struct mw_alert *alert);

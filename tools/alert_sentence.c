@@ -204,8 +204,8 @@ static void who(const struct mw_alert *alert, struct mw_text *out)
 
 static void where(const struct mw_alert *alert, struct mw_text *out)
 {
-	const struct mw_pickle_answer *call = &alert->call;
-	const char *member = alert->artifact.member;
+	const struct mw_pickle_answer *call = &alert->at->call;
+	const char *member = alert->at->member;
 
 	mw_text_add(out, "%s", alert->load->importing ? "importing for " : "");
 	mw_text_shown(out, call->call, strlen(call->call), CALL_SHOWN);
@@ -219,6 +219,8 @@ static void where(const struct mw_alert *alert, struct mw_text *out)
 	if (*member) {
 		mw_text_add(out, " of ");
 		mw_text_tail(out, member, strlen(member), 40);
+	} else if (alert->at->nested) {
+		mw_text_add(out, " of a stream nested in it");
 	}
 }
 
@@ -230,7 +232,7 @@ void mw_alert_sentence(const struct mw_alert *alert, char *out, size_t size)
 	who(alert, &t);
 	mw_text_add(&t, " tried to ");
 	mw_alert_deed(&alert->record->effect, &t, DEED_SHOWN);
-	if (alert->call.call[0]) {
+	if (alert->at->call.call[0]) {
 		mw_text_add(&t, " (");
 		where(alert, &t);
 		mw_text_add(&t, ")");

@@ -33,7 +33,7 @@ static void size_of_file(const struct mw_artifact *artifact, struct mw_text *out
 /* A call as one would write it; what BUILD sets stands behind what it sets it on. */
 static void call_line(const struct mw_alert *alert, struct mw_text *out)
 {
-	const struct mw_pickle_answer *call = &alert->call;
+	const struct mw_pickle_answer *call = &alert->at->call;
 	size_t len = strlen(call->args);
 	bool tuple = len > 2 && call->args[0] == '(' && call->args[len - 1] == ')';
 	bool single = tuple && call->args[len - 2] == ',';
@@ -52,7 +52,7 @@ static void call_line(const struct mw_alert *alert, struct mw_text *out)
 static void place(const struct mw_alert *alert, struct mw_text *out)
 {
 	const struct mw_artifact *artifact = &alert->artifact;
-	const struct mw_pickle_answer *call = &alert->call;
+	const struct mw_pickle_answer *call = &alert->at->call;
 
 	mw_text_add(out, "  --> ");
 	if (artifact->path[0])
@@ -60,16 +60,16 @@ static void place(const struct mw_alert *alert, struct mw_text *out)
 	else
 		mw_text_add(out, "a stream in memory");
 	size_of_file(artifact, out);
-	if (artifact->member[0]) {
+	if (alert->at->member[0]) {
 		mw_text_add(out, ", ");
-		mw_text_tail(out, artifact->member, strlen(artifact->member), 48);
+		mw_text_tail(out, alert->at->member, strlen(alert->at->member), 48);
 	}
 	if (call->found && call->offset == call->offset_end)
 		mw_text_add(out, ", byte %llu", (unsigned long long)call->offset);
 	else if (call->found)
 		mw_text_add(out, ", bytes %llu to %llu", (unsigned long long)call->offset,
 		            (unsigned long long)call->offset_end);
-	mw_text_add(out, "\n");
+	mw_text_add(out, alert->at->nested ? " of a nested stream\n" : "\n");
 	if (call->call[0])
 		call_line(alert, out);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "zip.h"
+#include "stream.h"
 
 /* Copies the name at `s` up to the next slash, with "--" for a slash when `dashes`. False when it
  * is empty or too long. */
@@ -87,19 +87,12 @@ static void tidy_path(pid_t pid, char path[static PATH_MAX])
 	memcpy(path, resolved, len);
 }
 
-void mw_artifact_open(pid_t pid, const struct mw_record_load *load, const struct mw_stream *stream,
-                      struct mw_artifact *ret)
+void mw_artifact_open(pid_t pid, const struct mw_record_load *load, struct mw_artifact *ret)
 {
 	find_path(pid, load->path, ret->path);
 	tidy_path(pid, ret->path);
 	mw_model_of(ret->path, &ret->model);
-	ret->member[0] = '\0';
 	ret->fd = mw_stream_open(pid, load, &ret->status);
-	if (ret->fd < 0 || !stream || !load->data || stream->cut || stream->len != load->data_len)
-		return;
-	if (mw_zip_find(ret->fd, (uint64_t)ret->status.st_size, stream->bytes, stream->len,
-	                ret->member, sizeof(ret->member)))
-		ret->member[0] = '\0';
 }
 
 void mw_artifact_close(struct mw_artifact *artifact)

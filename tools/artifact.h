@@ -8,7 +8,6 @@
 #include <sys/types.h>
 
 #include "../core/wire.h"
-#include "stream.h"
 
 #define MW_MODEL_TEXT 256
 
@@ -20,17 +19,14 @@ struct mw_model {
 
 struct mw_artifact {
 	char path[PATH_MAX]; /* absolute, as the process names it; empty: not known */
-	char member[512];    /* of an archive; empty: none, or not known */
 	struct mw_model model;
 	int fd; /* negative: cannot be read */
 	struct stat status;
 };
 
-/* Finds the artifact of `load` of process `pid`. `stream` (may be NULL) is the load's stream, by
- * which its member of an archive is told when it lies in memory. Never fails: what cannot be found
- * stays empty. Release with mw_artifact_close(). */
-void mw_artifact_open(pid_t pid, const struct mw_record_load *load, const struct mw_stream *stream,
-                      struct mw_artifact *ret);
+/* Finds the artifact of `load` of process `pid`. Never fails: what cannot be found stays empty.
+ * Release with mw_artifact_close(). */
+void mw_artifact_open(pid_t pid, const struct mw_record_load *load, struct mw_artifact *ret);
 void mw_artifact_close(struct mw_artifact *artifact);
 
 /* What `path` says of the model: huggingface_hub's .../models--ORG--NAME/snapshots/REVISION/FILE.

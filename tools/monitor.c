@@ -68,7 +68,8 @@ static bool in_place(struct mw_str op)
 
 /* A program that a call of the load asked for, and that may start, answers for the load. What an
  * import starts is its own. */
-static void follow(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record)
+static void follow(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
+                   uint32_t slot, const struct mw_location *at)
 {
 	const struct mw_record_effect *effect = &record->effect;
 
@@ -76,32 +77,40 @@ static void follow(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 	    effect->cause == MW_BY_IMPORT || effect->cause == MW_BY_MACHINERY ||
 	    effect->cause == MW_BY_LOADER)
 		return;
+	if (at != monitor->registry.entry[slot].at)
+		mw_registry_start(&monitor->registry, slot, at);
 	if (in_place(effect->op))
 		mw_scopes_add(&monitor->scopes, pid, record->load.id);
 	else
 		mw_scopes_spawning(&monitor->scopes, pid, (pid_t)record->tid, record->load.id);
 }
 
-/* What is known of the record's load: what it says itself or, when it carries only an id, what was
- * said before. */
-static const struct mw_record_load *known(const struct mw_monitor *monitor,
-                                          const struct mw_record *record, uint32_t slot,
-                                          struct mw_record_load *room)
+/* What is known of the record's load, and where it acts: what the record says itself or, when it
+ * carries only an id, what was said before. `at` receives the place in the first case. */
+static const struct mw_location *look_up(const struct mw_monitor *monitor, pid_t pid,
+                                         const struct mw_record *record, uint32_t slot,
+                                         struct mw_record_load *ret, struct mw_location *at)
 {
-	const struct mw_record_load *kept = monitor->registry.entry[slot].load;
+	const struct mw_registry_entry *entry = &monitor->registry.entry[slot];
 
-	if ((record->load.entry.s && record->load.entry.len) || !slot || !kept)
-		return &record->load;
-	*room = *kept;
-	room->after = record->load.after;
-	room->importing = record->load.importing;
-	return room;
+	*ret = record->load;
+	if (!(record->load.entry.s && record->load.entry.len) && slot && entry->load) {
+		*ret = *entry->load;
+		ret->after = record->load.after;
+		ret->importing = record->load.importing;
+		if (entry->at)
+			return entry->at;
+	}
+	mw_locate(pid, record, at);
+	return at;
 }
 
 static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
                    struct mw_reply *reply)
 {
-	struct mw_record_load room;
+	struct mw_record_load load;
+	struct mw_location room;
+	const struct mw_location *at;
 	enum mw_verdict verdict = record->effect.verdict;
 
 	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
@@ -109,11 +118,22 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 	reply->verdict = verdict;
 	if (verdict >= MW_DENY && reply->slot)
 		monitor->page->slot[reply->slot].denied++;
-	mw_alerts_effect(monitor->alerts, pid, record, known(monitor, record, reply->slot, &room),
-	                 reply->id, reply->title);
-	follow(monitor, pid, record);
+	at = look_up(monitor, pid, record, reply->slot, &load, &room);
+	mw_alerts_effect(monitor->alerts, pid, record, &load, at, reply->id, reply->title);
+	follow(monitor, pid, record, reply->slot, at);
 	if (verdict == MW_KILL && monitor->may_kill)
 		monitor->kill(monitor->kill_context, reply->id);
+}
+
+/* A load starts a task that will answer for it: where it does so is known only now. */
+static void announce(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
+                     struct mw_reply *reply)
+{
+	struct mw_location at;
+
+	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
+	mw_locate(pid, record, &at);
+	mw_registry_start(&monitor->registry, reply->slot, &at);
 }
 
 /* A stream that cannot be read is not condemned for it: the call itself is still judged. */
@@ -168,7 +188,7 @@ static void serve(void *context, pid_t pid, const struct mw_record *record, stru
 		fetch(monitor, pid, record, reply);
 		break;
 	case MW_ANNOUNCE:
-		reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
+		announce(monitor, pid, record, reply);
 		break;
 	case MW_KIND_COUNT:
 		break;

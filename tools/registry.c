@@ -24,6 +24,14 @@ static uint64_t worth(const struct mw_registry *registry, uint32_t i)
 	       (uint64_t)(registry->page->slot[i].denied != 0) << 61 | entry->heard;
 }
 
+static void forget(struct mw_registry_entry *entry)
+{
+	free(entry->load);
+	free(entry->at);
+	entry->load = NULL;
+	entry->at = NULL;
+}
+
 static uint32_t enter(struct mw_registry *registry, uint64_t id)
 {
 	uint32_t best = 1;
@@ -31,7 +39,7 @@ static uint32_t enter(struct mw_registry *registry, uint64_t id)
 	for (uint32_t i = 2; i < MW_PAGE_SLOTS; i++)
 		if (worth(registry, i) < worth(registry, best))
 			best = i;
-	free(registry->entry[best].load);
+	forget(&registry->entry[best]);
 	registry->entry[best] = (struct mw_registry_entry){0};
 	registry->page->slot[best].load = 0;
 	registry->page->slot[best].denied = 0;
@@ -119,10 +127,24 @@ uint32_t mw_registry_put(struct mw_registry *registry, pid_t pid, const struct m
 	return slot;
 }
 
+void mw_registry_start(struct mw_registry *registry, uint32_t slot, const struct mw_location *at)
+{
+	struct mw_registry_entry *entry = &registry->entry[slot];
+
+	if (!slot)
+		return;
+	if (entry->at) {
+		mw_location_add(entry->at, at);
+		return;
+	}
+	entry->at = malloc(sizeof(*at));
+	if (entry->at)
+		*entry->at = *at;
+}
+
 void mw_registry_clear(struct mw_registry *registry)
 {
 	for (uint32_t i = 0; i < MW_PAGE_SLOTS; i++) {
-		free(registry->entry[i].load);
-		registry->entry[i].load = NULL;
+		forget(&registry->entry[i]);
 	}
 }

@@ -8,14 +8,17 @@
 #include <sys/types.h>
 
 #include "../core/wire.h"
+#include "locate.h"
 
 #define MW_REGISTRY_TEXT 2048 /* bytes of strings kept of one load */
 
 struct mw_registry_entry {
 	uint64_t heard; /* order of the last use */
 	uint32_t tasks; /* processes in the scope of the load */
-	struct mw_record_load
-	        *load; /* with its strings right behind it; NULL when only the id is known */
+	/* With its strings right behind it; NULL when only the id is known. */
+	struct mw_record_load *load;
+	/* Where the load started the tasks in its scope; NULL when it started none. */
+	struct mw_location *at;
 };
 
 struct mw_registry {
@@ -32,6 +35,9 @@ uint32_t mw_registry_find(const struct mw_registry *registry, uint64_t id);
  * alone and only now, and with its path made absolute. Returns 0 when `load` has no id. */
 uint32_t mw_registry_put(struct mw_registry *registry, pid_t pid,
                          const struct mw_record_load *load);
+
+/* Remembers that the load in `slot` started a task at `at`. */
+void mw_registry_start(struct mw_registry *registry, uint32_t slot, const struct mw_location *at);
 
 /* Frees the copies. */
 void mw_registry_clear(struct mw_registry *registry);

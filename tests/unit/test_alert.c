@@ -110,7 +110,10 @@ static json_t *lines_of(const char *path)
 
 static void make(struct mw_alerts *a)
 {
-	mw_alerts_effect(a, getpid(), &record, &record.load, id, title);
+	struct mw_location at;
+
+	mw_locate(getpid(), &record, &at);
+	mw_alerts_effect(a, getpid(), &record, &record.load, &at, id, title);
 }
 
 /* One alert of `record`: its lines. */
@@ -240,6 +243,7 @@ static void unknown_is_null(void **state)
 
 static void a_dead_process_still_gives_an_alert(void **state)
 {
+	struct mw_location at;
 	struct mw_alerts *a;
 	json_t *lines;
 
@@ -247,7 +251,8 @@ static void a_dead_process_still_gives_an_alert(void **state)
 	fill();
 	options.alerts_path = alerts_path;
 	assert_int_equal(mw_alerts_open(&options, &a), 0);
-	mw_alerts_effect(a, 0x3fffffff, &record, &record.load, id, title);
+	mw_locate(0x3fffffff, &record, &at);
+	mw_alerts_effect(a, 0x3fffffff, &record, &record.load, &at, id, title);
 	mw_alerts_close(a);
 	lines = lines_of(alerts_path);
 	unlink(alerts_path);
@@ -402,13 +407,13 @@ static void paths_are_told_plainly(void **state)
 	fill();
 	snprintf(winding, sizeof(winding), "%s/../%s/model.pt", directory, name);
 	record.load.path = (struct mw_str){winding, (uint32_t)strlen(winding)};
-	mw_artifact_open(getpid(), &record.load, NULL, &artifact);
+	mw_artifact_open(getpid(), &record.load, &artifact);
 	assert_string_equal(artifact.path, model);
 	assert_true(artifact.fd >= 0);
 	mw_artifact_close(&artifact);
 	assert_int_equal(chdir(directory), 0);
 	record.load.path = STR("./absent.pt");
-	mw_artifact_open(getpid(), &record.load, NULL, &artifact);
+	mw_artifact_open(getpid(), &record.load, &artifact);
 	snprintf(plain, sizeof(plain), "%s/absent.pt", directory);
 	assert_string_equal(artifact.path, plain);
 	assert_int_equal(artifact.fd, -ENOENT);

@@ -1,0 +1,160 @@
+#include "locate.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sha256.h"
+#include "stream.h"
+#include "text.h"
+#include "zip.h"
+
+/* What the callable is named by the process: the outermost Python function inside the load, or,
+ * when the stream called a C function itself, that function. "__init__" tells nothing of the class.
+ */
+static struct mw_str hint(const struct mw_record *record)
+{
+	struct mw_str op = record->effect.op;
+
+	if (record->inside && record->inside <= record->frame_count)
+		return record->frames[record->inside - 1].function;
+	for (uint32_t i = op.len; i > 0; i--)
+		if (op.s[i - 1] == '.')
+			return (struct mw_str){op.s + i, op.len - i};
+	return op;
+}
+
+static bool is_fetch(const struct mw_record_effect *effect)
+{
+	return effect->op.len == 10 && !memcmp(effect->op.s, "find_class", 10);
+}
+
+/* Which opcode of the stream does it. */
+static void look(const struct mw_record *record, const struct mw_stream *stream,
+                 struct mw_location *ret)
+{
+	const struct mw_record_load *load = &record->load;
+	const struct mw_pickle_query query = {
+	        .data = stream->bytes,
+	        .len = stream->len,
+	        .cut = stream->cut,
+	        .seen = load->seen,
+	        .count = load->seen_count,
+	        .total = load->globals,
+	        .tell = load->tell,
+	        .tell_exact = load->tell_exact,
+	        .importing = load->importing,
+	        .fetching = is_fetch(&record->effect),
+	        .hint = hint(record),
+	};
+	size_t len = stream->len;
+
+	if (mw_pickle_locate(&query, &ret->call) < 0) {
+		ret->call = (struct mw_pickle_answer){0};
+		return;
+	}
+	if (ret->call.stream_len && ret->call.stream_len < len)
+		len = (size_t)ret->call.stream_len;
+	if (stream->cut && !ret->call.complete)
+		return; /* there is more of it than was read */
+	if (mw_sha256(stream->bytes, len, ret->stream_sha256))
+		ret->stream_sha256[0] = '\0';
+}
+
+/* A stream in memory may be one that an archive holds: it is told by its bytes. */
+static void find_member(pid_t pid, const struct mw_record_load *load,
+                        const struct mw_stream *stream, struct mw_location *ret)
+{
+	struct stat status;
+	int fd;
+
+	if (!load->data || stream->cut || stream->len != load->data_len)
+		return;
+	fd = mw_stream_open(pid, load, &status);
+	if (fd < 0)
+		return;
+	if (mw_zip_find(fd, (uint64_t)status.st_size, stream->bytes, stream->len, ret->member,
+	                sizeof(ret->member)))
+		ret->member[0] = '\0';
+	close(fd);
+}
+
+/* A pickle may be the first bytes of a file of many gigabytes: it is read until its STOP is there.
+ */
+static int read_stream(pid_t pid, const struct mw_record *record, struct mw_stream *stream,
+                       struct mw_location *ret)
+{
+	int64_t tell = record->load.tell;
+	size_t limit = MW_STREAM_FIRST;
+	int error;
+
+	if (tell > 0 && tell < MW_STREAM_MAX)
+		limit += (size_t)tell;
+	for (;;) {
+		error = mw_stream_read(pid, &record->load, limit, stream);
+		if (error)
+			return error;
+		look(record, stream, ret);
+		if (!stream->cut || ret->call.complete || limit >= MW_STREAM_MAX)
+			return 0;
+		mw_stream_free(stream);
+		limit *= 8;
+	}
+}
+
+/* What the stream fetched last, when nothing better is known of the call. */
+static void fall_back(const struct mw_record_load *load, struct mw_pickle_answer *call)
+{
+	struct mw_str last;
+	char *space;
+	size_t n;
+
+	if (!load->seen_count || load->seen_count > MW_WIRE_GLOBALS)
+		return;
+	last = load->seen[load->seen_count - 1];
+	if (!last.s)
+		return;
+	n = mw_utf8_clean(last.s, last.len, call->call, sizeof(call->call));
+	space = memchr(call->call, ' ', n);
+	if (space)
+		*space = '.';
+}
+
+void mw_locate(pid_t pid, const struct mw_record *record, struct mw_location *ret)
+{
+	const struct mw_record_load *load = &record->load;
+	struct mw_stream stream = {0};
+
+	memset(ret, 0, sizeof(*ret));
+	if (!read_stream(pid, record, &stream, ret))
+		find_member(pid, load, &stream, ret);
+	mw_stream_free(&stream);
+	ret->nested = load->depth && load->data && !ret->member[0];
+	if (!ret->call.found) {
+		fall_back(load, &ret->call);
+	} else if (!load->data) {
+		ret->call.offset += load->start;
+		ret->call.offset_end += load->start;
+	}
+}
+
+void mw_location_add(struct mw_location *known, const struct mw_location *more)
+{
+	struct mw_pickle_answer *call = &known->call;
+	size_t len = strlen(call->call);
+
+	if (!call->found || !more->call.found) {
+		if (!call->found)
+			*known = *more;
+		return;
+	}
+	if (!strstr(call->call, more->call.call)) {
+		snprintf(call->call + len, sizeof(call->call) - len, " or %s", more->call.call);
+		strcpy(call->args, "(...)");
+	}
+	if (more->call.offset < call->offset)
+		call->offset = more->call.offset;
+	if (more->call.offset_end > call->offset_end)
+		call->offset_end = more->call.offset_end;
+}
