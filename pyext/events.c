@@ -462,6 +462,8 @@ static void take(struct seen *seen, enum shape shape, PyObject *args, const stru
 		break;
 	case SOURCE:
 		seen->effect.target = text_of(seen, argument(args, 1));
+		if (mw_is_installed_source(argument(args, 0), seen->effect.target))
+			seen->effect.facts |= MW_FACT_REBUILDER;
 		break;
 	case PLANT:
 		seen->none = mw_by_installed_code(walk);
@@ -512,6 +514,8 @@ static int judge(struct mw_effect *effect, const struct mw_walk *walk, struct mw
 	uint32_t count, inside;
 
 	effect->sensor = MW_PYTHON;
+	if (mw_is_rebuilder(walk))
+		effect->facts |= MW_FACT_REBUILDER;
 	if (load) {
 		mw_describe(load);
 		mw_locate(load);
@@ -561,6 +565,8 @@ static void on_thread(struct mw_load *load, const struct mw_walk *walk)
 	uint32_t facts = 0;
 
 	mw_describe(load);
+	mw_locate(load);
+	load->importing = mw_imports_global(load, walk);
 	mw_shim->thread()->thread_by_call =
 	        mw_cause(load, walk, NULL, &facts) == MW_BY_CALL && load->origin != MW_FROM_SESSION;
 }
@@ -680,6 +686,8 @@ static int on_import(PyObject *args)
 		mw_hook_planters();
 	if (!strcmp(name, "subprocess") || !strcmp(name, "_posixsubprocess"))
 		mw_hook_fork_exec();
+	if (!strcmp(name, "_xxsubinterpreters"))
+		mw_hook_interpreters();
 	if (!strcmp(name, "socket") || !strcmp(name, "_socket"))
 		mw_hook_socket();
 	PyErr_Clear();

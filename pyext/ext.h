@@ -32,6 +32,8 @@ enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, c
  * file. */
 bool mw_imports_global(const struct mw_load *load, const struct mw_walk *walk);
 bool mw_by_installed_code(const struct mw_walk *walk);
+/* The innermost function is a known maker of functions or syntax trees. */
+bool mw_is_rebuilder(const struct mw_walk *walk);
 /* The Python stack for a record: the strings live as long as their code objects, which run. */
 uint32_t mw_stack(const struct mw_load *load, struct mw_pyframe out[static MW_WIRE_FRAMES],
                   uint32_t *inside);
@@ -66,11 +68,16 @@ int mw_event(const char *name, void *args);
 /* Judges what the Python sensor saw in this thread. Returns 0, or -1 with PermissionError set. */
 int mw_judge_here(struct mw_effect *effect);
 
+/* source.c: `source`, which is compiled under the name `path`, stands in that installed file: a line
+ * of a traceback, which the interpreter parses to underline its parts. */
+bool mw_is_installed_source(PyObject *source, const char *path);
+
 /* silent.c: functions that raise no audit event and should. */
 void mw_hook_silent(void);
 void mw_hook_socket(void);
 void mw_hook_planters(void);
 void mw_hook_fork_exec(void);
+void mw_hook_interpreters(void);
 
 /* error.c */
 PyObject *mw_refuse(struct mw_load *load, PyObject *result);

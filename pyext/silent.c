@@ -19,6 +19,7 @@ enum {
 	FORK_EXEC,
 	REGISTER,
 	SIGNAL,
+	CREATE,
 	SILENT_COUNT
 };
 
@@ -32,6 +33,7 @@ static struct silent silent[SILENT_COUNT] = {
         [FORK_EXEC] = {"_posixsubprocess", NULL, "fork_exec", "_posixsubprocess.fork_exec", NULL},
         [REGISTER] = {"atexit", NULL, "register", "atexit.register", NULL},
         [SIGNAL] = {"_signal", NULL, "signal", "signal.signal", NULL},
+        [CREATE] = {"_xxsubinterpreters", NULL, "create", "cpython.PyInterpreterState_New", NULL},
 };
 
 /* Tells the sensor; the event's arguments are the function's, after the socket for a method. */
@@ -96,6 +98,20 @@ static PyObject *fast_SIGNAL(PyObject *self, PyObject *const *args, Py_ssize_t n
 	if (tell(&silent[SIGNAL], NULL, NULL) < 0)
 		return NULL;
 	return fast(SIGNAL)(self, args, n);
+}
+
+/* The event comes too late in 3.12, which crashes when it is refused there. */
+static PyObject *call_CREATE(PyObject *self, PyObject *args, PyObject *names)
+{
+	struct mw_thread *thread = mw_shim->thread();
+	PyObject *result;
+
+	if (tell(&silent[CREATE], NULL, NULL) < 0)
+		return NULL;
+	thread->busy++;
+	result = ((PyCFunctionWithKeywords)(void (*)(void))silent[CREATE].real)(self, args, names);
+	thread->busy--;
+	return result;
 }
 
 /* An event raised by hand proves nothing: the sensor does not get to see it. */
@@ -167,6 +183,15 @@ void mw_hook_fork_exec(void)
 
 	hook(FORK_EXEC, METH_VARARGS, call_FORK_EXEC);
 	hook(FORK_EXEC, METH_FASTCALL, (PyCFunction)(void (*)(void))fast_FORK_EXEC);
+	Py_XDECREF(module);
+	PyErr_Clear();
+}
+
+void mw_hook_interpreters(void)
+{
+	PyObject *module = PyImport_ImportModule("_xxsubinterpreters");
+
+	hook(CREATE, METH_VARARGS | METH_KEYWORDS, (PyCFunction)(void (*)(void))call_CREATE);
 	Py_XDECREF(module);
 	PyErr_Clear();
 }

@@ -230,12 +230,18 @@ static bool is_file_method(const char *name)
 	return false;
 }
 
+/* The find_class of a subclass, which calls its parent's. */
+static bool is_find_class(const struct mw_load *load, const struct mw_frame *f)
+{
+	return load->unpickler && !strcmp(mw_code_text(f->code, "co_name"), "find_class") &&
+	       self_of(f) == load->unpickler;
+}
+
 /* The loader's own work: reading the load's own file, and the hooks that the program itself gave to
  * its unpickler. */
 static bool is_loader(const struct mw_load *load, const struct mw_frame *root)
 {
 	const char *name = mw_code_text(root->code, "co_name");
-	PyObject *self = NULL;
 
 	if (is_file_method(name))
 		return load->file && self_of(root) == load->file;
@@ -250,9 +256,7 @@ static bool is_loader(const struct mw_load *load, const struct mw_frame *root)
 		PyErr_Clear();
 		return own;
 	}
-	if (!strcmp(name, "find_class"))
-		self = self_of(root);
-	return self && self == load->unpickler;
+	return is_find_class(load, root);
 }
 
 static bool older_than(const char *path, int64_t opened)
@@ -382,20 +386,21 @@ static enum mw_cause import_cause(const struct mw_load *load, const struct mw_wa
 }
 
 /* Known makers of functions: what they compile is a template of their own, filled with names. */
-static bool is_rebuilder(const struct mw_frame *innermost)
+bool mw_is_rebuilder(const struct mw_walk *walk)
 {
 	static const struct {
 		const char *file, *function;
 	} makers[] = {{"/collections/__init__.py", "namedtuple"},
 	              {"/dataclasses.py", "_create_fn"},
 	              {"/dataclasses.py", "_add_slots"},
+	              {"/ast.py", "parse"}, /* makes a tree, which nobody can run */
 	              {"/torch/fx/graph_module.py", NULL},
 	              {"/torch/fx/_lazy_graph_module.py", NULL},
 	              {"/cloudpickle/cloudpickle.py", NULL},
 	              {"/dill/_dill.py", NULL}};
 
-	for (size_t i = 0; i < sizeof(makers) / sizeof(*makers); i++) {
-		PyCodeObject *code = innermost->code;
+	for (size_t i = 0; walk->count && i < sizeof(makers) / sizeof(*makers); i++) {
+		PyCodeObject *code = walk->inside[0].code;
 		const char *file = mw_code_text(code, "co_filename");
 
 		if (ends_with(file, makers[i].file) && mw_shim->trusted(file) &&
@@ -426,8 +431,6 @@ enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, c
 	if (!own)
 		return MW_BY_CALL;
 	root = &walk->inside[own - 1];
-	if (is_rebuilder(&walk->inside[0]))
-		*facts |= MW_FACT_REBUILDER;
 	if (proved_imports(load, walk, &outer, &inner))
 		return import_cause(load, walk, outer, inner, target, facts);
 	if (is_loader(load, root))
@@ -442,7 +445,8 @@ bool mw_imports_global(const struct mw_load *load, const struct mw_walk *walk)
 	const struct mw_frame *root;
 	uint32_t own = walk->count;
 
-	while (own && contains(&unpickler, walk->inside[own - 1].code))
+	while (own && (contains(&unpickler, walk->inside[own - 1].code) ||
+	               is_find_class(load, &walk->inside[own - 1])))
 		own--;
 	if (!own)
 		return false;
