@@ -26,13 +26,13 @@ TEST_PYTHON = $(if $(PYTHON),$(PYTHON),.venv/bin/python)
 # Makefile is read: the targets that install what is missing must work without it.
 first_of = $(firstword $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
 MSGPACK := $(call first_of,msgpack-c msgpack)
-HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto yaml-0.1
+HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto yaml-0.1 zlib liblzma
 MISSING := $(strip $(foreach p,$(HOST_LIBRARIES),$(if $(call first_of,$(p)),,$(p))) \
 	$(if $(MSGPACK),,msgpack-c))
 ifeq ($(MISSING),)
 LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK) $(HOST_LIBRARIES))
 GUEST_LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK))
-HOST_LIBS := $(shell $(PKG_CONFIG) --libs $(HOST_LIBRARIES) $(MSGPACK)) -pthread
+HOST_LIBS := $(shell $(PKG_CONFIG) --libs $(HOST_LIBRARIES) $(MSGPACK)) -lbz2 -pthread
 endif
 UNIT_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 

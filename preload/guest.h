@@ -72,7 +72,8 @@ struct mw_note {
 
 struct mw_thread {
 	uint32_t active; /* the idle path's one branch: an open load, or a scope */
-	uint32_t busy;   /* inside our own code: nested events are ours */
+	uint32_t busy;   /* inside our own code: nested events are ours ... */
+	void *own;       /* ... but not those of a Python frame above this one, when it is set */
 	struct mw_load *load;
 	uint64_t scope; /* the load that this thread answers for by birth, or 0 */
 	uint32_t scope_slot;

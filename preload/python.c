@@ -56,7 +56,7 @@ static int audit(const char *event, void *args, void *data)
 	(void)data;
 	if (mw_likely(!mw_thread.active) && !wakes(event))
 		return 0;
-	if (mw_thread.busy)
+	if (mw_thread.busy && !mw_thread.own)
 		return 0;
 	handler = atomic_load_explicit(&modelwatch_guest_1.event, memory_order_acquire);
 	if (!handler && event[0] == 'c')

@@ -15,6 +15,8 @@ extern PyFrameObject *PyFrame_GetBack(PyFrameObject *frame) __attribute__((weak)
 extern PyCodeObject *PyFrame_GetCode(PyFrameObject *frame) __attribute__((weak));
 extern const char *PyUnicode_AsUTF8AndSize(PyObject *text, Py_ssize_t *size);
 
+extern PyObject *PyObject_GenericGetDict(PyObject *object, void *unused);
+
 /* The buffer interface: in the limited API only from 3.11, the same structure since 3.0. */
 #if Py_LIMITED_API + 0 < 0x030b0000
 typedef struct {

@@ -1,5 +1,4 @@
-/* What a load reads: its artifact, its stream and the position in it. Only objects of exactly the
- * standard library's own C types are asked: a method of any other file object is the job's code. */
+/* What a load reads: its artifact, its stream and the position in it. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,112 +8,6 @@
 #include <unistd.h>
 
 #include "ext.h"
-
-static PyTypeObject *bytes_io, *buffered_reader, *buffered_random, *file_io, *bound_method;
-
-/* The type of a Python function bound to an object, from any such method that is there. */
-static int find_bound_method(void)
-{
-	PyObject *importer = PyDict_GetItemString(PyImport_GetModuleDict(), "_frozen_importlib");
-	PyObject *class = importer ? PyObject_GetAttrString(importer, "BuiltinImporter") : NULL;
-	PyObject *method = class ? PyObject_GetAttrString(class, "find_spec") : NULL;
-
-	if (method) {
-		bound_method = Py_TYPE(method);
-		Py_INCREF((PyObject *)bound_method);
-	}
-	Py_XDECREF(method);
-	Py_XDECREF(class);
-	return bound_method ? 0 : -1;
-}
-
-int mw_describe_init(void)
-{
-	PyObject *io = PyDict_GetItemString(PyImport_GetModuleDict(), "_io");
-
-	if (!io)
-		return -1;
-	bytes_io = (PyTypeObject *)PyObject_GetAttrString(io, "BytesIO");
-	buffered_reader = (PyTypeObject *)PyObject_GetAttrString(io, "BufferedReader");
-	buffered_random = (PyTypeObject *)PyObject_GetAttrString(io, "BufferedRandom");
-	file_io = (PyTypeObject *)PyObject_GetAttrString(io, "FileIO");
-	if (!bytes_io || !buffered_reader || !buffered_random || !file_io)
-		return -1;
-	return find_bound_method();
-}
-
-static bool has_descriptor(PyObject *file)
-{
-	return Py_TYPE(file) == buffered_reader || Py_TYPE(file) == buffered_random ||
-	       Py_TYPE(file) == file_io;
-}
-
-static int64_t ask(PyObject *file, const char *method)
-{
-	PyObject *value = PyObject_CallMethod(file, method, NULL);
-	int64_t number = value ? PyLong_AsLongLong(value) : -1;
-
-	Py_XDECREF(value);
-	PyErr_Clear();
-	return number;
-}
-
-int64_t mw_tell(PyObject *file)
-{
-	if (!file || (Py_TYPE(file) != bytes_io && !has_descriptor(file)))
-		return -1;
-	return ask(file, "tell");
-}
-
-/* The object that a bound `read` method belongs to: borrowed, or NULL. */
-static PyObject *self_of_reader(PyObject *method)
-{
-	if (PyCFunction_Check(method)) {
-		const char *name = ((struct mw_function_object *)method)->definition->ml_name;
-
-		return strncmp(name, "read", 4) ? NULL : PyCFunction_GetSelf(method);
-	}
-	if (Py_TYPE(method) == bound_method)
-		return ((struct mw_bound_object *)method)->self;
-	return NULL;
-}
-
-/* The Unpickler keeps bound methods of its file and shows them to the garbage collector. It also
- * keeps its own persistent_load, whose self is the unpickler. */
-struct search {
-	PyObject *unpickler, *found;
-};
-
-static int visit_reader(PyObject *object, void *argument)
-{
-	struct search *search = argument;
-	PyObject *self = self_of_reader(object);
-
-	if (!self || self == search->unpickler)
-		return 0;
-	search->found = self;
-	return 1;
-}
-
-PyObject *mw_file_of(PyObject *object)
-{
-	const struct mw_type_object *type = (const struct mw_type_object *)Py_TYPE(object);
-	struct search search = {object, NULL};
-
-	if (PyType_GetFlags(Py_TYPE(object)) & Py_TPFLAGS_HAVE_GC && type->traverse)
-		type->traverse(object, visit_reader, &search);
-	return search.found;
-}
-
-PyObject *mw_file_of_reader(PyObject *unpickler, const char *attribute)
-{
-	PyObject *reader = PyObject_GetAttrString(unpickler, attribute);
-	PyObject *file = reader ? self_of_reader(reader) : NULL;
-
-	Py_XDECREF(reader);
-	PyErr_Clear();
-	return file;
-}
 
 /* Loading functions that people call, by the end of their file's name: where the artifact stands in
  * their arguments. The frames lie outside the load, so the stream has no say in them. */
@@ -175,8 +68,8 @@ static void path_of_argument(struct mw_load *load, PyObject *argument)
 	PyObject *text = NULL;
 	const char *utf8;
 
-	if (has_descriptor(argument)) {
-		path_of_fd(load, (int)ask(argument, "fileno"));
+	if (mw_has_descriptor(argument)) {
+		path_of_fd(load, mw_descriptor(argument));
 		return;
 	}
 	if (PyUnicode_CheckExact(argument)) {
@@ -325,13 +218,16 @@ static void look_at_file(struct mw_load *load)
 	if (PyBytes_CheckExact(file) || PyByteArray_CheckExact(file)) {
 		load->origin = MW_FROM_BYTES;
 		look_at_bytes(load);
-	} else if (Py_TYPE(file) == bytes_io) {
+	} else if (mw_is_bytes_io(file)) {
 		load->origin = MW_FROM_BYTES;
 		look_at_bytes_io(load);
-	} else if (has_descriptor(file)) {
-		load->fd = (int)ask(file, "fileno");
+	} else if (mw_has_descriptor(file)) {
+		load->fd = mw_descriptor(file);
 		path_of_fd(load, load->fd);
 		load->start = load->start_tell > 0 ? (uint64_t)load->start_tell : 0;
+	} else if ((file = mw_wrapped_file(file, &load->start))) {
+		load->fd = mw_descriptor(file);
+		path_of_fd(load, load->fd);
 	}
 }
 
@@ -360,5 +256,5 @@ void mw_locate(struct mw_load *load)
 	int64_t now = mw_tell(load->file);
 
 	load->tell = now >= 0 && load->start_tell >= 0 ? now - load->start_tell : -1;
-	load->tell_exact = load->file && Py_TYPE((PyObject *)load->file) == bytes_io;
+	load->tell_exact = load->file && mw_is_bytes_io(load->file);
 }

@@ -117,12 +117,15 @@ PyObject *mw_refuse(struct mw_load *load, PyObject *result)
 {
 	struct mw_thread *thread = mw_shim->thread();
 	PyObject *before, *type, *error;
+	void *outer;
 
 	(void)load;
 	before = result ? NULL : pending();
 	thread->busy++;
-	Py_XDECREF(result);
 	type = error_type();
+	thread->busy--;
+	Py_XDECREF(result);
+	outer = mw_enter();
 	if (before && PyErr_GivenExceptionMatches(before, type)) {
 		PyErr_SetObject(type, before); /* an inner load ended so already */
 	} else {
@@ -145,6 +148,6 @@ PyObject *mw_refuse(struct mw_load *load, PyObject *result)
 		PyErr_SetString(PyExc_RuntimeError, "unsafe load stopped by modelwatch");
 	Py_XDECREF(before);
 	Py_DECREF(type);
-	thread->busy--;
+	mw_leave(outer);
 	return NULL;
 }

@@ -462,7 +462,7 @@ static void take(struct seen *seen, enum shape shape, PyObject *args, const stru
 		break;
 	case SOURCE:
 		seen->effect.target = text_of(seen, argument(args, 1));
-		if (mw_is_installed_source(argument(args, 0), seen->effect.target))
+		if (mw_stands_in_file(argument(args, 0), seen->effect.target))
 			seen->effect.facts |= MW_FACT_REBUILDER;
 		break;
 	case PLANT:
@@ -736,9 +736,9 @@ static int import_now(struct mw_load *load, const char *module)
 
 	if (PyDict_GetItemString(PyImport_GetModuleDict(), module) || is_old_name(module))
 		return 0;
-	thread->busy--;
+	mw_leave(NULL);
 	imported = PyImport_ImportModule(module);
-	thread->busy++;
+	mw_enter();
 	load->import_count = 0;
 	load->native = MW_BY_NATIVE;
 	load->importing = false;
@@ -799,23 +799,74 @@ static int on_find_class(PyObject *args)
 	return 0;
 }
 
+/* The innermost Python frame; never NULL. */
+static void *innermost(void)
+{
+	static char none;
+	void *frame = PyEval_GetFrame();
+
+	return frame ? frame : &none;
+}
+
+void *mw_enter(void)
+{
+	struct mw_thread *thread = mw_shim->thread();
+	void *outer = thread->own;
+
+	thread->busy++;
+	thread->own = innermost();
+	return outer;
+}
+
+void mw_leave(void *outer)
+{
+	struct mw_thread *thread = mw_shim->thread();
+
+	thread->own = outer;
+	thread->busy--;
+}
+
+static int on_other(const char *name, void *args)
+{
+	const struct event *event =
+	        bsearch(name, events, sizeof(events) / sizeof(*events), sizeof(*events), by_name);
+
+	return event ? on_effect(event, args) : 0;
+}
+
+static int handle(struct mw_thread *thread, const char *name, void *args)
+{
+	void *outer;
+	int result = 0;
+
+	if (!strcmp(name, "import")) {
+		thread->busy++;
+		result = on_import(args);
+		thread->busy--;
+		return result;
+	}
+	outer = mw_enter();
+	if (!strcmp(name, "pickle.find_class"))
+		result = on_find_class(args);
+	else if (thread->active)
+		result = on_other(name, args);
+	mw_leave(outer);
+	return result;
+}
+
 int mw_event(const char *name, void *args)
 {
 	struct mw_thread *thread = mw_shim->thread();
-	const struct event *event;
-	int result = 0;
+	uint32_t busy = thread->busy;
+	void *own = thread->own;
+	int result;
 
-	thread->busy++;
-	if (!strcmp(name, "import"))
-		result = on_import(args);
-	else if (!strcmp(name, "pickle.find_class"))
-		result = on_find_class(args);
-	else if (thread->active) {
-		event = bsearch(name, events, sizeof(events) / sizeof(*events), sizeof(*events),
-		                by_name);
-		if (event)
-			result = on_effect(event, args);
-	}
-	thread->busy--;
+	if (busy && (!own || own == innermost()))
+		return 0;
+	thread->busy = 0;
+	thread->own = NULL;
+	result = handle(thread, name, args);
+	thread->own = own;
+	thread->busy = busy;
 	return result;
 }

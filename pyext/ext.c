@@ -53,7 +53,7 @@ int mw_extension_init(struct mw_guest *shim)
 	if (!PyFrame_GetBack || !PyFrame_GetCode || is_free_threaded())
 		return -1;
 	trust_start();
-	if (mw_stack_init() < 0 || mw_describe_init() < 0) {
+	if (mw_stack_init() < 0 || mw_files_init() < 0) {
 		PyErr_Clear();
 		return -1;
 	}

@@ -48,11 +48,19 @@ void mw_stack_add_machinery(PyObject *type);
 /* describe.c: what the load reads, as far as that can be told without running the job's code. */
 void mw_describe(struct mw_load *load);
 void mw_locate(struct mw_load *load);
-PyObject *mw_file_of(PyObject *unpickler); /* borrowed, or NULL */
-/* The file whose bound method a pure-Python unpickler keeps as `attribute`; borrowed, or NULL. */
+
+/* files.c: file objects, asked without running anybody's code. What is returned is borrowed. */
+int mw_files_init(void);
+PyObject *mw_file_of(PyObject *unpickler); /* or NULL */
+/* The file whose bound method a pure-Python unpickler keeps as `attribute`, or NULL. */
 PyObject *mw_file_of_reader(PyObject *unpickler, const char *attribute);
+bool mw_is_bytes_io(PyObject *file);
+bool mw_has_descriptor(PyObject *file);
+int mw_descriptor(PyObject *file); /* of a file that has one; -1 when it is closed */
+/* The file with a descriptor that `file` unpacks, or NULL; where in it `file` starts, if that is
+ * known, goes to `ret_start`. */
+PyObject *mw_wrapped_file(PyObject *file, uint64_t *ret_start);
 int64_t mw_tell(PyObject *file); /* -1 when it cannot be asked safely */
-int mw_describe_init(void);
 
 /* loads.c */
 int mw_hook_pickle(const char *module);
@@ -65,12 +73,17 @@ enum mw_global mw_classify_object(const char *module, const char *name);
 
 /* events.c: the audit events. */
 int mw_event(const char *name, void *args);
+/* Around what looks at objects of the job: no code of theirs is meant to run. Where some does (a
+ * __getattr__ that a payload brought), its events are judged like any other's. Returns what
+ * mw_leave() takes. */
+void *mw_enter(void);
+void mw_leave(void *outer);
 /* Judges what the Python sensor saw in this thread. Returns 0, or -1 with PermissionError set. */
 int mw_judge_here(struct mw_effect *effect);
 
-/* source.c: `source`, which is compiled under the name `path`, stands in that installed file: a line
- * of a traceback, which the interpreter parses to underline its parts. */
-bool mw_is_installed_source(PyObject *source, const char *path);
+/* source.c: `source`, which is compiled under the name `path`, stands in that file: a line of a
+ * traceback, which the interpreter parses to underline its parts. Running it is another event. */
+bool mw_stands_in_file(PyObject *source, const char *path);
 
 /* silent.c: functions that raise no audit event and should. */
 void mw_hook_silent(void);

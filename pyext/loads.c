@@ -38,22 +38,24 @@ static inline struct mw_thread *open_load(struct mw_load *load, const char *entr
 
 static inline PyObject *close_load(struct mw_thread *thread, struct mw_load *load, PyObject *result)
 {
+	/* The model goes while its load is open: finalizers that came with it are still judged. */
+	if (__builtin_expect(load->denied || (load->slot && mw_shim->denials(load)), 0))
+		result = mw_refuse(load, result);
 	thread->load = load->outer;
 	thread->active = load->outer || thread->scope;
 	thread->note.valid = thread->span.valid = false;
-	if (__builtin_expect(load->denied || (load->slot && mw_shim->denials(load)), 0))
-		return mw_refuse(load, result);
 	return result;
 }
 
 /* Where the stream starts. Asking costs a method call, so only files that can be asked are. */
-static int64_t position(struct mw_thread *thread, struct mw_load *load)
+static int64_t position(struct mw_load *load)
 {
+	void *outer;
 	int64_t at;
 
-	thread->busy++;
+	outer = mw_enter();
 	at = mw_tell(load->file);
-	thread->busy--;
+	mw_leave(outer);
 	return at;
 }
 
@@ -62,7 +64,7 @@ static PyObject *method_noargs(PyObject *self, PyObject *unused)
 	struct mw_load load;
 	struct mw_thread *thread =
 	        open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
-	load.start_tell = position(thread, &load);
+	load.start_tell = position(&load);
 	return close_load(thread, &load, real_method(self, unused));
 }
 
@@ -72,7 +74,7 @@ static PyObject *method_keywords(PyObject *self, PyTypeObject *type, PyObject *c
 	struct mw_load load;
 	struct mw_thread *thread =
 	        open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
-	load.start_tell = position(thread, &load);
+	load.start_tell = position(&load);
 	return close_load(
 	        thread, &load,
 	        ((mw_method_keywords)(void (*)(void))real_method)(self, type, args, n, names));
@@ -83,7 +85,7 @@ static PyObject *function_load(PyObject *module, PyObject *const *args, Py_ssize
 {
 	struct mw_load load;
 	struct mw_thread *thread = open_load(&load, "pickle.load", NULL, n > 0 ? args[0] : NULL);
-	load.start_tell = position(thread, &load);
+	load.start_tell = position(&load);
 	return close_load(thread, &load,
 	                  ((mw_keywords)(void (*)(void))real_load)(module, args, n, names));
 }
@@ -173,11 +175,12 @@ static PyObject *pure_load(PyObject *capsule, PyObject *self)
 	struct pure *pure = PyCapsule_GetPointer(capsule, NULL);
 	struct mw_load load;
 	struct mw_thread *thread = open_load(&load, pure->entry, self, NULL);
+	void *outer;
 
-	thread->busy++;
+	outer = mw_enter();
 	load.file = pure_file(self);
-	thread->busy--;
-	load.start_tell = position(thread, &load);
+	mw_leave(outer);
+	load.start_tell = position(&load);
 	return close_load(thread, &load, PyObject_CallFunctionObjArgs(pure->original, self, NULL));
 }
 

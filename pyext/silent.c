@@ -43,7 +43,7 @@ static int tell(const struct silent *f, PyObject *first, PyObject *second)
 	PyObject *args;
 	int result;
 
-	if (__builtin_expect(!thread->active, 1) || thread->busy)
+	if (__builtin_expect(!thread->active, 1) || (thread->busy && !thread->own))
 		return 0;
 	args = PyTuple_Pack(2, first ? first : Py_None, second ? second : Py_None);
 	if (!args)

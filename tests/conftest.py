@@ -1,19 +1,17 @@
 """What the tests share: the program, the interpreters there are, and a matrix at the end."""
 
 import collections
-import functools
 import json
 import os
 import pathlib
-import shutil
 import subprocess
-import sys
 
 import pytest
 
+from interpreters import MATRIX, find
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = os.environ.get("MODELWATCH", str(ROOT / "build" / "modelwatch"))
-VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13"]
 
 
 class Result:
@@ -41,35 +39,13 @@ def run(command, alerts, mode="deny", options=(), **kwargs):
     return Result(process, records)
 
 
-@functools.cache
-def interpreters():
-    """name -> path of every interpreter of the matrix; None for one that is not on this machine."""
-    found = {}
-    for version in VERSIONS:
-        pyenv = sorted(pathlib.Path.home().glob(f".pyenv/versions/{version}.*/bin/python3"))
-        path = str(pyenv[-1]) if pyenv else shutil.which(f"python{version}")
-        found[version] = path
-    debian = pathlib.Path("/usr/bin/python3.11")
-    found["debian-3.11"] = str(debian) if debian.exists() else None
-    found["venv"] = sys.executable
-    return found
-
-
-@pytest.fixture(params=[*VERSIONS, "debian-3.11", "venv"])
-def python(request):
+@pytest.fixture(params=MATRIX)
+def interpreter(request):
     """Each interpreter of the matrix in turn."""
-    path = interpreters()[request.param]
-    if not path:
+    found = find(request.param)
+    if not found:
         pytest.skip(f"no interpreter {request.param} on this machine")
-    return path
-
-
-@functools.cache
-def version_of(python):
-    out = subprocess.run(
-        [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True
-    )
-    return tuple(map(int, out.stdout.split()))
+    return found
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -78,7 +54,7 @@ def pytest_terminal_summary(terminalreporter):
     for outcome in ("passed", "failed", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
             name = getattr(report, "nodeid", "")
-            for interpreter in [*VERSIONS, "debian-3.11", "venv"]:
+            for interpreter in MATRIX:
                 if f"[{interpreter}-" in name or f"[{interpreter}]" in name:
                     set_name = name.split("::")[0].removeprefix("tests/test_").removesuffix(".py")
                     matrix[interpreter, set_name][outcome] += 1

@@ -43,6 +43,11 @@ have_library() # any of the names
 	return 1
 }
 
+have_header()
+{
+	echo "#include <$1>" | cc -E -o /dev/null -
+}
+
 have_python_header()
 {
 	header=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("include"))') &&
@@ -93,6 +98,9 @@ look()
 	need libyaml-dev have_library yaml-0.1
 	need libjansson-dev have_library jansson
 	need libssl-dev have_library libcrypto
+	need zlib1g-dev have_library zlib
+	need liblzma-dev have_library liblzma
+	need libbz2-dev have_header bzlib.h
 	need python3-dev have_python_header
 	[ "$purpose" = build ] && return
 	need libcmocka-dev have_library cmocka

@@ -4,11 +4,11 @@ import importlib.util
 import pathlib
 import re
 import subprocess
-import sys
 
 import pytest
 
 from conftest import run
+from interpreters import MAIN
 
 PROGRAMS = sorted((pathlib.Path(__file__).parent / "honest").glob("*.py"))
 IMPORTED_AS = {"scikit-learn": "sklearn"}
@@ -22,8 +22,8 @@ def needs(program):
 PLAIN = [program for program in PROGRAMS if not needs(program)]
 
 
-def check(python, program, tmp_path):
-    command = [python, str(program)]
+def check(interpreter, program, tmp_path):
+    command = [*interpreter.argv, str(program)]
     bare = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert bare.returncode == 0, bare.stderr
     result = run(command, tmp_path / "alerts")
@@ -37,16 +37,9 @@ def test_quiet(program, tmp_path):
     for name in needs(program):
         if not importlib.util.find_spec(IMPORTED_AS.get(name, name)):
             pytest.skip(f"{name} is not installed")
-    check(sys.executable, program, tmp_path)
+    check(MAIN, program, tmp_path)
 
 
 @pytest.mark.parametrize("program", PLAIN, ids=lambda program: program.stem)
-def test_matrix(python, program, tmp_path):
-    check(python, program, tmp_path)
-
-
-@pytest.mark.parametrize("flags", ["-I", "-S", "-E", "-ISE"])
-def test_isolated(python, flags, tmp_path):
-    program = next(p for p in PLAIN if p.stem == "plain_values")
-    result = run([python, flags, str(program)], tmp_path / "alerts")
-    assert result.alerts == [] and result.returncode == 0, result.stderr
+def test_matrix(interpreter, program, tmp_path):
+    check(interpreter, program, tmp_path)

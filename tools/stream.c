@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "unpack.h"
+
 /* Looks before it opens: opening a device or a pipe can have effects of its own. */
 static int open_regular(const char *path, struct stat *ret)
 {
@@ -94,6 +96,24 @@ static ssize_t read_file(int fd, uint64_t start, uint8_t *out, size_t len)
 	return (ssize_t)got;
 }
 
+/* Puts what the bytes unpack to in their place, when they are packed. */
+static int unpack(size_t limit, struct mw_stream *stream)
+{
+	struct mw_unpacked_bytes unpacked = {0};
+	uint8_t *room;
+
+	if (!mw_is_packed(stream->bytes, stream->len))
+		return 0;
+	room = get_room(limit);
+	if (room)
+		mw_unpack(stream->bytes, stream->len, room, limit, &unpacked);
+	mw_stream_free(stream);
+	if (!room)
+		return -ENOMEM;
+	*stream = (struct mw_stream){room, unpacked.len, unpacked.cut, limit};
+	return 0;
+}
+
 int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
                    struct mw_stream *ret)
 {
@@ -132,7 +152,7 @@ int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
 		return (int)got;
 	}
 	*ret = (struct mw_stream){room, (size_t)got, (size_t)got == len && size > len, len};
-	return 0;
+	return load->data ? 0 : unpack(limit, ret);
 }
 
 void mw_stream_free(struct mw_stream *stream)

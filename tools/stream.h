@@ -20,14 +20,15 @@ struct mw_stream {
 	const uint8_t
 	        *bytes; /* from the stream's first byte on; there may be more behind its end */
 	size_t len;     /* of bytes, at most MW_STREAM_MAX */
-	bool cut;       /* there was more than MW_STREAM_MAX */
+	bool cut;       /* there was more than the limit */
 	size_t room;    /* what mw_stream_free() gives back */
 };
 
 /* Fetches at most `limit` (and MW_STREAM_MAX) bytes of the stream of `load` from process `pid`:
  * from its memory when the load names a place there, else from the file behind its descriptor or
- * path, which must be a regular one. Returns 0; free with mw_stream_free(). -ENODATA when the load
- * names no place, -EINVAL when what it names is no regular file, or another negative errno. */
+ * path, which must be a regular one; there, what is compressed is unpacked. Returns 0; free with
+ * mw_stream_free(). -ENODATA when the load names no place, -EINVAL when what it names is no regular
+ * file, or another negative errno. */
 int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
                    struct mw_stream *ret);
 

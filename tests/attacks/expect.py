@@ -1,0 +1,51 @@
+"""What must be so after an attack on a watched victim."""
+import json
+
+
+def check_alert(result, alert):
+    artifact, load = result.artifact, alert["load"]
+    assert alert["effect"]["class"] in artifact.classes, describe(alert)
+    assert alert["mode"] == result.mode
+    assert alert["verdict"] == result.mode, describe(alert)
+    assert alert["outcome"] == ("prevented" if result.mode == "deny" else "observed")
+    if result.attack.path:
+        assert load["artifact"]["path"] == str(artifact.path), describe(alert)
+    check_call(artifact, load)
+    check_offset(artifact, load)
+
+
+def check_call(artifact, load):
+    """The call as the stream names it, or with its arguments shown behind the name."""
+    if artifact.calls:
+        name = (load["call"] or "").split("(")[0]
+        assert name in artifact.calls, f"call is {load['call']!r}, not {artifact.calls}"
+
+
+def check_offset(artifact, load):
+    offset, span = load.get("offset"), load.get("offset_range")
+    expected = sorted(artifact.offsets)
+    if offset is not None:
+        assert offset in artifact.offsets, f"offset is {offset}, not {expected}"
+        return
+    assert span, f"neither offset nor offset_range; the byte is {expected}"
+    assert not artifact.certain, f"a range {span}, but only {expected} can have done it"
+    assert any(span[0] <= at <= span[1] for at in expected), f"range {span} is without {expected}"
+
+
+def describe(alert):
+    return f"{alert.get('title')} ({json.dumps(alert['effect'])}; {alert['load']})"
+
+
+def check(result):
+    """Raises AssertionError unless modelwatch did all that it promises about this attack."""
+    titles = [alert.get("title") for alert in result.alerts]
+    assert result.alerts, f"no alert; load ended {result.words}, status {result.status}"
+    check_alert(result, result.alerts[0])
+    if result.mode == "deny":
+        assert not result.happened, "it happened"
+        assert set(result.words) == {"unsafe"}, f"load ended {result.words}, {result.status}"
+        assert len(result.alerts) == result.attack.alerts, f"{len(titles)} alerts: {titles}"
+    else:
+        assert result.happened or result.attack.marker == "none", "it did not happen"
+        if result.attack.one_effect and result.place == "direct":
+            assert len(result.alerts) == 1, f"{len(titles)} alerts: {titles}"
