@@ -16,8 +16,23 @@
 #define MW_GLOBAL_TEXT 128
 #define MW_IMPORTS 64
 
+/* The import events of a load, or of a thread in scope, whose import is still running, for the proof
+ * of import context: the innermost frame when the event was raised, and the hash of the module's
+ * name. Full, it takes no more: the outermost ones are the proof. */
+struct mw_imports {
+	int64_t since; /* seconds since the epoch: files newer than that prove nothing */
+	enum mw_cause
+	        native; /* cause that native code would act with: by import while one is proved */
+	uint32_t count;
+	struct {
+		void *frame;
+		uint64_t name;
+	} at[MW_IMPORTS];
+};
+
 /* One open load. It lies in the C frame of the wrapped entry point, so that opening one costs no
- * allocation and it cannot outlive its call. Only the fields up to `globals` are set on opening. */
+ * allocation and it cannot outlive its call. What is set on opening: up to `globals`, and of the
+ * imports their count and `native`. */
 struct mw_load {
 	struct mw_load *outer;
 	const char *entry; /* the wrapped function: "pickle.load" */
@@ -28,7 +43,6 @@ struct mw_load {
 	uint64_t id;       /* 0 until somebody has to be told */
 	uint32_t slot;     /* in the state page, 0 until announced */
 	uint32_t depth;
-	int64_t opened;     /* when it fetched its first global, seconds since the epoch */
 	int64_t start_tell; /* position of the file at entry, or -1 */
 	bool described;     /* the fields under "description" are set */
 	bool denied;        /* one of its effects was denied */
@@ -36,20 +50,11 @@ struct mw_load {
 	bool called;        /* a global beyond the plain rebuilders was fetched */
 	bool rebuilds;      /* a known rebuilder of functions was fetched (dill, cloudpickle) */
 	bool importing;     /* the last audit event came from the import of the last global */
-	enum mw_cause
-	        native;   /* cause that native code would act with: by import while one is proved */
 	uint64_t globals; /* find_class events so far */
 
 	/* Valid from globals > 0: a ring of the last MW_WIRE_GLOBALS names, "module name". */
 	char seen[MW_WIRE_GLOBALS][MW_GLOBAL_TEXT];
-	/* A stack of the import events of this load whose import is still running, for the proof of
-	 * import context: the innermost frame when the event was raised, and the hash of the
-	 * module's name. Full, it takes no more: the outermost ones are the proof. */
-	struct {
-		void *frame;
-		uint64_t name;
-	} imports[MW_IMPORTS];
-	uint32_t import_count;
+	struct mw_imports imports;
 
 	/* Description, filled by the extension before the first call that can have an effect. */
 	enum mw_origin origin;
@@ -77,6 +82,7 @@ struct mw_thread {
 	struct mw_load *load;
 	uint64_t scope; /* the load that this thread answers for by birth, or 0 */
 	uint32_t scope_slot;
+	struct mw_imports imports; /* of a thread in scope */
 	struct mw_note note;  /* good for the one call that raised the event */
 	struct mw_note span;  /* good until the announcing frame ends: Popen, rmtree */
 	bool thread_by_call;  /* the next thread that starts was asked for by a call of the load */

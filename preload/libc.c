@@ -56,14 +56,14 @@ bool mw_refused(const struct mw_effect *effect, bool python_sees, const void *ca
 	if (is_installed_library(caller))
 		full.facts |= MW_FACT_LIBRARY;
 	if (load) {
-		full.cause = full.facts & MW_FACT_LIBRARY ? load->native : MW_BY_NATIVE;
+		full.cause = full.facts & MW_FACT_LIBRARY ? load->imports.native : MW_BY_NATIVE;
 		if (python_sees)
 			full.facts |= MW_FACT_UNANNOUNCED;
 		if (load->called)
 			full.facts |= MW_FACT_CALLED;
 	} else {
-		full.cause = MW_BY_CALL;
-		full.facts |= MW_FACT_SCOPE | MW_FACT_AFTER;
+		full.cause = full.facts & MW_FACT_LIBRARY ? thread->imports.native : MW_BY_CALL;
+		full.facts |= MW_FACT_SCOPE | MW_FACT_AFTER | MW_FACT_CALLED;
 	}
 	thread->busy--;
 	mw_judge(&full, NULL, 0, 0, &answer);

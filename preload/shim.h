@@ -43,6 +43,9 @@ void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, u
               uint32_t inside, struct mw_answer *ret);
 bool mw_only_called(void);
 void mw_announce(void);
+
+/* The calling thread answers for a load from now on, by birth. */
+void mw_enter_scope(uint64_t load, uint32_t slot);
 uint32_t mw_denials(const struct mw_load *load);
 void mw_born(void); /* in a child that an active thread forked */
 

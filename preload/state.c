@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -77,6 +78,15 @@ void mw_record_load(struct mw_record *record, const struct mw_thread *thread)
 	record->load.after = true;
 }
 
+void mw_enter_scope(uint64_t load, uint32_t slot)
+{
+	mw_thread.scope = load;
+	mw_thread.scope_slot = slot;
+	mw_thread.imports.since = time(NULL);
+	mw_thread.imports.native = MW_BY_CALL;
+	mw_thread.active = 1;
+}
+
 /* The monitor's socket is named in the environment; the policy and the state page come from it. A
  * process that cannot get them is not watched, and works as if there were no shim. */
 static void say_hello(void)
@@ -105,9 +115,8 @@ static void say_hello(void)
 	mw_process.policy = policy;
 	mw_process.page = page;
 	mw_process.monitor = reply.monitor;
-	mw_thread.scope = reply.scope;
-	mw_thread.scope_slot = reply.slot;
-	mw_thread.active = reply.scope != 0;
+	if (reply.scope)
+		mw_enter_scope(reply.scope, reply.slot);
 }
 
 static void find_self(void)

@@ -46,9 +46,7 @@ static void *begin(void *argument)
 	struct birth birth = *(struct birth *)argument;
 
 	free(argument);
-	mw_thread.scope = birth.scope;
-	mw_thread.scope_slot = birth.slot;
-	mw_thread.active = 1;
+	mw_enter_scope(birth.scope, birth.slot);
 	return birth.start(birth.argument);
 }
 

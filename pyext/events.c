@@ -519,15 +519,15 @@ static int judge(struct mw_effect *effect, const struct mw_walk *walk, struct mw
 	if (load) {
 		mw_describe(load);
 		mw_locate(load);
-		effect->cause = mw_cause(load, walk, effect->target, &effect->facts);
+		effect->cause = mw_cause(thread, walk, effect->target, &effect->facts);
 		if (load->called)
 			effect->facts |= MW_FACT_CALLED;
 		if (load->rebuilds && effect->class == MW_CODE)
 			effect->facts |= MW_FACT_REBUILDER;
 		load->importing = mw_imports_global(load, walk);
 	} else {
-		effect->cause = MW_BY_CALL;
-		effect->facts |= MW_FACT_SCOPE | MW_FACT_AFTER;
+		effect->cause = mw_cause(thread, walk, effect->target, &effect->facts);
+		effect->facts |= MW_FACT_SCOPE | MW_FACT_AFTER | MW_FACT_CALLED;
 	}
 	count = mw_stack(load, frames, &inside);
 	mw_shim->judge(effect, frames, count, inside, answer);
@@ -568,7 +568,7 @@ static void on_thread(struct mw_load *load, const struct mw_walk *walk)
 	mw_locate(load);
 	load->importing = mw_imports_global(load, walk);
 	mw_shim->thread()->thread_by_call =
-	        mw_cause(load, walk, NULL, &facts) == MW_BY_CALL && load->origin != MW_FROM_SESSION;
+	        mw_cause(mw_shim->thread(), walk, NULL, &facts) == MW_BY_CALL && load->origin != MW_FROM_SESSION;
 }
 
 static int on_effect(const struct event *event, PyObject *args)
@@ -601,9 +601,17 @@ static int on_effect(const struct event *event, PyObject *args)
 	return result;
 }
 
+/* What is being imported in a load, or in a thread in scope; NULL elsewhere. */
+static struct mw_imports *imports_of(struct mw_thread *thread)
+{
+	if (thread->load)
+		return &thread->load->imports;
+	return thread->scope ? &thread->imports : NULL;
+}
+
 /* An extension module is about to be loaded by the import system: its library may be mapped, and
  * its initialisation runs native code with the import's own cause. */
-static int on_extension(struct mw_load *load, PyObject *args)
+static int on_extension(struct mw_thread *thread, PyObject *args)
 {
 	struct seen seen = {
 	        .effect = {.class = MW_MAP, .op = "import", .facts = MW_FACT_EXTENSION}};
@@ -612,7 +620,7 @@ static int on_extension(struct mw_load *load, PyObject *args)
 	struct mw_walk walk;
 	int result;
 
-	mw_walk(load, &walk);
+	mw_walk(thread->load, &walk);
 	seen.effect.target = seen.raw = text_of(&seen, argument(args, 1));
 	if (!seen.raw)
 		return 0;
@@ -624,32 +632,33 @@ static int on_extension(struct mw_load *load, PyObject *args)
 		refuse(&seen.effect, &answer);
 	else
 		announce(&event, &seen, answer.verdict);
-	if (load && seen.effect.facts & MW_FACT_INSTALLED &&
+	if (seen.effect.facts & MW_FACT_INSTALLED &&
 	    (seen.effect.cause == MW_BY_IMPORT || seen.effect.cause == MW_BY_MACHINERY))
-		load->native = MW_BY_IMPORT;
+		imports_of(thread)->native = MW_BY_IMPORT;
 	drop(&seen);
 	return result;
 }
 
 /* An import is over when its frame has gone, or imports the next module. */
-static void note_import(struct mw_load *load, const char *name)
+static void note_import(struct mw_thread *thread, const char *name)
 {
-	void *frame = PyEval_GetFrame();
+	struct mw_imports *imports = imports_of(thread);
+	void *frame = PyEval_GetFrame(), *base = thread->load ? thread->load->frame : NULL;
+	uint32_t n = imports->count;
 	struct mw_walk walk;
-	uint32_t n = load->import_count;
 
 	if (n)
-		mw_walk(load, &walk);
-	while (n && (load->imports[n - 1].frame == frame ||
-	             (load->imports[n - 1].frame != load->frame &&
-	              !mw_is_running(&walk, load->imports[n - 1].frame))))
+		mw_walk(thread->load, &walk);
+	while (n && (imports->at[n - 1].frame == frame ||
+	             (imports->at[n - 1].frame != base &&
+	              !mw_is_running(&walk, imports->at[n - 1].frame))))
 		n--;
-	load->import_count = n;
+	imports->count = n;
 	if (n == MW_IMPORTS)
 		return;
-	load->imports[n].frame = frame;
-	load->imports[n].name = mw_name_hash(name);
-	load->import_count = n + 1;
+	imports->at[n].frame = frame;
+	imports->at[n].name = mw_name_hash(name);
+	imports->count = n + 1;
 }
 
 static bool is_hooked_module(const char *name)
@@ -672,10 +681,10 @@ static int on_import(PyObject *args)
 	PyErr_Clear();
 	if (!name)
 		return 0;
-	if (thread->load && argument(args, 1) && argument(args, 1) != Py_None)
-		return on_extension(thread->load, args);
-	if (thread->load)
-		note_import(thread->load, name);
+	if (imports_of(thread) && argument(args, 1) && argument(args, 1) != Py_None)
+		return on_extension(thread, args);
+	if (imports_of(thread))
+		note_import(thread, name);
 	if (!strcmp(name, "modelwatch"))
 		mw_provide_module();
 	if (is_hooked_module(name))
@@ -739,8 +748,8 @@ static int import_now(struct mw_load *load, const char *module)
 	mw_leave(NULL);
 	imported = PyImport_ImportModule(module);
 	mw_enter();
-	load->import_count = 0;
-	load->native = MW_BY_NATIVE;
+	load->imports.count = 0;
+	load->imports.native = MW_BY_NATIVE;
 	load->importing = false;
 	thread->note.valid = thread->span.valid = false;
 	Py_XDECREF(imported);
@@ -775,7 +784,7 @@ static int on_find_class(PyObject *args)
 	if (!load || !module || !name)
 		return 0;
 	if (!load->globals)
-		load->opened = time(NULL);
+		load->imports.since = time(NULL);
 	settle(load);
 	set_global(load->seen[load->globals++ % MW_WIRE_GLOBALS], module, name);
 	kind = mw_classify(module, name);

@@ -6,8 +6,22 @@
 
 struct mw_guest *mw_shim;
 
+/* Whether a directory lies in the interpreter's own installation. */
+static bool is_own(const char *directory, const char *root)
+{
+	PyObject *object = PySys_GetObject(root);
+	const char *text = object && PyUnicode_Check(object)
+	                           ? PyUnicode_AsUTF8AndSize(object, NULL)
+	                           : NULL;
+	size_t len = text ? strlen(text) : 0;
+
+	PyErr_Clear();
+	return len > 1 && !strncmp(directory, text, len) && directory[len] == '/';
+}
+
 /* sys.path as the interpreter starts: the files in there were put there by whoever runs the job,
- * the user's own repository included. An empty entry is the working directory. */
+ * the user's own repository included. An empty entry is the working directory. Where a load started
+ * the process, its payload chose most of it. */
 static void trust_path(PyObject *entry)
 {
 	char directory[4096];
@@ -17,6 +31,8 @@ static void trust_path(PyObject *entry)
 		PyErr_Clear();
 		return;
 	}
+	if (mw_shim->thread()->scope && !is_own(text, "base_prefix") && !is_own(text, "prefix"))
+		return;
 	if (realpath(*text ? text : ".", directory))
 		mw_shim->trust(directory);
 	if (text[0] == '/')

@@ -22,12 +22,13 @@ struct mw_frame {
 struct mw_walk {
 	struct mw_frame inside[MW_INSIDE];
 	uint32_t count;
-	bool whole; /* the boundary was reached */
+	bool whole;       /* the boundary was reached */
+	const void *base; /* the boundary: the frame that asked for the load, or NULL */
 };
 void mw_walk(const struct mw_load *load, struct mw_walk *ret);
 /* What led to what is happening now, and facts that the frames prove. */
-enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, const char *target,
-                       uint32_t *facts);
+enum mw_cause mw_cause(const struct mw_thread *thread, const struct mw_walk *walk,
+                       const char *target, uint32_t *facts);
 /* The load imports the module of a global right now; the innermost function is of an installed
  * file. */
 bool mw_imports_global(const struct mw_load *load, const struct mw_walk *walk);

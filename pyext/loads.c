@@ -25,9 +25,9 @@ static inline struct mw_thread *open_load(struct mw_load *load, const char *entr
 	load->depth = load->outer ? load->outer->depth + 1 : 0;
 	load->described = load->denied = load->importing = false;
 	load->pending = load->called = load->rebuilds = false;
-	load->native = MW_BY_NATIVE;
 	load->globals = 0;
-	load->import_count = 0;
+	load->imports.native = MW_BY_NATIVE;
+	load->imports.count = 0;
 	load->origin = MW_FROM_FILE;
 	load->path[0] = '\0';
 	load->start_tell = -1;

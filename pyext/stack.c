@@ -135,10 +135,9 @@ static PyFrameObject *back(PyFrameObject *frame)
 
 void mw_walk(const struct mw_load *load, struct mw_walk *ret)
 {
-	void *boundary = load ? load->frame : NULL;
-
 	ret->count = 0;
-	for (PyFrameObject *frame = PyEval_GetFrame(); frame && (void *)frame != boundary;
+	ret->base = load ? load->frame : NULL;
+	for (PyFrameObject *frame = PyEval_GetFrame(); frame && (void *)frame != ret->base;
 	     frame = back(frame)) {
 		if (ret->count == MW_INSIDE) {
 			ret->whole = false;
@@ -266,16 +265,17 @@ static bool older_than(const char *path, int64_t opened)
 	return stat(path, &st) < 0 || st.st_ctime <= opened;
 }
 
-static bool is_allowed_file(const struct mw_load *load, PyCodeObject *code)
+static bool is_allowed_file(const struct mw_imports *imports, PyCodeObject *code)
 {
 	const char *path = mw_code_text(code, "co_filename");
 
-	return mw_shim->trusted(path) && older_than(path, load->opened);
+	return mw_shim->trusted(path) && older_than(path, imports->since);
 }
 
 /* Raised by the interpreter when it entered this very frame: the caller is the frame that was
  * running then, and the frame imports the module that was named. */
-static bool was_announced(const struct mw_load *load, const void *caller, PyFrameObject *frame)
+static bool was_announced(const struct mw_imports *imports, const void *caller,
+                          PyFrameObject *frame)
 {
 	PyObject *name = mw_local(frame, "name");
 	uint64_t hash = 0;
@@ -285,8 +285,8 @@ static bool was_announced(const struct mw_load *load, const void *caller, PyFram
 		hash = mw_name_hash(PyUnicode_AsUTF8AndSize(name, NULL));
 	Py_XDECREF(name);
 	PyErr_Clear();
-	for (uint32_t k = 0; k < load->import_count && !found; k++)
-		found = load->imports[k].frame == caller && load->imports[k].name == hash;
+	for (uint32_t k = 0; k < imports->count && !found; k++)
+		found = imports->at[k].frame == caller && imports->at[k].name == hash;
 	return found;
 }
 
@@ -304,17 +304,16 @@ static bool imports_by_itself(PyFrameObject *frame)
 
 /* The frames of the import system that are proved to import: the outermost and the innermost one.
  * False when there is none. */
-static bool proved_imports(const struct mw_load *load, const struct mw_walk *walk, uint32_t *outer,
-                           uint32_t *inner)
+static bool proved_imports(const struct mw_imports *imports, const struct mw_walk *walk,
+                           uint32_t *outer, uint32_t *inner)
 {
 	bool found = false;
 
 	for (uint32_t i = walk->count; i-- > 0;) {
-		void *caller =
-		        i + 1 < walk->count ? (void *)walk->inside[i + 1].frame : load->frame;
+		const void *caller = i + 1 < walk->count ? walk->inside[i + 1].frame : walk->base;
 
 		if (walk->inside[i].code != find_and_load ||
-		    (!was_announced(load, caller, walk->inside[i].frame) &&
+		    (!was_announced(imports, caller, walk->inside[i].frame) &&
 		     !imports_by_itself(walk->inside[i].frame)))
 			continue;
 		if (!found)
@@ -327,8 +326,8 @@ static bool proved_imports(const struct mw_load *load, const struct mw_walk *wal
 
 /* The innermost module body that the import system itself runs must be of a file that was there
  * before the load. Bodies further out that are not steer what happens in here, as a call would. */
-static bool runs_allowed_body(const struct mw_load *load, const struct mw_walk *walk, uint32_t at,
-                              uint32_t *facts)
+static bool runs_allowed_body(const struct mw_imports *imports, const struct mw_walk *walk,
+                              uint32_t at, uint32_t *facts)
 {
 	bool found = false;
 
@@ -338,7 +337,7 @@ static bool runs_allowed_body(const struct mw_load *load, const struct mw_walk *
 		    contains(&machinery, walk->inside[i].code) ||
 		    strcmp(mw_code_text(walk->inside[i].code, "co_name"), "<module>"))
 			continue;
-		if (is_allowed_file(load, walk->inside[i].code))
+		if (is_allowed_file(imports, walk->inside[i].code))
 			found = true;
 		else if (found)
 			*facts |= MW_FACT_CALLED;
@@ -372,7 +371,7 @@ static bool is_pyc(const char *target)
 	       (slash && !strchr(slash, '.')); /* a directory under sys.pycache_prefix */
 }
 
-static enum mw_cause import_cause(const struct mw_load *load, const struct mw_walk *walk,
+static enum mw_cause import_cause(const struct mw_imports *imports, const struct mw_walk *walk,
                                   uint32_t outer, uint32_t inner, const char *target,
                                   uint32_t *facts)
 {
@@ -382,7 +381,7 @@ static enum mw_cause import_cause(const struct mw_load *load, const struct mw_wa
 		*facts |= MW_FACT_PYC;
 	if (is_machinery_only(walk, inner))
 		return MW_BY_MACHINERY;
-	return runs_allowed_body(load, walk, outer, facts) ? MW_BY_IMPORT : MW_BY_CALL;
+	return runs_allowed_body(imports, walk, outer, facts) ? MW_BY_IMPORT : MW_BY_CALL;
 }
 
 /* Known makers of functions: what they compile is a template of their own, filled with names. */
@@ -417,9 +416,11 @@ static bool is_setstate(const struct mw_frame *root)
 	       mw_shim->trusted(mw_code_text(root->code, "co_filename"));
 }
 
-enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, const char *target,
-                       uint32_t *facts)
+enum mw_cause mw_cause(const struct mw_thread *thread, const struct mw_walk *walk,
+                       const char *target, uint32_t *facts)
 {
+	const struct mw_load *load = thread->load;
+	const struct mw_imports *imports = load ? &load->imports : &thread->imports;
 	uint32_t own = walk->count; /* frames other than the unpickler's */
 	const struct mw_frame *root;
 	uint32_t outer = 0, inner = 0;
@@ -431,9 +432,9 @@ enum mw_cause mw_cause(const struct mw_load *load, const struct mw_walk *walk, c
 	if (!own)
 		return MW_BY_CALL;
 	root = &walk->inside[own - 1];
-	if (proved_imports(load, walk, &outer, &inner))
-		return import_cause(load, walk, outer, inner, target, facts);
-	if (is_loader(load, root))
+	if (proved_imports(imports, walk, &outer, &inner))
+		return import_cause(imports, walk, outer, inner, target, facts);
+	if (load && is_loader(load, root))
 		return MW_BY_LOADER;
 	if (is_setstate(root))
 		*facts |= MW_FACT_SETSTATE;
@@ -452,8 +453,8 @@ bool mw_imports_global(const struct mw_load *load, const struct mw_walk *walk)
 		return false;
 	root = &walk->inside[own - 1];
 	return root->code == find_and_load &&
-	       was_announced(load,
-	                     own < walk->count ? (void *)walk->inside[own].frame : load->frame,
+	       was_announced(&load->imports,
+	                     own < walk->count ? walk->inside[own].frame : walk->base,
 	                     root->frame);
 }
 
