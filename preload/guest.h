@@ -113,9 +113,11 @@ struct mw_guest {
 	/* Denials so far in the scope of an announced load, from the state page. */
 	uint32_t (*denials)(const struct mw_load *load);
 
-	/* Directories whose files were there before any load, and whether a path lies in one. */
+	/* Directories whose files were there before any load, and whether a path lies in one, or is
+	 * one. */
 	void (*trust)(const char *directory);
 	bool (*trusted)(const char *path);
+	bool (*is_entry)(const char *directory);
 
 	/* Whether a process descends from the monitor and answers for no load. */
 	bool (*same_run)(int pid);

@@ -142,6 +142,7 @@ static void fill_table(void)
 	                                       .denials = mw_denials,
 	                                       .trust = mw_trust,
 	                                       .trusted = mw_trusted,
+	                                       .is_entry = mw_is_entry,
 	                                       .same_run = mw_same_run,
 	                                       .hash = mw_hash,
 	                                       .directory = mw_process.directory,

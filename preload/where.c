@@ -50,9 +50,24 @@ static bool is_under(const char *path, const char *dir)
 	return !strncmp(path, dir, len) && (path[len] == '/' || path[len] == '\0');
 }
 
+/* What was downloaded is nobody's own, wherever it lies. */
+static bool is_model_cache(const char *path)
+{
+	return strstr(path, "/models--") || strstr(path, "/.cache/huggingface/") ||
+	       strstr(path, "/.cache/torch/");
+}
+
+bool mw_is_entry(const char *directory)
+{
+	for (size_t i = 0; i < trusted_used; i += strlen(trusted_dirs + i) + 1)
+		if (!strcmp(directory, trusted_dirs + i))
+			return true;
+	return false;
+}
+
 bool mw_trusted(const char *path)
 {
-	if (path[0] != '/' || strstr(path, "/../"))
+	if (path[0] != '/' || strstr(path, "/../") || is_model_cache(path))
 		return false;
 	for (size_t i = 0; i < sizeof(system_dirs) / sizeof(*system_dirs); i++)
 		if (!strncmp(path, system_dirs[i], strlen(system_dirs[i])))

@@ -611,7 +611,7 @@ static struct mw_imports *imports_of(struct mw_thread *thread)
 
 /* An extension module is about to be loaded by the import system: its library may be mapped, and
  * its initialisation runs native code with the import's own cause. */
-static int on_extension(struct mw_thread *thread, PyObject *args)
+static int on_extension(struct mw_thread *thread, const char *name, PyObject *args)
 {
 	struct seen seen = {
 	        .effect = {.class = MW_MAP, .op = "import", .facts = MW_FACT_EXTENSION}};
@@ -624,7 +624,9 @@ static int on_extension(struct mw_thread *thread, PyObject *args)
 	seen.effect.target = seen.raw = text_of(&seen, argument(args, 1));
 	if (!seen.raw)
 		return 0;
-	if (mw_shim->trusted(seen.raw))
+	if (thread->load)
+		mw_describe(thread->load);
+	if (mw_is_allowed_extension(thread->load, name, seen.raw, imports_of(thread)->since))
 		seen.effect.facts |= MW_FACT_INSTALLED;
 	result = judge(&seen.effect, &walk, &answer);
 	PyErr_Clear();
@@ -682,7 +684,7 @@ static int on_import(PyObject *args)
 	if (!name)
 		return 0;
 	if (imports_of(thread) && argument(args, 1) && argument(args, 1) != Py_None)
-		return on_extension(thread, args);
+		return on_extension(thread, name, args);
 	if (imports_of(thread))
 		note_import(thread, name);
 	if (!strcmp(name, "modelwatch"))

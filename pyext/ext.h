@@ -82,6 +82,12 @@ void mw_leave(void *outer);
 /* Judges what the Python sensor saw in this thread. Returns 0, or -1 with PermissionError set. */
 int mw_judge_here(struct mw_effect *effect);
 
+/* allowed.c: whether a file may prove an import in `load` (NULL: in a thread in scope), or be the
+ * extension of the module `name`. `since` is when the load began, in seconds since the epoch. */
+bool mw_is_allowed_file(const struct mw_load *load, const char *path, int64_t since);
+bool mw_is_allowed_extension(const struct mw_load *load, const char *name, const char *path,
+                             int64_t since);
+
 /* source.c: `source`, which is compiled under the name `path`, stands in that file: a line of a
  * traceback, which the interpreter parses to underline its parts. Running it is another event. */
 bool mw_stands_in_file(PyObject *source, const char *path);

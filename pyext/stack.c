@@ -2,7 +2,6 @@
  * prove something only by the identity of their code objects: file and function names can be forged
  * by compile(). */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "ext.h"
 
@@ -258,20 +257,6 @@ static bool is_loader(const struct mw_load *load, const struct mw_frame *root)
 	return is_find_class(load, root);
 }
 
-static bool older_than(const char *path, int64_t opened)
-{
-	struct stat st;
-
-	return stat(path, &st) < 0 || st.st_ctime <= opened;
-}
-
-static bool is_allowed_file(const struct mw_imports *imports, PyCodeObject *code)
-{
-	const char *path = mw_code_text(code, "co_filename");
-
-	return mw_shim->trusted(path) && older_than(path, imports->since);
-}
-
 /* Raised by the interpreter when it entered this very frame: the caller is the frame that was
  * running then, and the frame imports the module that was named. */
 static bool was_announced(const struct mw_imports *imports, const void *caller,
@@ -324,9 +309,14 @@ static bool proved_imports(const struct mw_imports *imports, const struct mw_wal
 	return found;
 }
 
+static const struct mw_imports *imports_of(const struct mw_thread *thread)
+{
+	return thread->load ? &thread->load->imports : &thread->imports;
+}
+
 /* The innermost module body that the import system itself runs must be of a file that was there
  * before the load. Bodies further out that are not steer what happens in here, as a call would. */
-static bool runs_allowed_body(const struct mw_imports *imports, const struct mw_walk *walk,
+static bool runs_allowed_body(const struct mw_thread *thread, const struct mw_walk *walk,
                               uint32_t at, uint32_t *facts)
 {
 	bool found = false;
@@ -337,7 +327,9 @@ static bool runs_allowed_body(const struct mw_imports *imports, const struct mw_
 		    contains(&machinery, walk->inside[i].code) ||
 		    strcmp(mw_code_text(walk->inside[i].code, "co_name"), "<module>"))
 			continue;
-		if (is_allowed_file(imports, walk->inside[i].code))
+		if (mw_is_allowed_file(thread->load,
+		                       mw_code_text(walk->inside[i].code, "co_filename"),
+		                       imports_of(thread)->since))
 			found = true;
 		else if (found)
 			*facts |= MW_FACT_CALLED;
@@ -371,7 +363,7 @@ static bool is_pyc(const char *target)
 	       (slash && !strchr(slash, '.')); /* a directory under sys.pycache_prefix */
 }
 
-static enum mw_cause import_cause(const struct mw_imports *imports, const struct mw_walk *walk,
+static enum mw_cause import_cause(const struct mw_thread *thread, const struct mw_walk *walk,
                                   uint32_t outer, uint32_t inner, const char *target,
                                   uint32_t *facts)
 {
@@ -381,7 +373,7 @@ static enum mw_cause import_cause(const struct mw_imports *imports, const struct
 		*facts |= MW_FACT_PYC;
 	if (is_machinery_only(walk, inner))
 		return MW_BY_MACHINERY;
-	return runs_allowed_body(imports, walk, outer, facts) ? MW_BY_IMPORT : MW_BY_CALL;
+	return runs_allowed_body(thread, walk, outer, facts) ? MW_BY_IMPORT : MW_BY_CALL;
 }
 
 /* Known makers of functions: what they compile is a template of their own, filled with names. */
@@ -420,7 +412,6 @@ enum mw_cause mw_cause(const struct mw_thread *thread, const struct mw_walk *wal
                        const char *target, uint32_t *facts)
 {
 	const struct mw_load *load = thread->load;
-	const struct mw_imports *imports = load ? &load->imports : &thread->imports;
 	uint32_t own = walk->count; /* frames other than the unpickler's */
 	const struct mw_frame *root;
 	uint32_t outer = 0, inner = 0;
@@ -432,8 +423,8 @@ enum mw_cause mw_cause(const struct mw_thread *thread, const struct mw_walk *wal
 	if (!own)
 		return MW_BY_CALL;
 	root = &walk->inside[own - 1];
-	if (proved_imports(imports, walk, &outer, &inner))
-		return import_cause(imports, walk, outer, inner, target, facts);
+	if (proved_imports(imports_of(thread), walk, &outer, &inner))
+		return import_cause(thread, walk, outer, inner, target, facts);
 	if (load && is_loader(load, root))
 		return MW_BY_LOADER;
 	if (is_setstate(root))

@@ -22,6 +22,7 @@ class Attack:
     places: list = field(default_factory=lambda: list(PLACES))
     needs: list = field(default_factory=list)
     files: dict = field(default_factory=dict)
+    environment: dict = field(default_factory=dict)
     before: str = ""
     after: str = ""
     probe: str = ""

@@ -38,8 +38,10 @@ class Result:
     alerts: list  # the first record of each alert, in order
 
 
-def environment():
-    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+def environment(attack, scene, interpreter):
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return kept | {key: substitute(value, scene, interpreter)
+                   for key, value in attack.environment.items()}
 
 
 def happened(attack, scene, patience):
@@ -70,7 +72,7 @@ def run(attack, place, mode, interpreter, program, directory):
             program, "run", f"--mode={mode}", f"--alerts={scene.alerts}", "--quiet", "--"]
         command = [*watch, *interpreter.argv, HERE / "victim.py", place, attack.carrier,
                    artifact.path, scene.marker, *script]
-        done = subprocess.run(command, cwd=scene.cwd, env=environment(), stdin=subprocess.DEVNULL,
+        done = subprocess.run(command, cwd=scene.cwd, env=environment(attack, scene, interpreter), stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=TIMEOUT)
         words = re.findall(r"^(loaded|unsafe|error \w+)$", done.stdout.decode(errors="replace"), re.M)
         return Result(attack, place, mode, artifact, done.returncode, words,

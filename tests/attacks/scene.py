@@ -104,6 +104,7 @@ def names(scene, interpreter):
         **{name: getattr(pickles, name) for name in (
             "call", "new", "new_ex", "obj", "inst", "build", "get", "attr", "module", "assemble")},
         "marker": str(scene.marker), "model": str(scene.model), "tmp": str(scene.tmp),
+        "root": str(scene.root),
         "port": scene.listener.port, "unix": scene.listener.path, "spare_port": scene.spare_port,
         "touch": shutil.which("touch"), "version": interpreter.version,
         "marshalled": interpreter.marshalled, "machine": platform.machine(),
