@@ -34,6 +34,8 @@ enum mw_kind {
 	MW_EFFECT,
 	MW_FETCH,    /* the stream fetched a directly effectful callable: will it only be called? */
 	MW_ANNOUNCE, /* a load starts a thread: it is to be known, and to have a slot */
+	MW_JOIN,     /* a lower sensor sees the effect of an alert too */
+	MW_WHY,      /* a load ends, and something in its scope was denied: what was it? */
 	MW_KIND_COUNT
 };
 
@@ -86,6 +88,7 @@ struct mw_record_effect {
 struct mw_record {
 	enum mw_kind kind;
 	uint32_t tid;
+	struct mw_str alert; /* of a join: the id; its effect has the sensor and no more */
 	struct mw_record_load load;
 	struct mw_record_effect effect;
 	struct mw_pyframe frames[MW_WIRE_FRAMES]; /* Python stack, innermost first */

@@ -6,6 +6,7 @@ enum mw_key {
 	MW_KEY_VERSION = 0,
 	MW_KEY_KIND = 1,
 	MW_KEY_TID = 2,
+	MW_KEY_ALERT = 3,
 	/* load */
 	MW_KEY_ID = 10,
 	MW_KEY_ORIGIN = 11,

@@ -185,6 +185,10 @@ int mw_wire_pack(const struct mw_record *record, uint8_t *buf, size_t cap)
 	put_uint(&out, MW_KEY_KIND, record->kind);
 	put_uint(&out, MW_KEY_TID, record->tid);
 	put_load(&out, &record->load);
+	if (record->kind == MW_JOIN) {
+		put_text(&out, MW_KEY_ALERT, record->alert);
+		put_uint(&out, MW_KEY_SENSOR, record->effect.sensor);
+	}
 	if (record->kind == MW_EFFECT) {
 		put_effect(&out, &record->effect);
 		put_frames(&out, record);

@@ -297,6 +297,8 @@ static int get_rest(enum mw_key k, const msgpack_object *o, struct mw_record *re
 		return ENUM(o, MW_KIND_COUNT, record->kind);
 	case MW_KEY_TID:
 		return get_u32(o, INT32_MAX, &record->tid);
+	case MW_KEY_ALERT:
+		return get_text(o, &record->alert);
 	case MW_KEY_FRAMES:
 		return get_frames(o, record);
 	case MW_KEY_INSIDE:

@@ -10,15 +10,16 @@
 #include <stdint.h>
 
 #include "../core/effect.h"
+#include "../core/implies.h"
 #include "../core/wire.h"
 
 #define MW_GUEST_SYMBOL "modelwatch_guest_1"
 #define MW_GLOBAL_TEXT 128
 #define MW_IMPORTS 64
 
-/* The import events of a load, or of a thread in scope, whose import is still running, for the proof
- * of import context: the innermost frame when the event was raised, and the hash of the module's
- * name. Full, it takes no more: the outermost ones are the proof. */
+/* The import events of a load, or of a thread in scope, whose import is still running, for the
+ * proof of import context: the innermost frame when the event was raised, and the hash of the
+ * module's name. Full, it takes no more: the outermost ones are the proof. */
 struct mw_imports {
 	int64_t since; /* seconds since the epoch: files newer than that prove nothing */
 	enum mw_cause
@@ -50,7 +51,7 @@ struct mw_load {
 	bool called;        /* a global beyond the plain rebuilders was fetched */
 	bool rebuilds;      /* a known rebuilder of functions was fetched (dill, cloudpickle) */
 	bool importing;     /* the last audit event came from the import of the last global */
-	uint64_t globals; /* find_class events so far */
+	uint64_t globals;   /* find_class events so far */
 
 	/* Valid from globals > 0: a ring of the last MW_WIRE_GLOBALS names, "module name". */
 	char seen[MW_WIRE_GLOBALS][MW_GLOBAL_TEXT];
@@ -66,14 +67,25 @@ struct mw_load {
 	bool tell_exact;
 };
 
-/* An announcement by the Python sensor: the lower events of this thread that it implies join it. */
+/* An announcement by the Python sensor: the lower events of this thread that it implies join it
+ * (core/implies.h). Texts that do not fit are left empty. */
 struct mw_note {
 	bool valid;
+	bool joined; /* a lower sensor has said that it sees it too */
 	enum mw_class class;
 	enum mw_verdict verdict;
-	uint64_t key; /* hash of the target, 0 when not comparable */
-	void *frame;  /* the announcing frame, when Python code announced */
+	const char *op;
+	char target[1024], target2[1024];
+	char id[40]; /* of its alert; empty: there is none */
+	void *frame; /* the announcing frame, when Python code announced */
 };
+
+static inline bool mw_note_implies(const struct mw_note *note, const struct mw_effect *effect)
+{
+	const struct mw_announced above = {note->class, note->op, note->target, note->target2};
+
+	return note->valid && mw_implies(&above, effect);
+}
 
 struct mw_thread {
 	uint32_t active; /* the idle path's one branch: an open load, or a scope */
@@ -83,8 +95,8 @@ struct mw_thread {
 	uint64_t scope; /* the load that this thread answers for by birth, or 0 */
 	uint32_t scope_slot;
 	struct mw_imports imports; /* of a thread in scope */
-	struct mw_note note;  /* good for the one call that raised the event */
-	struct mw_note span;  /* good until the announcing frame ends: Popen, rmtree */
+	struct mw_note note;       /* good for the one call that raised the event */
+	struct mw_note span;       /* good until the announcing frame ends: Popen, rmtree */
 	bool thread_by_call;  /* the next thread that starts was asked for by a call of the load */
 	uint64_t last_denied; /* hash of the last effect that was denied, while its load is open */
 	char why[768]; /* message of the first denial in the open loads, for UnsafeLoadError */
@@ -112,6 +124,9 @@ struct mw_guest {
 
 	/* Denials so far in the scope of an announced load, from the state page. */
 	uint32_t (*denials)(const struct mw_load *load);
+
+	/* Asks the monitor what was denied in the scope of the innermost load, for `why`. */
+	void (*ask_why)(void);
 
 	/* Directories whose files were there before any load, and whether a path lies in one, or is
 	 * one. */

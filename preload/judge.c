@@ -222,6 +222,31 @@ uint32_t mw_denials(const struct mw_load *load)
 	return page->slot[load->slot].denied;
 }
 
+void mw_join(const char *id, enum mw_sensor sensor)
+{
+	struct mw_record record;
+	struct mw_reply reply = {0};
+
+	memset(&record, 0, sizeof(record));
+	record.kind = MW_JOIN;
+	record.alert = text(id);
+	record.effect.sensor = sensor;
+	mw_record_load(&record, &mw_thread);
+	mw_exchange(&record, &reply, NULL);
+}
+
+void mw_ask_why(void)
+{
+	struct mw_reply reply = {0};
+	char *why = mw_thread.why;
+
+	if (tell_monitor(MW_WHY, NULL, NULL, NULL, 0, 0, &reply) || !reply.title[0])
+		snprintf(why, sizeof(mw_thread.why),
+		         "a task that this load started was stopped by modelwatch");
+	else
+		snprintf(why, sizeof(mw_thread.why), "%s [alert %s]", reply.title, reply.id);
+}
+
 void mw_born(void)
 {
 	struct mw_reply reply = {0};

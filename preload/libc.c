@@ -4,21 +4,30 @@
 
 #include "shim.h"
 
-static bool matches(const struct mw_note *note, enum mw_class class, const char *target)
+/* The alert of what was announced is to say that this sensor sees it too: once. */
+static void join(struct mw_note *note)
 {
-	return note->valid && note->class == class &&
-	       (!note->key || !target || note->key == mw_hash(target));
+	if (note->joined || !note->id[0])
+		return;
+	note->joined = true;
+	mw_join(note->id, MW_LIBC);
 }
 
 bool mw_announced(enum mw_class class, const char *target)
 {
+	const struct mw_effect effect = {.class = class, .target = target};
 	struct mw_thread *thread = &mw_thread;
 
-	if (thread->busy || matches(&thread->span, class, target))
+	if (thread->busy)
 		return true;
-	if (!matches(&thread->note, class, target))
+	if (mw_note_implies(&thread->span, &effect)) {
+		join(&thread->span);
+		return true;
+	}
+	if (!mw_note_implies(&thread->note, &effect))
 		return false;
 	thread->note.valid = false;
+	join(&thread->note);
 	return true;
 }
 

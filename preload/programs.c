@@ -68,7 +68,7 @@ bool mw_refuse_program(const char *op, const char *path, bool search, char *cons
 	char found[PATH_TEXT];
 	struct mw_effect effect = {.class = MW_EXEC, .op = op};
 
-	if (!path || mw_announced(MW_EXEC, NULL))
+	if (!path || mw_announced(MW_EXEC, path))
 		return false;
 	if (search && !strchr(path, '/')) {
 		if (!search_path(path, found)) {

@@ -43,6 +43,8 @@ void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, u
               uint32_t inside, struct mw_answer *ret);
 bool mw_only_called(void);
 void mw_announce(void);
+void mw_ask_why(void);
+void mw_join(const char *id, enum mw_sensor sensor);
 
 /* The calling thread answers for a load from now on, by birth. */
 void mw_enter_scope(uint64_t load, uint32_t slot);

@@ -66,7 +66,7 @@ bool mw_refuse_address(enum mw_class class, const char *op, int fd, const struct
 	struct sockaddr_storage peer = {0};
 	socklen_t peer_len = sizeof(peer);
 
-	if (mw_announced(class, NULL))
+	if (mw_thread.busy)
 		return false;
 	if ((!address || !len) && !getpeername(fd, (struct sockaddr *)&peer, &peer_len)) {
 		address = (const struct sockaddr *)&peer;
@@ -78,6 +78,8 @@ bool mw_refuse_address(enum mw_class class, const char *op, int fd, const struct
 		effect.facts = render(address, len, target);
 	}
 	effect.target = target[0] ? target : NULL;
+	if (mw_announced(class, effect.target))
+		return false;
 	return mw_refused(&effect, true, caller);
 }
 
@@ -90,7 +92,7 @@ bool mw_refuse_name(const char *op, const char *name, const void *caller)
 	if (!name || inet_pton(AF_INET, name, &ignored) == 1 ||
 	    inet_pton(AF_INET6, name, &ignored) == 1)
 		return false;
-	if (mw_announced(MW_SEND, NULL))
+	if (mw_announced(MW_SEND, name))
 		return false;
 	return mw_refused(&effect, true, caller);
 }

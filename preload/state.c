@@ -140,6 +140,7 @@ static void fill_table(void)
 	                                       .judge = mw_judge,
 	                                       .only_called = mw_only_called,
 	                                       .denials = mw_denials,
+	                                       .ask_why = mw_ask_why,
 	                                       .trust = mw_trust,
 	                                       .trusted = mw_trusted,
 	                                       .is_entry = mw_is_entry,

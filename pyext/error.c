@@ -119,7 +119,6 @@ PyObject *mw_refuse(struct mw_load *load, PyObject *result)
 	PyObject *before, *type, *error;
 	void *outer;
 
-	(void)load;
 	before = result ? NULL : pending();
 	thread->busy++;
 	type = error_type();
@@ -129,11 +128,9 @@ PyObject *mw_refuse(struct mw_load *load, PyObject *result)
 	if (before && PyErr_GivenExceptionMatches(before, type)) {
 		PyErr_SetObject(type, before); /* an inner load ended so already */
 	} else {
-		error = PyObject_CallFunction(
-		        type, "s",
-		        load->denied
-		                ? thread->why
-		                : "a process that this load started was stopped by modelwatch");
+		if (!load->denied)
+			mw_shim->ask_why();
+		error = PyObject_CallFunction(type, "s", thread->why);
 		if (error && before) {
 			Py_INCREF(before);
 			PyException_SetContext(error, before);

@@ -480,16 +480,13 @@ static void drop(struct seen *seen)
 		Py_DECREF(seen->keep[--seen->kept]);
 }
 
-/* Below the Python function that announced an effect, what it does of the same class is that
- * effect. A new event ends the announcement of the event before, and of functions that have
- * returned. */
-static bool joins(struct mw_thread *thread, const struct mw_walk *walk, enum mw_class class)
+/* A new event ends the announcement of the event before, and of functions that have returned. */
+static void end_announcements(struct mw_thread *thread, const struct mw_walk *walk)
 {
 	thread->note.valid = false;
 	thread->thread_by_call = false;
 	if (thread->span.valid && !mw_is_running(walk, thread->span.frame))
 		thread->span.valid = false;
-	return thread->span.valid && thread->span.class == class;
 }
 
 static int refuse(const struct mw_effect *effect, const struct mw_answer *answer)
@@ -544,18 +541,28 @@ int mw_judge_here(struct mw_effect *effect)
 	return judge(effect, &walk, &answer) < 0 ? refuse(effect, &answer) : 0;
 }
 
-static void announce(const struct event *event, const struct seen *seen, enum mw_verdict verdict)
+static void keep_text(char *out, size_t size, const char *text)
+{
+	if (!text || strlen(text) >= size)
+		text = "";
+	strcpy(out, text);
+}
+
+static void announce(const struct event *event, const struct seen *seen,
+                     const struct mw_answer *answer)
 {
 	struct mw_thread *thread = mw_shim->thread();
-	struct mw_note note = {.valid = true, .class = event->class, .verdict = verdict};
+	struct mw_note *note = event->frame ? &thread->span : &thread->note;
 
-	if (event->frame) {
-		note.frame = PyEval_GetFrame();
-		thread->span = note;
-	} else {
-		note.key = seen->raw ? mw_name_hash(seen->raw) : 0;
-		thread->note = note;
-	}
+	note->valid = true;
+	note->joined = false;
+	note->class = event->class;
+	note->verdict = answer->verdict;
+	note->op = event->name;
+	note->frame = PyEval_GetFrame();
+	memcpy(note->id, answer->id, sizeof(note->id));
+	keep_text(note->target, sizeof(note->target), seen->raw ? seen->raw : seen->address);
+	keep_text(note->target2, sizeof(note->target2), seen->effect.target2);
 }
 
 /* A thread that a call of the load starts stays in its scope; one that an import or the loader
@@ -568,7 +575,8 @@ static void on_thread(struct mw_load *load, const struct mw_walk *walk)
 	mw_locate(load);
 	load->importing = mw_imports_global(load, walk);
 	mw_shim->thread()->thread_by_call =
-	        mw_cause(mw_shim->thread(), walk, NULL, &facts) == MW_BY_CALL && load->origin != MW_FROM_SESSION;
+	        mw_cause(mw_shim->thread(), walk, NULL, &facts) == MW_BY_CALL &&
+	        load->origin != MW_FROM_SESSION;
 }
 
 static int on_effect(const struct event *event, PyObject *args)
@@ -580,8 +588,7 @@ static int on_effect(const struct event *event, PyObject *args)
 	int result = 0;
 
 	mw_walk(thread->load, &walk);
-	if (joins(thread, &walk, event->class))
-		return 0;
+	end_announcements(thread, &walk);
 	if (event->shape == THREAD) {
 		if (thread->load)
 			on_thread(thread->load, &walk);
@@ -589,13 +596,13 @@ static int on_effect(const struct event *event, PyObject *args)
 	}
 	take(&seen, event->shape, args, &walk);
 	PyErr_Clear();
-	if (!seen.none) {
+	if (!seen.none && !mw_note_implies(&thread->span, &seen.effect)) {
 		result = judge(&seen.effect, &walk, &answer);
 		PyErr_Clear();
 		if (result < 0)
 			refuse(&seen.effect, &answer);
 		else
-			announce(event, &seen, answer.verdict);
+			announce(event, &seen, &answer);
 	}
 	drop(&seen);
 	return result;
@@ -633,7 +640,7 @@ static int on_extension(struct mw_thread *thread, const char *name, PyObject *ar
 	if (result < 0)
 		refuse(&seen.effect, &answer);
 	else
-		announce(&event, &seen, answer.verdict);
+		announce(&event, &seen, &answer);
 	if (seen.effect.facts & MW_FACT_INSTALLED &&
 	    (seen.effect.cause == MW_BY_IMPORT || seen.effect.cause == MW_BY_MACHINERY))
 		imports_of(thread)->native = MW_BY_IMPORT;

@@ -10,9 +10,8 @@ struct mw_guest *mw_shim;
 static bool is_own(const char *directory, const char *root)
 {
 	PyObject *object = PySys_GetObject(root);
-	const char *text = object && PyUnicode_Check(object)
-	                           ? PyUnicode_AsUTF8AndSize(object, NULL)
-	                           : NULL;
+	const char *text =
+	        object && PyUnicode_Check(object) ? PyUnicode_AsUTF8AndSize(object, NULL) : NULL;
 	size_t len = text ? strlen(text) : 0;
 
 	PyErr_Clear();

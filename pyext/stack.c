@@ -445,8 +445,7 @@ bool mw_imports_global(const struct mw_load *load, const struct mw_walk *walk)
 	root = &walk->inside[own - 1];
 	return root->code == find_and_load &&
 	       was_announced(&load->imports,
-	                     own < walk->count ? walk->inside[own].frame : walk->base,
-	                     root->frame);
+	                     own < walk->count ? walk->inside[own].frame : walk->base, root->frame);
 }
 
 /* The standard library's wrappers do what they are told: their caller is who acts. */

@@ -10,14 +10,16 @@
 #include "alert_parts.h"
 #include "text.h"
 
-#define WAITING_MAX MW_HASHER_JOBS
+#define RECENT_MAX MW_HASHER_JOBS
 #define PATIENCE_MS 1700 /* together with giving up, within 2 s */
 #define FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII)
 
-/* An alert that is written and still wants its digest. */
-struct waiting {
-	uint64_t job; /* 0: free */
-	char *line;
+/* An alert that is written: updates may follow. */
+struct recent {
+	char id[40];
+	char *line;   /* as it was written last; NULL: free */
+	uint64_t job; /* of its digest; 0: none is being made */
+	int update;
 };
 
 struct mw_alerts {
@@ -27,7 +29,8 @@ struct mw_alerts {
 	struct mw_alert_file file;
 	struct mw_unwinder *unwinder;
 	struct mw_hasher *hasher;
-	struct waiting waiting[WAITING_MAX];
+	struct recent recent[RECENT_MAX]; /* a ring, but for those that wait for a digest */
+	size_t next;
 	struct mw_alert alert; /* the one being made: too large for the stack */
 	char text[MW_ALERT_TEXT];
 };
@@ -96,12 +99,19 @@ static char *dump(const json_t *json, size_t *ret_len)
 	return line;
 }
 
-/* Where a line can wait for its digest, or NULL when too many do. */
-static struct waiting *free_place(struct mw_alerts *a)
+/* The place of the oldest alert that waits for nothing, or NULL when all wait. */
+static struct recent *make_place(struct mw_alerts *a)
 {
-	for (size_t i = 0; i < WAITING_MAX; i++)
-		if (!a->waiting[i].job)
-			return &a->waiting[i];
+	for (size_t i = 0; i < RECENT_MAX; i++) {
+		struct recent *recent = &a->recent[a->next];
+
+		a->next = (a->next + 1) % RECENT_MAX;
+		if (recent->job)
+			continue;
+		free(recent->line);
+		*recent = (struct recent){0};
+		return recent;
+	}
 	return NULL;
 }
 
@@ -116,7 +126,7 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
                       char ret_id[static 40], char ret_title[static 600])
 {
 	struct mw_alert *alert = &a->alert;
-	struct waiting *place = free_place(a);
+	struct recent *place = make_place(a);
 	json_t *json;
 	size_t len = 0;
 	char *line;
@@ -137,31 +147,52 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 	show(a, line ? line : "", len);
 	memcpy(ret_id, alert->id, sizeof(alert->id));
 	memcpy(ret_title, alert->title, sizeof(alert->title));
-	if (line && alert->digest.state == MW_DIGEST_PENDING)
-		*place = (struct waiting){alert->digest.job, line};
-	else
+	if (place) {
+		memcpy(place->id, alert->id, sizeof(place->id));
+		place->line = line;
+		place->job =
+		        line && alert->digest.state == MW_DIGEST_PENDING ? alert->digest.job : 0;
+	} else {
 		free(line);
+	}
 	mw_alert_release(alert);
 }
 
-/* The same alert once more, with its digest. */
-static void update(struct mw_alerts *a, const char *first, const struct mw_digest *digest)
+/* The same alert once more, with what is known now. Takes `json`. */
+static void write_update(struct mw_alerts *a, struct recent *recent, json_t *json)
 {
-	json_t *json = json_loads(first, 0, NULL);
 	size_t len = 0;
-	char *line = NULL;
+	char *line;
 
-	if (json) {
-		mw_alert_json_digest(json, digest, 1);
-		line = dump(json, &len);
-	}
-	if (line) {
-		write_line(a, line, len);
-		if (!a->options.quiet && a->options.format == MW_JSON)
-			mw_write_quietly(STDERR_FILENO, line, len, NULL);
-	}
-	free(line);
+	json_object_set_new(json, "update", json_integer(++recent->update));
+	line = dump(json, &len);
 	json_decref(json);
+	if (!line)
+		return;
+	write_line(a, line, len);
+	if (!a->options.quiet && a->options.format == MW_JSON)
+		mw_write_quietly(STDERR_FILENO, line, len, NULL);
+	free(recent->line);
+	recent->line = line;
+}
+
+void mw_alerts_join(struct mw_alerts *a, struct mw_str id, enum mw_sensor sensor)
+{
+	json_t *json;
+
+	for (size_t i = 0; i < RECENT_MAX; i++) {
+		struct recent *recent = &a->recent[i];
+
+		if (!recent->line || strlen(recent->id) != id.len ||
+		    memcmp(recent->id, id.s, id.len))
+			continue;
+		json = json_loads(recent->line, 0, NULL);
+		if (json && mw_alert_json_seen(json, sensor))
+			write_update(a, recent, json);
+		else
+			json_decref(json);
+		return;
+	}
 }
 
 int mw_alerts_fd(struct mw_alerts *a)
@@ -172,18 +203,22 @@ int mw_alerts_fd(struct mw_alerts *a)
 void mw_alerts_poll(struct mw_alerts *a)
 {
 	struct mw_digest digest;
+	json_t *json;
 
-	for (size_t i = 0; i < WAITING_MAX; i++) {
-		struct waiting *w = &a->waiting[i];
+	for (size_t i = 0; i < RECENT_MAX; i++) {
+		struct recent *recent = &a->recent[i];
 
-		if (!w->job)
+		if (!recent->job)
 			continue;
-		mw_hasher_result(a->hasher, w->job, &digest);
+		mw_hasher_result(a->hasher, recent->job, &digest);
 		if (digest.state == MW_DIGEST_PENDING)
 			continue;
-		update(a, w->line, &digest);
-		free(w->line);
-		*w = (struct waiting){0};
+		recent->job = 0;
+		json = json_loads(recent->line, 0, NULL);
+		if (!json)
+			continue;
+		mw_alert_json_digest(json, &digest);
+		write_update(a, recent, json);
 	}
 }
 
@@ -195,6 +230,8 @@ void mw_alerts_close(struct mw_alerts *a)
 		mw_hasher_stop(a->hasher, PATIENCE_MS);
 		mw_alerts_poll(a);
 	}
+	for (size_t i = 0; i < RECENT_MAX; i++)
+		free(a->recent[i].line);
 	mw_hasher_free(a->hasher);
 	mw_unwinder_free(a->unwinder);
 	mw_alert_file_close(&a->file);

@@ -35,6 +35,10 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
                       const struct mw_record_load *load, const struct mw_location *at,
                       char ret_id[static 40], char ret_title[static 600]);
 
+/* Another sensor saw the effect of the alert called `id`, if that is a recent one: an update says
+ * so, once for each sensor. */
+void mw_alerts_join(struct mw_alerts *a, struct mw_str id, enum mw_sensor sensor);
+
 /* A descriptor that is readable when background work (a digest) is done, or -1. */
 int mw_alerts_fd(struct mw_alerts *a);
 

@@ -266,10 +266,18 @@ json_t *mw_alert_json(const struct mw_alert *alert)
 	return out;
 }
 
-void mw_alert_json_digest(json_t *alert, const struct mw_digest *digest, int update)
+void mw_alert_json_digest(json_t *alert, const struct mw_digest *digest)
 {
-	json_t *load = json_object_get(alert, "load");
+	set_digest(json_object_get(json_object_get(alert, "load"), "artifact"), digest);
+}
 
-	set_digest(json_object_get(load, "artifact"), digest);
-	json_object_set_new(alert, "update", json_integer(update));
+bool mw_alert_json_seen(json_t *alert, enum mw_sensor sensor)
+{
+	json_t *seen = json_object_get(alert, "seen_by");
+	const char *name = mw_sensor_name(sensor);
+
+	for (size_t i = 0; i < json_array_size(seen); i++)
+		if (!strcmp(json_string_value(json_array_get(seen, i)), name))
+			return false;
+	return !json_array_append_new(seen, json_string(name));
 }

@@ -61,8 +61,10 @@ void mw_alert_deed(const struct mw_record_effect *effect, struct mw_text *out, s
  * memory. */
 json_t *mw_alert_json(const struct mw_alert *alert);
 
-/* What an update changes in an alert's JSON. */
-void mw_alert_json_digest(json_t *alert, const struct mw_digest *digest, int update);
+/* What updates change in an alert's JSON: its digest, and who has seen the effect, which is true
+ * when that is news. */
+void mw_alert_json_digest(json_t *alert, const struct mw_digest *digest);
+bool mw_alert_json_seen(json_t *alert, enum mw_sensor sensor);
 
 /* The alert as text for people, ending in a newline. Returns its length. */
 size_t mw_alert_text(const struct mw_alert *alert, bool colour, char *out, size_t size);

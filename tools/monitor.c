@@ -120,6 +120,8 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 		monitor->page->slot[reply->slot].denied++;
 	at = look_up(monitor, pid, record, reply->slot, &load, &room);
 	mw_alerts_effect(monitor->alerts, pid, record, &load, at, reply->id, reply->title);
+	if (verdict >= MW_DENY)
+		mw_registry_deny(&monitor->registry, reply->slot, reply->id, reply->title);
 	follow(monitor, pid, record, reply->slot, at);
 	if (verdict == MW_KILL && monitor->may_kill)
 		monitor->kill(monitor->kill_context, reply->id);
@@ -134,6 +136,19 @@ static void announce(struct mw_monitor *monitor, pid_t pid, const struct mw_reco
 	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
 	mw_locate(pid, record, &at);
 	mw_registry_start(&monitor->registry, reply->slot, &at);
+}
+
+static void why(const struct mw_monitor *monitor, const struct mw_record *record,
+                struct mw_reply *reply)
+{
+	const struct mw_told *told;
+
+	reply->slot = mw_registry_find(&monitor->registry, record->load.id);
+	told = monitor->registry.entry[reply->slot].told;
+	if (!told)
+		return;
+	memcpy(reply->id, told->id, sizeof(told->id));
+	memcpy(reply->title, told->title, sizeof(told->title));
 }
 
 /* A stream that cannot be read is not condemned for it: the call itself is still judged. */
@@ -189,6 +204,12 @@ static void serve(void *context, pid_t pid, const struct mw_record *record, stru
 		break;
 	case MW_ANNOUNCE:
 		announce(monitor, pid, record, reply);
+		break;
+	case MW_JOIN:
+		mw_alerts_join(monitor->alerts, record->alert, record->effect.sensor);
+		break;
+	case MW_WHY:
+		why(monitor, record, reply);
 		break;
 	case MW_KIND_COUNT:
 		break;

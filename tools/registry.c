@@ -28,8 +28,10 @@ static void forget(struct mw_registry_entry *entry)
 {
 	free(entry->load);
 	free(entry->at);
+	free(entry->told);
 	entry->load = NULL;
 	entry->at = NULL;
+	entry->told = NULL;
 }
 
 static uint32_t enter(struct mw_registry *registry, uint64_t id)
@@ -140,6 +142,20 @@ void mw_registry_start(struct mw_registry *registry, uint32_t slot, const struct
 	entry->at = malloc(sizeof(*at));
 	if (entry->at)
 		*entry->at = *at;
+}
+
+void mw_registry_deny(struct mw_registry *registry, uint32_t slot, const char *id,
+                      const char *title)
+{
+	struct mw_registry_entry *entry = &registry->entry[slot];
+
+	if (!slot || entry->told)
+		return;
+	entry->told = malloc(sizeof(*entry->told));
+	if (!entry->told)
+		return;
+	snprintf(entry->told->id, sizeof(entry->told->id), "%s", id);
+	snprintf(entry->told->title, sizeof(entry->told->title), "%s", title);
 }
 
 void mw_registry_clear(struct mw_registry *registry)

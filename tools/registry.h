@@ -19,6 +19,13 @@ struct mw_registry_entry {
 	struct mw_record_load *load;
 	/* Where the load started the tasks in its scope; NULL when it started none. */
 	struct mw_location *at;
+	/* The alert of the first denial in its scope; NULL when there was none. */
+	struct mw_told *told;
+};
+
+/* What the owner of the job is told of an alert. */
+struct mw_told {
+	char id[40], title[600];
 };
 
 struct mw_registry {
@@ -38,6 +45,10 @@ uint32_t mw_registry_put(struct mw_registry *registry, pid_t pid,
 
 /* Remembers that the load in `slot` started a task at `at`. */
 void mw_registry_start(struct mw_registry *registry, uint32_t slot, const struct mw_location *at);
+
+/* Remembers the first alert of a denial to the load in `slot`. */
+void mw_registry_deny(struct mw_registry *registry, uint32_t slot, const char *id,
+                      const char *title);
 
 /* Frees the copies. */
 void mw_registry_clear(struct mw_registry *registry);

@@ -44,6 +44,7 @@ def check(result):
     if result.mode == "deny":
         assert not result.happened, "it happened"
         assert set(result.words) == {"unsafe"}, f"load ended {result.words}, {result.status}"
+        assert result.alerts[0]["id"] in result.output, f"the error does not say why: {result.output}"
         assert len(result.alerts) == result.attack.alerts, f"{len(titles)} alerts: {titles}"
     else:
         assert result.happened or result.attack.marker == "none", "it did not happen"

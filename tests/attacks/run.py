@@ -32,7 +32,8 @@ class Result:
     mode: str  # None: without modelwatch
     artifact: Artifact
     status: int
-    words: list  # what the victim printed: how its load ended
+    words: list  # what the victim printed: how its load ended ...
+    output: str  # ... and why
     errors: str
     happened: bool
     alerts: list  # the first record of each alert, in order
@@ -74,8 +75,9 @@ def run(attack, place, mode, interpreter, program, directory):
                    artifact.path, scene.marker, *script]
         done = subprocess.run(command, cwd=scene.cwd, env=environment(attack, scene, interpreter), stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=TIMEOUT)
-        words = re.findall(r"^(loaded|unsafe|error \w+)$", done.stdout.decode(errors="replace"), re.M)
-        return Result(attack, place, mode, artifact, done.returncode, words,
+        output = done.stdout.decode(errors="replace")
+        words = re.findall(r"^(loaded|unsafe|error \w+)$", output, re.M)
+        return Result(attack, place, mode, artifact, done.returncode, words, output,
                       done.stderr.decode(errors="replace"),
                       happened(attack, scene, 0 if mode == "deny" else PATIENCE),
                       read_alerts(scene.alerts))

@@ -4,7 +4,7 @@
 
 BEFORE and AFTER are statements run around the load, PROBE an expression that tells when it is true
 that the attack has worked, which MARKER then shows. Prints how the load ended: "loaded", "unsafe",
-"error NAME". Runs on every CPython from 3.9 on, with nothing but the carrier's library.
+"error NAME"; then why. Runs on every CPython from 3.9 on, with nothing but the carrier's library.
 """
 import os
 import pickle
@@ -99,24 +99,26 @@ CARRIERS = {
 }
 
 
-def is_unsafe(error):
+def find_unsafe(error):
     while error:
         kind = type(error)
         if (kind.__module__, kind.__qualname__) == ("modelwatch", "UnsafeLoadError"):
-            return True
+            return error
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 class Outcome:
-    word = value = None
+    word = value = why = None
 
     def load(self):
         try:
             self.value = CARRIERS[CARRIER](ARTIFACT)
             self.word = "loaded"
         except BaseException as error:
-            self.word = "unsafe" if is_unsafe(error) else "error " + type(error).__name__
+            unsafe = find_unsafe(error)
+            self.word = "unsafe" if unsafe else "error " + type(error).__name__
+            self.why = str(unsafe)
 
 
 def load_in_thread(outcome, started, wanted):
@@ -138,7 +140,7 @@ def main():
         thread.join()
     else:
         outcome.load()
-    print(outcome.word, flush=True)
+    print(outcome.word, outcome.why, sep="\n", flush=True)
     value = outcome.value
     exec(AFTER, globals())
     if PROBE and eval(PROBE, globals()):
