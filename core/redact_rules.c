@@ -180,8 +180,8 @@ const struct mw_secret_name mw_secret_names[] = {
         {NAME("passwd"), END, MW_VALUE_ANY, "password"},
         {NAME("passphrase"), END, MW_VALUE_ANY, "password"},
         {NAME("pswd"), END, MW_VALUE_ANY, "password"},
-        {NAME("pwd"), END, MW_VALUE_PLAIN, "password"}, /* PWD and OLDPWD are directories */
-        {NAME("pass"), LAST, MW_VALUE_PLAIN, "password"},
+        {NAME("pwd"), END, MW_VALUE_PLAIN, "password"},       /* PWD and OLDPWD are directories */
+        {NAME("pass"), LAST, MW_VALUE_TOKEN, "password"},     /* or one of several passes */
         {NAME("storepass"), END, MW_VALUE_PLAIN, "password"}, /* keytool */
         {NAME("keypass"), END, MW_VALUE_PLAIN, "password"},
         {NAME("secret"), END, MW_VALUE_ANY, "secret"},
@@ -271,6 +271,6 @@ const char *const mw_no_values[] = {"none",  "null", "nil",    "true",     "fals
                                     "no",    "on",   "off",    "str",      "int",      "bool",
                                     "bytes", "dict", "string", "required", "optional", NULL};
 
-const char *const mw_no_value_from[] = {"os.environ", "os.getenv", "process.env.", "getpass.",
-                                        "optional[",  "file:",     "env:",         "$(",
-                                        "{{",         NULL};
+const char *const mw_no_value_from[] = {
+        "os.environ", "os.getenv", "process.env.", "os.getcwd", "getpass.", "optional[",
+        "file:",      "env:",      "$(",           "{{",        NULL};

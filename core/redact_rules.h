@@ -46,7 +46,7 @@ extern const size_t mw_secret_prefix_count;
 enum mw_secret_value {
 	MW_VALUE_ANY,    /* anything that is not plainly a variable, a type or None */
 	MW_VALUE_REST,   /* ... and goes on to the end of the line: a header */
-	MW_VALUE_PLAIN,  /* ANY, but no path and no small number */
+	MW_VALUE_PLAIN,  /* ANY, but no path, no call and no small number */
 	MW_VALUE_TOKEN,  /* PLAIN in an option, a query or after a NAME; otherwise MIXED */
 	MW_VALUE_MIXED,  /* letters and digits, or long */
 	MW_VALUE_RANDOM, /* long, and as random as a key: no digest, no identifier */

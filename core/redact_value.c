@@ -170,6 +170,14 @@ static bool is_command(const struct mw_scan *s, const struct value *v)
 	                     memchr(s->text + v->from, '`', v->to - v->from));
 }
 
+/* make_key(x) is code: keys have no brackets. */
+static bool is_call(const struct mw_scan *s, const struct value *v)
+{
+	size_t len = v->to - v->from < LOOK ? v->to - v->from : LOOK;
+
+	return !v->quoted && mw_is(s, v->from, MW_LETTER) && memchr(s->text + v->from, '(', len);
+}
+
 /* The kinds of character in the part, if they change often: not in words nor in camel
  * case. Otherwise 0. */
 static unsigned changing_kinds(const struct mw_scan *s, struct mw_secret part)
@@ -274,7 +282,8 @@ static bool fits(const struct mw_scan *s, struct value *v, unsigned value)
 	case MW_VALUE_REST:
 		return !is_command(s, v);
 	case MW_VALUE_PLAIN:
-		return !is_command(s, v) && !is_path(s, v) && !is_small_number(s, v);
+		return !is_command(s, v) && !is_call(s, v) && !is_path(s, v) &&
+		       !is_small_number(s, v);
 	case MW_VALUE_TOKEN:
 	case MW_VALUE_MIXED:
 		return !is_path(s, v) && is_mixed(s, v);

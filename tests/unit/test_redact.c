@@ -426,6 +426,8 @@ static const char *const honest[] = {
         "TOKEN=$(cat /run/secrets/token)",
         "password: null, secret: \"\"",
         "password=****",
+        "1st pass: look at it; forward_pass=forward, x_pass: Callable[[int], int]",
+        "TOKEN = re.compile(x); pwd = os.getcwd(); api_key = read_key(path)",
         "openssl enc -aes-256-cbc -pass file:/run/secrets/x",
         "next_token = logits.argmax()",
         "git@github.com:a/b.git",
