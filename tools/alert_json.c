@@ -22,13 +22,15 @@ static json_t *facts_of(uint32_t facts)
 
 static json_t *argv_of(const struct mw_record_effect *effect)
 {
+	struct mw_redact_argv argv = {0};
 	json_t *list;
 
 	if (!effect->argc)
 		return json_null();
 	list = json_array();
 	for (uint32_t i = 0; i < effect->argc && i < MW_WIRE_ARGS; i++)
-		json_array_append_new(list, mw_json_str(effect->argv[i]));
+		json_array_append_new(list,
+		                      mw_json_arg(&argv, effect->argv[i].s, effect->argv[i].len));
 	return list;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../core/redact.h"
 #include "alert_parts.h"
 #include "text.h"
 
@@ -41,7 +42,8 @@ static bool is_plain(struct mw_str s)
 /* The command as one would type it. */
 static void command(const struct mw_record_effect *effect, struct mw_text *out, size_t max)
 {
-	char line[2048];
+	char line[2048], arg[MW_REDACT_ROOM(MW_WIRE_TEXT)];
+	struct mw_redact_argv argv = {0};
 	struct mw_text t;
 
 	if (!effect->argc) {
@@ -50,13 +52,15 @@ static void command(const struct mw_record_effect *effect, struct mw_text *out, 
 	}
 	mw_text_start(&t, line, sizeof(line));
 	for (uint32_t i = 0; i < effect->argc && i < MW_WIRE_ARGS; i++) {
-		struct mw_str arg = effect->argv[i];
-		const char *quote = !arg.s || is_plain(arg)        ? ""
-		                    : memchr(arg.s, '\'', arg.len) ? "\""
-		                                                   : "'";
+		struct mw_str raw = effect->argv[i];
+		size_t len = mw_redact_arg(&argv, raw.s ? raw.s : "?", raw.s ? raw.len : 1, arg,
+		                           sizeof(arg), NULL);
+		const char *quote = is_plain((struct mw_str){arg, (uint32_t)len}) ? ""
+		                    : memchr(arg, '\'', len)                      ? "\""
+		                                                                  : "'";
 
 		mw_text_add(&t, "%s%s", i ? " " : "", quote);
-		mw_text_shown(&t, arg.s ? arg.s : "?", arg.s ? arg.len : 1, 1000);
+		mw_text_shown(&t, arg, len, 1000);
 		mw_text_add(&t, "%s", quote);
 	}
 	if (effect->argv_cut)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../core/redact.h"
 #include "alert_parts.h"
 #include "identity.h"
 #include "text.h"
@@ -74,11 +75,28 @@ static void place(const struct mw_alert *alert, struct mw_text *out)
 		call_line(alert, out);
 }
 
+static void command_line(pid_t pid, struct mw_text *out)
+{
+	char cmdline[4096], line[1024], arg[MW_REDACT_ROOM(sizeof(cmdline))];
+	size_t len = mw_proc_read(pid, "cmdline", cmdline, sizeof(cmdline));
+	struct mw_redact_argv argv = {0};
+	struct mw_text t;
+
+	if (!len)
+		return;
+	mw_text_start(&t, line, sizeof(line));
+	for (size_t at = 0; at < len; at += strlen(cmdline + at) + 1) {
+		mw_redact_arg(&argv, cmdline + at, strlen(cmdline + at), arg, sizeof(arg), NULL);
+		mw_text_add(&t, "%s%s", at ? " " : "", arg);
+	}
+	mw_text_add(out, " (");
+	mw_text_shown(out, line, t.len, 50);
+	mw_text_add(out, ")");
+}
+
 static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
 {
 	const struct mw_record_load *load = alert->load;
-	char argv[512];
-	size_t len = mw_proc_read(alert->pid, "cmdline", argv, sizeof(argv));
 
 	field(out, "load");
 	if (load->entry.s && load->entry.len)
@@ -86,14 +104,7 @@ static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
 	else
 		mw_text_add(out, "unknown");
 	mw_text_add(out, " in process %d", (int)alert->pid);
-	for (size_t i = 0; i + 1 < len; i++)
-		if (!argv[i])
-			argv[i] = ' ';
-	if (len) {
-		mw_text_add(out, " (");
-		mw_text_shown(out, argv, strnlen(argv, len), 50);
-		mw_text_add(out, ")");
-	}
+	command_line(alert->pid, out);
 	mw_text_add(out, "\n");
 }
 

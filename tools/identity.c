@@ -56,9 +56,10 @@ static json_t *argv_of(pid_t pid, size_t max)
 	char text[ARGV_BYTES];
 	size_t len = mw_proc_read(pid, "cmdline", text, sizeof(text));
 	json_t *list = len ? json_array() : json_null();
+	struct mw_redact_argv argv = {0};
 
 	for (size_t at = 0; at < len && json_array_size(list) < max; at += strlen(text + at) + 1)
-		json_array_append_new(list, mw_json_bytes(text + at, strlen(text + at)));
+		json_array_append_new(list, mw_json_arg(&argv, text + at, strlen(text + at)));
 	return list;
 }
 

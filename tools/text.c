@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../core/redact.h"
+
 #define REPLACEMENT 0xfffdu
+#define PIECE 4096 /* bytes of one piece that are looked at */
 
 /* How many bytes the sequence that starts with `first` has, and the least code point that needs
  * them: what is less is an overlong form. */
@@ -132,8 +135,10 @@ static size_t shown_len(const char *s, size_t len)
 
 /* Appends what lies within the first `head` or the last `tail` bytes as shown, with "..." between.
  */
-static void put(struct mw_text *t, const char *s, size_t len, size_t head, size_t tail)
+static void put(struct mw_text *t, const char *text, size_t text_len, size_t head, size_t tail)
 {
+	char s[MW_REDACT_ROOM(PIECE)];
+	size_t len = mw_redact(text, text_len < PIECE ? text_len : PIECE, s, sizeof(s), NULL);
 	size_t total = shown_len(s, len), at = 0;
 	bool dots = false;
 	char piece[12];

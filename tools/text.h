@@ -24,9 +24,9 @@ void mw_text_start(struct mw_text *t, char *out, size_t size);
 /* Appends text of our own. */
 __attribute__((format(printf, 2, 3))) void mw_text_add(struct mw_text *t, const char *format, ...);
 
-/* Appends the `len` bytes at `s` so that they can be shown on a terminal: one line, and nothing
- * that moves the cursor or reverses the direction of writing. At most `max` bytes; what is longer
- * is cut in the middle, or with mw_text_tail() at the front (a path). */
+/* Appends the `len` bytes at `s` so that they can be shown on a terminal: redacted, one line, and
+ * nothing that moves the cursor or reverses the direction of writing. At most `max` bytes; what is
+ * longer is cut in the middle, or with mw_text_tail() at the front (a path). */
 void mw_text_shown(struct mw_text *t, const char *s, size_t len, size_t max);
 void mw_text_tail(struct mw_text *t, const char *s, size_t len, size_t max);
 
