@@ -23,6 +23,7 @@ enum mw_key {
 	MW_KEY_DEPTH = 22,
 	MW_KEY_GLOBALS = 23,
 	MW_KEY_SEEN = 24,
+	MW_KEY_SCOPE = 25,
 	/* effect */
 	MW_KEY_CLASS = 40,
 	MW_KEY_CAUSE = 41,

@@ -146,3 +146,13 @@ bool mw_refuse_fd(const char *op, int fd, const void *caller)
 	target[n] = '\0';
 	return mw_refused(&effect, true, caller);
 }
+
+bool mw_refuse_shared_memory(const char *name, int flags, const void *caller)
+{
+	char path[PATH_TEXT];
+
+	if (!(flags & O_CREAT))
+		return false; /* values in shared memory are opened so */
+	snprintf(path, sizeof(path), "/dev/shm/%s", name + strspn(name, "/"));
+	return mw_refuse_open("shm_open", AT_FDCWD, path, flags, caller);
+}

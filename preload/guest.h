@@ -31,9 +31,9 @@ struct mw_imports {
 	} at[MW_IMPORTS];
 };
 
-/* One open load. It lies in the C frame of the wrapped entry point, so that opening one costs no
- * allocation and it cannot outlive its call. What is set on opening: up to `globals`, and of the
- * imports their count and `native`. */
+/* One open load. What is set on opening: up to `globals`, and of the imports their count and
+ * `native`.
+ */
 struct mw_load {
 	struct mw_load *outer;
 	const char *entry; /* the wrapped function: "pickle.load" */
@@ -45,6 +45,7 @@ struct mw_load {
 	uint32_t slot;     /* in the state page, 0 until announced */
 	uint32_t depth;
 	int64_t start_tell; /* position of the file at entry, or -1 */
+	bool in_frame;      /* of the wrapped function: there was no memory for it elsewhere */
 	bool described;     /* the fields under "description" are set */
 	bool denied;        /* one of its effects was denied */
 	bool pending;       /* the last global is beyond the plain rebuilders, as far as known */
@@ -90,6 +91,7 @@ static inline bool mw_note_implies(const struct mw_note *note, const struct mw_e
 struct mw_thread {
 	uint32_t active; /* the idle path's one branch: an open load, or a scope */
 	uint32_t busy;   /* inside our own code: nested events are ours ... */
+	bool collects;   /* the garbage collector was on when our own code was entered */
 	void *own;       /* ... but not those of a Python frame above this one, when it is set */
 	struct mw_load *load;
 	uint64_t scope; /* the load that this thread answers for by birth, or 0 */

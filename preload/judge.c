@@ -142,7 +142,8 @@ static bool is_repeated(const struct mw_effect *effect)
 		for (size_t i = 0; i < effect->argc; i++)
 			hash = hash * 31 + mw_hash(effect->argv[i]);
 	else
-		hash = hash * 31 + mw_hash(effect->target) + (uint64_t)effect->number;
+		hash = hash * 31 +
+		       (effect->target ? mw_hash(effect->target) : (uint64_t)effect->number);
 	if (thread->load && thread->load->denied && thread->last_denied == hash)
 		return true;
 	thread->last_denied = hash;

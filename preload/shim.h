@@ -74,6 +74,9 @@ struct sockaddr;
 struct msghdr;
 bool mw_refuse_address(enum mw_class class, const char *op, int fd, const struct sockaddr *address,
                        size_t len, const void *caller);
+/* listen() on a socket that was never bound: the kernel chooses a port. */
+bool mw_refuse_listen(int fd, const void *caller);
+bool mw_refuse_shared_memory(const char *name, int flags, const void *caller);
 bool mw_refuse_name(const char *op, const char *name, const void *caller);
 
 bool mw_refuse_program(const char *op, const char *path, bool search, char *const *argv,

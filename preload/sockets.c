@@ -83,6 +83,19 @@ bool mw_refuse_address(enum mw_class class, const char *op, int fd, const struct
 	return mw_refused(&effect, true, caller);
 }
 
+bool mw_refuse_listen(int fd, const void *caller)
+{
+	struct sockaddr_storage own = {0};
+	socklen_t len = sizeof(own);
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&own;
+
+	/* Port and family stand in the same place for both families. */
+	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
+	    (own.ss_family != AF_INET && own.ss_family != AF_INET6) || in->sin_port)
+		return false;
+	return mw_refuse_address(MW_LISTEN, "listen", fd, (struct sockaddr *)&own, len, caller);
+}
+
 /* Looking a name up sends it to a name server. A numeric address, or no name, sends nothing. */
 bool mw_refuse_name(const char *op, const char *name, const void *caller)
 {

@@ -70,6 +70,7 @@ void mw_record_load(struct mw_record *record, const struct mw_thread *thread)
 	record->tid = (uint32_t)syscall(SYS_gettid);
 	if (thread->load) {
 		describe(&record->load, thread->load);
+		record->load.scope = thread->scope;
 		return;
 	}
 	record->load.id = thread->scope;

@@ -12,7 +12,7 @@
 
 #include "shim.h"
 
-#define TRUST_BYTES 16384
+#define TRUST_BYTES 262144 /* long search paths are common where a build tool makes them */
 
 /* NUL-terminated directories one after the other. Written by one thread at interpreter start. */
 static char trusted_dirs[TRUST_BYTES];

@@ -86,6 +86,7 @@ WRAP(int, __openat_2, (int dir, const char *path, int flags), (dir, path, flags)
 WRAP(int, __openat64_2, (int dir, const char *path, int flags), (dir, path, flags), -1, OPEN(dir, path, flags))
 WRAP(int, creat, (const char *path, mode_t mode), (path, mode), -1, OPEN(AT, path, O_CREAT | O_WRONLY | O_TRUNC))
 WRAP(int, creat64, (const char *path, mode_t mode), (path, mode), -1, OPEN(AT, path, O_CREAT | O_WRONLY | O_TRUNC))
+WRAP(int, shm_open, (const char *name, int flags, mode_t mode), (name, flags, mode), -1, mw_refuse_shared_memory(name, flags, MW_CALLER))
 WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode))
 WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode))
 WRAP(FILE *, freopen, (const char *path, const char *mode, FILE *f), (path, mode, f), NULL, FOPEN(path, mode))
@@ -128,6 +129,7 @@ WRAP(int, lsetxattr, (const char *path, const char *name, const void *value, siz
 
 WRAP(int, connect, (int fd, const struct sockaddr *address, socklen_t len), (fd, address, len), -1, ADDRESS(MW_CONNECT, fd, address, len))
 WRAP(int, bind, (int fd, const struct sockaddr *address, socklen_t len), (fd, address, len), -1, ADDRESS(MW_LISTEN, fd, address, len))
+WRAP(int, listen, (int fd, int backlog), (fd, backlog), -1, mw_refuse_listen(fd, MW_CALLER))
 WRAP(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags), -1, ADDRESS(MW_SEND, fd, NULL, 0))
 WRAP(ssize_t, sendto, (int fd, const void *data, size_t size, int flags, const struct sockaddr *address, socklen_t len), (fd, data, size, flags, address, len), -1, ADDRESS(MW_SEND, fd, address, len))
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), -1, ADDRESS(MW_SEND, fd, m->msg_name, m->msg_namelen))
@@ -297,6 +299,8 @@ static bool refuse_syscall(long number, const long a[static 6], const void *call
 		return is_tampering((int)a[0]) && mw_refuse_tamper(op, a[0], caller);
 	case SYS_kill:
 	case SYS_tkill:
+		return a[1] && mw_refuse_tamper(op, a[1], caller);
+	case SYS_pidfd_send_signal:
 		return a[1] && mw_refuse_tamper(op, a[1], caller);
 	case SYS_prlimit64:
 		return a[2] && mw_refuse_tamper(op, a[1], caller);

@@ -15,6 +15,10 @@ extern PyFrameObject *PyFrame_GetBack(PyFrameObject *frame) __attribute__((weak)
 extern PyCodeObject *PyFrame_GetCode(PyFrameObject *frame) __attribute__((weak));
 extern const char *PyUnicode_AsUTF8AndSize(PyObject *text, Py_ssize_t *size);
 
+/* Limited and public from 3.10 on. */
+extern int PyGC_Disable(void) __attribute__((weak));
+extern int PyGC_Enable(void) __attribute__((weak));
+
 extern PyObject *PyObject_GenericGetDict(PyObject *object, void *unused);
 
 /* The buffer interface: in the limited API only from 3.11, the same structure since 3.0. */

@@ -40,7 +40,7 @@ static int entry_of(PyCodeObject *code)
 		size_t end = strlen(entries[i].file);
 
 		if (len >= end && !strcmp(file + len - end, entries[i].file) &&
-		    !strcmp(name, entries[i].function))
+		    !strcmp(name, entries[i].function) && mw_shim->trusted(file))
 			return (int)i;
 	}
 	return -1;
@@ -167,7 +167,7 @@ static void look_at_callers(struct mw_load *load)
 		if (entry >= 0) {
 			set_text(load->outermost, sizeof(load->outermost), entries[entry].entry);
 			path_of_entry(load, frame, entry);
-			if (!load->outer && depth < 4)
+			if (!load->outer && !mw_shim->thread()->scope && depth < 4)
 				origin_of_entry(load, frame, entry);
 		}
 		Py_DECREF((PyObject *)code);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -197,6 +198,10 @@ static void take_path(struct mw_seen *seen, PyObject *object, bool must_exist)
 	seen->effect.target = seen->raw = mw_text_of(seen, object);
 	if (!seen->raw)
 		return;
+	if (!strcmp(seen->raw, ":memory:")) {
+		seen->none = true; /* sqlite's name for no file */
+		return;
+	}
 	if (must_exist && lstat(seen->raw, &st))
 		seen->none = true;
 	if (!must_exist && (!lstat(seen->raw, &st) || !parent_exists(seen->raw)))
@@ -244,15 +249,43 @@ static void take_library(struct mw_seen *seen, PyObject *args)
 /* Variables that decide what later programs and interpreters run. */
 static void take_variable(struct mw_seen *seen, PyObject *args)
 {
-	static const char *const steering[] = {"LD_",        "PYTHON",        "PATH",
-	                                       "BASH_ENV",   "ENV",           "MODELWATCH_",
-	                                       "GCONV_PATH", "GLIBC_TUNABLES"};
+	static const char *const begin[] = {"LD_",        "PYTHON", "MODELWATCH_",
+	                                    "BASH_FUNC_", "GIT_",   "PERL5"};
+	static const char *const whole[] = {"PATH",
+	                                    "BASH_ENV",
+	                                    "ENV",
+	                                    "GCONV_PATH",
+	                                    "GLIBC_TUNABLES",
+	                                    "IFS",
+	                                    "SHELLOPTS",
+	                                    "PS4",
+	                                    "PROMPT_COMMAND",
+	                                    "EDITOR",
+	                                    "VISUAL",
+	                                    "PAGER",
+	                                    "BROWSER",
+	                                    "SSH_ASKPASS",
+	                                    "RUBYOPT",
+	                                    "NODE_OPTIONS",
+	                                    "JAVA_TOOL_OPTIONS",
+	                                    "OMP_TOOL_LIBRARIES",
+	                                    "HTTP_PROXY",
+	                                    "HTTPS_PROXY",
+	                                    "http_proxy",
+	                                    "https_proxy",
+	                                    "ALL_PROXY",
+	                                    "SSL_CERT_FILE",
+	                                    "CUDA_INJECTION64_PATH",
+	                                    "HOME"};
 	const char *name = mw_text_of(seen, mw_argument(args, 0));
 
 	seen->none = true;
 	seen->effect.target = name;
-	for (size_t i = 0; name && i < sizeof(steering) / sizeof(*steering); i++)
-		if (!strncmp(name, steering[i], strlen(steering[i])))
+	for (size_t i = 0; name && i < sizeof(begin) / sizeof(*begin); i++)
+		if (!strncmp(name, begin[i], strlen(begin[i])))
+			seen->none = false;
+	for (size_t i = 0; name && i < sizeof(whole) / sizeof(*whole); i++)
+		if (!strcmp(name, whole[i]))
 			seen->none = false;
 }
 
@@ -263,6 +296,20 @@ static void take_signal(struct mw_seen *seen, PyObject *args)
 	seen->effect.number = number && PyLong_Check(number) ? PyLong_AsLong(number) : 0;
 	seen->none = seen->effect.number == 0; /* only asks whether the process is there */
 	PyErr_Clear();
+}
+
+static void take_control(struct mw_seen *seen, PyObject *args)
+{
+	static const long commands[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG, TIOCSTI};
+	PyObject *command = mw_argument(args, 1);
+	long number = command && PyLong_Check(command) ? PyLong_AsLong(command) : -1;
+
+	PyErr_Clear();
+	seen->effect.number = number;
+	seen->none = true;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (number == commands[i])
+			seen->none = false;
 }
 
 static void take_name(struct mw_seen *seen, PyObject *args)
@@ -339,6 +386,16 @@ void mw_take(struct mw_seen *seen, enum mw_shape shape, PyObject *args, const st
 		break;
 	case PLANT:
 		seen->none = mw_by_installed_code(walk);
+		break;
+	case CONTROL:
+		take_control(seen, args);
+		break;
+	case ATTRIBUTE:
+		seen->effect.target = mw_text_of(seen, mw_argument(args, 1));
+		seen->none = !seen->effect.target || strcmp(seen->effect.target, "__code__");
+		break;
+	case DIRECTORY:
+		seen->effect.target = mw_text_of(seen, mw_argument(args, 0));
 		break;
 	case CODE:
 	case THREAD:

@@ -8,26 +8,29 @@
 
 /* What is made of the arguments of an event. */
 enum mw_shape {
-	COMMAND,  /* a shell command */
-	PROGRAM,  /* path, argv */
-	SPAWN,    /* mode, path, argv */
-	FORK,     /* argv, executables to try */
-	POPEN,    /* executable, argv, cwd, env */
-	ARGV,     /* argv */
-	ADDRESS,  /* socket, address */
-	NAME,     /* host name */
-	OPEN,     /* path, mode, flags */
-	CHANGE,   /* a path that must exist */
-	CREATE,   /* a path that must not */
-	TWO,      /* two paths */
-	LINK,     /* target of a symbolic link, path */
-	LIBRARY,  /* library name */
-	VARIABLE, /* name of an environment variable */
-	SIGNAL,   /* pid, signal */
-	CODE,     /* nothing worth naming */
-	SOURCE,   /* source, file name */
-	PLANT,    /* something that acts later, planted by code that is not installed */
-	THREAD,   /* a thread starts: no effect, but a scope */
+	COMMAND,   /* a shell command */
+	PROGRAM,   /* path, argv */
+	SPAWN,     /* mode, path, argv */
+	FORK,      /* argv, executables to try */
+	POPEN,     /* executable, argv, cwd, env */
+	ARGV,      /* argv */
+	ADDRESS,   /* socket, address */
+	NAME,      /* host name */
+	OPEN,      /* path, mode, flags */
+	CHANGE,    /* a path that must exist */
+	CREATE,    /* a path that must not */
+	TWO,       /* two paths */
+	LINK,      /* target of a symbolic link, path */
+	LIBRARY,   /* library name */
+	VARIABLE,  /* name of an environment variable */
+	SIGNAL,    /* pid, signal */
+	CONTROL,   /* descriptor, command: those that have signals sent or input forged */
+	ATTRIBUTE, /* object, name: the code of a function */
+	DIRECTORY, /* a directory to work in: where programs and imports look first */
+	CODE,      /* nothing worth naming */
+	SOURCE,    /* source, file name */
+	PLANT,     /* something that acts later, planted by code that is not installed */
+	THREAD,    /* a thread starts: no effect, but a scope */
 };
 
 struct mw_audit_event {

@@ -1,7 +1,4 @@
 /* How a load with a denied effect ends, and the module `modelwatch` that the job can import. */
-#include <stdio.h>
-#include <string.h>
-
 #include "ext.h"
 
 static int unpickler_hooked(void)
@@ -19,8 +16,7 @@ static PyObject *status(PyObject *self, PyObject *unused)
 	(void)self;
 	(void)unused;
 	thread->busy++;
-	if (!PyDict_GetItemString(PyImport_GetModuleDict(), "_pickle"))
-		Py_XDECREF(PyImport_ImportModule("_pickle"));
+	Py_XDECREF(mw_import("_pickle"));
 	PyErr_Clear();
 	hooked = unpickler_hooked();
 	thread->busy--;
@@ -33,68 +29,59 @@ static PyObject *status(PyObject *self, PyObject *unused)
 static PyMethodDef status_definition = {"status", status, METH_NOARGS,
                                         "What of modelwatch is live in this interpreter."};
 
-/* The module's source lies beside the shim; it is the same file that may be installed for programs
- * that run without modelwatch. Runs it in a fresh module and enters it in sys.modules. */
-static PyObject *run_module(void)
-{
-	char path[600];
-	PyObject *name = NULL, *util = PyImport_ImportModule("importlib.util");
-	PyObject *spec = NULL, *module = NULL, *loader = NULL, *done = NULL;
-
-	snprintf(path, sizeof(path), "%s/modelwatch.py", mw_shim->directory);
-	if (util)
-		spec = PyObject_CallMethod(util, "spec_from_file_location", "ss", "modelwatch",
-		                           path);
-	if (spec && spec != Py_None)
-		module = PyObject_CallMethod(util, "module_from_spec", "O", spec);
-	if (module)
-		loader = PyObject_GetAttrString(spec, "loader");
-	if (loader)
-		done = PyObject_CallMethod(loader, "exec_module", "O", module);
-	if (done)
-		name = PyCFunction_New(&status_definition, NULL);
-	if (name && !PyObject_SetAttrString(module, "status", name))
-		PyDict_SetItemString(PyImport_GetModuleDict(), "modelwatch", module);
-	Py_XDECREF(name);
-	Py_XDECREF(done);
-	Py_XDECREF(loader);
-	Py_XDECREF(module);
-	Py_XDECREF(spec);
-	Py_XDECREF(util);
-	return PyDict_GetItemString(PyImport_GetModuleDict(), "modelwatch");
-}
-
 /* The type of the exception, kept from the first time on: what the job does to the module later
  * changes nothing. */
 static PyObject *unsafe;
 
+/* The module is made without a line of Python: what a payload has done to the import system does
+ * not matter. The file beside the shim is the same thing for programs that run without modelwatch.
+ */
+static PyObject *make_module(void)
+{
+	PyObject *module = PyModule_New("modelwatch");
+	PyObject *function = PyCFunction_New(&status_definition, NULL);
+	PyObject *file = PyUnicode_FromFormat("%s/modelwatch.py", mw_shim->directory);
+
+	if (!unsafe)
+		unsafe = PyErr_NewExceptionWithDoc(
+		        "modelwatch.UnsafeLoadError",
+		        "A load was stopped because the model file tried to do more than hold "
+		        "data.\n\nThe one argument is a sentence: what was tried, by which call in "
+		        "which file, and the alert's id.",
+		        NULL, NULL);
+	if (module && function && file && unsafe &&
+	    (PyObject_SetAttrString(module, "UnsafeLoadError", unsafe) < 0 ||
+	     PyObject_SetAttrString(module, "status", function) < 0 ||
+	     PyObject_SetAttrString(module, "__file__", file) < 0))
+		PyErr_Clear();
+	Py_XDECREF(file);
+	Py_XDECREF(function);
+	return module;
+}
+
 int mw_provide_module(void)
 {
-	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "modelwatch");
+	PyObject *modules = PyImport_GetModuleDict(), *module;
 
-	if (unsafe && module)
+	if (unsafe && PyDict_GetItemString(modules, "modelwatch"))
 		return 0;
-	module = run_module();
-	if (module && !unsafe)
-		unsafe = PyObject_GetAttrString(module, "UnsafeLoadError");
+	module = make_module();
+	if (module)
+		PyDict_SetItemString(modules, "modelwatch", module);
+	Py_XDECREF(module);
 	PyErr_Clear();
 	return unsafe ? 0 : -1;
 }
 
-/* New reference. Without the module's file (a broken installation, a poisoned import system) the
- * type is made here. */
 static PyObject *error_type(void)
 {
+	PyObject *type;
+
 	if (!unsafe)
 		mw_provide_module();
-	if (!unsafe || !PyType_Check(unsafe))
-		unsafe = PyErr_NewException("modelwatch.UnsafeLoadError", NULL, NULL);
-	PyErr_Clear();
-	Py_XINCREF(unsafe);
-	if (unsafe)
-		return unsafe;
-	Py_INCREF(PyExc_RuntimeError);
-	return PyExc_RuntimeError;
+	type = unsafe ? unsafe : PyExc_RuntimeError;
+	Py_INCREF(type);
+	return type;
 }
 
 /* The error indicator as one exception object, cleared; NULL when there was none. */

@@ -28,6 +28,18 @@ int mw_refuse_effect(const struct mw_effect *effect, const struct mw_answer *ans
 	return -1;
 }
 
+/* What dill and cloudpickle do to rebuild a function. */
+static bool builds_functions(const char *op)
+{
+	static const char *const ops[] = {"code.__new__", "function.__new__", "compile", "exec",
+	                                  "marshal.loads"};
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
+		if (!strcmp(op, ops[i]))
+			return true;
+	return false;
+}
+
 int mw_judge(struct mw_effect *effect, const struct mw_walk *walk, struct mw_answer *answer)
 {
 	struct mw_thread *thread = mw_shim->thread();
@@ -44,7 +56,7 @@ int mw_judge(struct mw_effect *effect, const struct mw_walk *walk, struct mw_ans
 		effect->cause = mw_cause(thread, walk, effect->target, &effect->facts);
 		if (load->called)
 			effect->facts |= MW_FACT_CALLED;
-		if (load->rebuilds && effect->class == MW_CODE)
+		if (load->rebuilds && builds_functions(effect->op))
 			effect->facts |= MW_FACT_REBUILDER;
 		load->importing = mw_imports_global(load, walk);
 	} else {
@@ -100,8 +112,9 @@ static void on_thread(struct mw_load *load, const struct mw_walk *walk)
 	mw_locate(load);
 	load->importing = mw_imports_global(load, walk);
 	mw_shim->thread()->thread_by_call =
-	        mw_cause(mw_shim->thread(), walk, NULL, &facts) == MW_BY_CALL &&
-	        load->origin != MW_FROM_SESSION;
+	        mw_cause(mw_shim->thread(), walk, NULL, &facts) == MW_BY_CALL || load->called;
+	if (load->origin == MW_FROM_SESSION)
+		mw_shim->thread()->thread_by_call = false;
 }
 
 static int on_effect(const struct mw_audit_event *event, PyObject *args)
@@ -142,12 +155,14 @@ static void *innermost(void)
 	return frame ? frame : &none;
 }
 
+/* The collector would run finalizers and callbacks of the job in between. */
 void *mw_enter(void)
 {
 	struct mw_thread *thread = mw_shim->thread();
 	void *outer = thread->own;
 
-	thread->busy++;
+	if (!thread->busy++ && PyGC_Disable)
+		thread->collects = PyGC_Disable();
 	thread->own = innermost();
 	return outer;
 }
@@ -157,7 +172,8 @@ void mw_leave(void *outer)
 	struct mw_thread *thread = mw_shim->thread();
 
 	thread->own = outer;
-	thread->busy--;
+	if (!--thread->busy && thread->collects)
+		PyGC_Enable();
 }
 
 static int handle(struct mw_thread *thread, const char *name, void *args)
@@ -185,6 +201,7 @@ int mw_event(const char *name, void *args)
 {
 	struct mw_thread *thread = mw_shim->thread();
 	uint32_t busy = thread->busy;
+	bool collects = thread->collects;
 	void *own = thread->own;
 	int result;
 
@@ -195,5 +212,6 @@ int mw_event(const char *name, void *args)
 	result = handle(thread, name, args);
 	thread->own = own;
 	thread->busy = busy;
+	thread->collects = collects;
 	return result;
 }

@@ -72,6 +72,7 @@ int mw_extension_init(struct mw_guest *shim)
 		PyErr_Clear();
 		return -1;
 	}
+	mw_allowed_init();
 	mw_hook_silent();
 	shim->event = mw_event;
 	return 0;

@@ -43,6 +43,8 @@ bool mw_is_running(const struct mw_walk *walk, const void *frame);
 /* A local variable of a frame; new reference or NULL with no error set. */
 PyObject *mw_local(PyFrameObject *frame, const char *name);
 int mw_stack_init(void);
+/* The innermost frame is the pure-Python unpickler's own. */
+bool mw_in_unpickler(void);
 /* Functions whose frames are the pure-Python unpickler's own. */
 void mw_stack_add_machinery(PyObject *type);
 
@@ -61,6 +63,8 @@ int mw_descriptor(PyObject *file); /* of a file that has one; -1 when it is clos
 /* The file with a descriptor that `file` unpacks, or NULL; where in it `file` starts, if that is
  * known, goes to `ret_start`. */
 PyObject *mw_wrapped_file(PyObject *file, uint64_t *ret_start);
+/* The value that an object keeps under `name` in its own dictionary, or NULL. */
+PyObject *mw_own_value(PyObject *object, const char *name);
 int64_t mw_tell(PyObject *file); /* -1 when it cannot be asked safely */
 
 /* loads.c */
@@ -85,6 +89,10 @@ int mw_judge_here(struct mw_effect *effect);
 /* allowed.c: whether a file may prove an import in `load` (NULL: in a thread in scope), or be the
  * extension of the module `name`. `since` is when the load began, in seconds since the epoch. */
 bool mw_is_allowed_file(const struct mw_load *load, const char *path, int64_t since);
+/* Keeps what a payload may change. */
+void mw_allowed_init(void);
+/* Where the import system caches bytecode, or the directory that it makes for it. */
+bool mw_is_bytecode_path(const char *target);
 bool mw_is_allowed_extension(const struct mw_load *load, const char *name, const char *path,
                              int64_t since);
 
@@ -95,9 +103,16 @@ bool mw_stands_in_file(PyObject *source, const char *path);
 /* silent.c: functions that raise no audit event and should. */
 void mw_hook_silent(void);
 void mw_hook_socket(void);
+
+/* closures.c */
+void mw_warm_closures(void);
 void mw_hook_planters(void);
 void mw_hook_fork_exec(void);
 void mw_hook_interpreters(void);
+
+/* imports.c: imports a module as the job would, judged like anything else. New reference, or NULL
+ * with an error set. */
+PyObject *mw_import(const char *name);
 
 /* error.c */
 PyObject *mw_refuse(struct mw_load *load, PyObject *result);

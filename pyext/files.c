@@ -88,8 +88,7 @@ int64_t mw_tell(PyObject *file)
 	return ask(file, "tell");
 }
 
-/* The value that an object keeps under `name` in its own dictionary: borrowed, or NULL. */
-static PyObject *own_value(PyObject *object, const char *name)
+PyObject *mw_own_value(PyObject *object, const char *name)
 {
 	PyObject *dict = PyObject_GenericGetDict(object, NULL);
 	PyObject *value = dict && PyDict_CheckExact(dict) ? PyDict_GetItemString(dict, name) : NULL;
@@ -110,12 +109,12 @@ PyObject *mw_wrapped_file(PyObject *file, uint64_t *ret_start)
 
 		if (mw_has_descriptor(file))
 			return file;
-		offset = inner ? NULL : own_value(file, "offset");
+		offset = inner ? NULL : mw_own_value(file, "offset");
 		if (offset && PyLong_CheckExact(offset))
 			*ret_start = PyLong_AsUnsignedLongLong(offset);
 		PyErr_Clear();
 		for (size_t i = 0; !inner && i < sizeof(names) / sizeof(*names); i++)
-			inner = own_value(file, names[i]);
+			inner = mw_own_value(file, names[i]);
 		file = inner;
 	}
 	return NULL;

@@ -81,6 +81,7 @@ static const char *const effectful[] = {
         "importlib import_module",
         "io FileIO",
         "io open",
+        "marshal load",
         "marshal loads",
         "os _exit",
         "os abort",
@@ -145,8 +146,25 @@ static const char *const effectful[] = {
 /* Effects of their own that no lower sensor sees: whatever the stream does with them, they plant
  * something that acts later. */
 static const char *const never[] = {
-        "_signal signal",       "atexit register",    "signal signal",    "sys audit",
-        "threading setprofile", "threading settrace", "weakref finalize",
+        "_codecs register",
+        "_codecs register_error",
+        "_signal signal",
+        "atexit register",
+        "codecs register",
+        "codecs register_error",
+        "faulthandler register",
+        "os register_at_fork",
+        "signal signal",
+        "sys audit",
+        "sys.monitoring register_callback",
+        "sys.monitoring set_events",
+        "sys.monitoring use_tool_id",
+        "threading _register_atexit",
+        "threading setprofile",
+        "threading setprofile_all_threads",
+        "threading settrace",
+        "threading settrace_all_threads",
+        "weakref finalize",
 };
 
 static const char *const rebuilders[] = {
@@ -154,6 +172,10 @@ static const char *const rebuilders[] = {
         "cloudpickle.cloudpickle_fast",
         "dill._dill",
         "joblib.externals.cloudpickle.cloudpickle",
+        "numba.cloudpickle",
+        "pyspark.cloudpickle",
+        "ray.cloudpickle",
+        "srsly.cloudpickle",
 };
 
 /* Build the value they are named after, and nothing else. */

@@ -70,6 +70,49 @@ static bool is_hooked_module(const char *name)
 	       !strcmp(name, "torch._weights_only_unpickler");
 }
 
+/* The module that is being imported for its hooks: its own event is not to hook it once more. */
+static __thread const char *hooking;
+
+PyObject *mw_import(const char *name)
+{
+	struct mw_thread *thread = mw_shim->thread();
+	const char *outer = hooking;
+	uint32_t busy = thread->busy;
+	bool collects = thread->collects;
+	void *own = thread->own;
+	PyObject *module;
+
+	hooking = name;
+	thread->busy = 0;
+	thread->own = NULL;
+	module = PyImport_ImportModule(name);
+	thread->own = own;
+	thread->busy = busy;
+	thread->collects = collects;
+	hooking = outer;
+	return module;
+}
+
+static void hook(const char *name)
+{
+	if (!strcmp(name, "modelwatch"))
+		mw_provide_module();
+	if (is_hooked_module(name))
+		mw_hook_pickle(name);
+	if (!strcmp(name, "pickle"))
+		mw_hook_pickle("_pickle");
+	if (is_hooked_module(name))
+		mw_hook_planters();
+	if (!strcmp(name, "subprocess") || !strcmp(name, "_posixsubprocess"))
+		mw_hook_fork_exec();
+	if (!strcmp(name, "ctypes"))
+		mw_warm_closures();
+	if (!strcmp(name, "_xxsubinterpreters"))
+		mw_hook_interpreters();
+	if (!strcmp(name, "socket") || !strcmp(name, "_socket"))
+		mw_hook_socket();
+}
+
 /* Raised by the import statement before it looks for a module, and again with a file name before an
  * extension module is opened. The modules with unpicklers are imported right here: the import that
  * asked finds them done, and no load can come before the hook. */
@@ -86,22 +129,11 @@ int mw_on_import(PyObject *args)
 		return 0;
 	if (mw_imports_of(thread) && mw_argument(args, 1) && mw_argument(args, 1) != Py_None)
 		return on_extension(thread, name, args);
+	if (!hooking || strcmp(name, hooking))
+		hook(name);
 	if (mw_imports_of(thread))
-		note_import(thread, name);
-	if (!strcmp(name, "modelwatch"))
-		mw_provide_module();
-	if (is_hooked_module(name))
-		mw_hook_pickle(name);
-	if (!strcmp(name, "pickle"))
-		mw_hook_pickle("_pickle");
-	if (is_hooked_module(name))
-		mw_hook_planters();
-	if (!strcmp(name, "subprocess") || !strcmp(name, "_posixsubprocess"))
-		mw_hook_fork_exec();
-	if (!strcmp(name, "_xxsubinterpreters"))
-		mw_hook_interpreters();
-	if (!strcmp(name, "socket") || !strcmp(name, "_socket"))
-		mw_hook_socket();
+		note_import(thread,
+		            name); /* last: what was imported for a hook has come and gone */
 	PyErr_Clear();
 	return 0;
 }

@@ -2,6 +2,7 @@
  * pointer in place catches every spelling there is, names bound earlier and subclasses included.
  * The pure-Python unpicklers get a new code object for their `load`, which keeps the function's
  * identity. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "ext.h"
@@ -9,11 +10,17 @@
 static PyCFunction real_method;
 static PyCFunction real_load, real_loads;
 
-static inline struct mw_thread *open_load(struct mw_load *load, const char *entry,
-                                          PyObject *unpickler, PyObject *file)
+/* A load lives in the heap: where coroutines copy their stacks away (greenlet), a frame's memory is
+ * another's while the load is open. Without memory it lives in the frame all the same. */
+static inline struct mw_load *open_load(struct mw_load *room, const char *entry,
+                                        PyObject *unpickler, PyObject *file)
 {
 	struct mw_thread *thread = mw_shim->thread();
+	struct mw_load *load = malloc(sizeof(*load));
 
+	if (!load)
+		load = room;
+	load->in_frame = load == room;
 	load->outer = thread->load;
 	load->entry = entry;
 	load->unpickler = unpickler;
@@ -33,17 +40,32 @@ static inline struct mw_thread *open_load(struct mw_load *load, const char *entr
 	load->start_tell = -1;
 	thread->load = load;
 	thread->active = 1;
-	return thread;
+	return load;
 }
 
-static inline PyObject *close_load(struct mw_thread *thread, struct mw_load *load, PyObject *result)
+/* Coroutines may close their loads in any order. */
+static void unlink_load(struct mw_thread *thread, const struct mw_load *load)
 {
+	struct mw_load **at = &thread->load;
+
+	while (*at && *at != load)
+		at = &(*at)->outer;
+	if (*at)
+		*at = load->outer;
+}
+
+static inline PyObject *close_load(struct mw_load *load, PyObject *result)
+{
+	struct mw_thread *thread = mw_shim->thread();
+
 	/* The model goes while its load is open: finalizers that came with it are still judged. */
 	if (__builtin_expect(load->denied || (load->slot && mw_shim->denials(load)), 0))
 		result = mw_refuse(load, result);
-	thread->load = load->outer;
-	thread->active = load->outer || thread->scope;
+	unlink_load(thread, load);
+	thread->active = thread->load || thread->scope;
 	thread->note.valid = thread->span.valid = false;
+	if (!load->in_frame)
+		free(load);
 	return result;
 }
 
@@ -61,42 +83,35 @@ static int64_t position(struct mw_load *load)
 
 static PyObject *method_noargs(PyObject *self, PyObject *unused)
 {
-	struct mw_load load;
-	struct mw_thread *thread =
-	        open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
-	load.start_tell = position(&load);
-	return close_load(thread, &load, real_method(self, unused));
+	struct mw_load room,
+	        *load = open_load(&room, "pickle.Unpickler.load", self, mw_file_of(self));
+	load->start_tell = position(load);
+	return close_load(load, real_method(self, unused));
 }
 
 static PyObject *method_keywords(PyObject *self, PyTypeObject *type, PyObject *const *args,
                                  size_t n, PyObject *names)
 {
-	struct mw_load load;
-	struct mw_thread *thread =
-	        open_load(&load, "pickle.Unpickler.load", self, mw_file_of(self));
-	load.start_tell = position(&load);
-	return close_load(
-	        thread, &load,
-	        ((mw_method_keywords)(void (*)(void))real_method)(self, type, args, n, names));
+	struct mw_load room,
+	        *load = open_load(&room, "pickle.Unpickler.load", self, mw_file_of(self));
+	load->start_tell = position(load);
+	return close_load(load, ((mw_method_keywords)(void (*)(void))real_method)(self, type, args,
+	                                                                          n, names));
 }
 
 static PyObject *function_load(PyObject *module, PyObject *const *args, Py_ssize_t n,
                                PyObject *names)
 {
-	struct mw_load load;
-	struct mw_thread *thread = open_load(&load, "pickle.load", NULL, n > 0 ? args[0] : NULL);
-	load.start_tell = position(&load);
-	return close_load(thread, &load,
-	                  ((mw_keywords)(void (*)(void))real_load)(module, args, n, names));
+	struct mw_load room, *load = open_load(&room, "pickle.load", NULL, n > 0 ? args[0] : NULL);
+	load->start_tell = position(load);
+	return close_load(load, ((mw_keywords)(void (*)(void))real_load)(module, args, n, names));
 }
 
 static PyObject *function_loads(PyObject *module, PyObject *const *args, Py_ssize_t n,
                                 PyObject *names)
 {
-	struct mw_load load;
-	struct mw_thread *thread = open_load(&load, "pickle.loads", NULL, n > 0 ? args[0] : NULL);
-	return close_load(thread, &load,
-	                  ((mw_keywords)(void (*)(void))real_loads)(module, args, n, names));
+	struct mw_load room, *load = open_load(&room, "pickle.loads", NULL, n > 0 ? args[0] : NULL);
+	return close_load(load, ((mw_keywords)(void (*)(void))real_loads)(module, args, n, names));
 }
 
 /* Returns 0 when the definition is the one expected and now leads to `ours`. */
@@ -173,15 +188,14 @@ static PyObject *pure_file(PyObject *unpickler)
 static PyObject *pure_load(PyObject *capsule, PyObject *self)
 {
 	struct pure *pure = PyCapsule_GetPointer(capsule, NULL);
-	struct mw_load load;
-	struct mw_thread *thread = open_load(&load, pure->entry, self, NULL);
+	struct mw_load room, *load = open_load(&room, pure->entry, self, NULL);
 	void *outer;
 
 	outer = mw_enter();
-	load.file = pure_file(self);
+	load->file = pure_file(self);
 	mw_leave(outer);
-	load.start_tell = position(&load);
-	return close_load(thread, &load, PyObject_CallFunctionObjArgs(pure->original, self, NULL));
+	load->start_tell = position(load);
+	return close_load(load, PyObject_CallFunctionObjArgs(pure->original, self, NULL));
 }
 
 /* Compiles `def load(self): ...` with our function among its constants, under the name and place of
@@ -285,7 +299,7 @@ static struct pure torch_pure = {.entry = "torch.load"};
  * and hooks it. Nothing is changed in a module that does not look as expected. */
 int mw_hook_pickle(const char *name)
 {
-	PyObject *module = PyImport_ImportModule(name);
+	PyObject *module = mw_import(name);
 	int result = -1;
 
 	if (!module) {

@@ -122,12 +122,12 @@ static PyObject *call_AUDIT(PyObject *self, PyObject *const *args, Py_ssize_t n)
 	PyObject *name = n > 0 ? args[0] : NULL;
 	PyObject *result;
 
-	/* The pure-Python unpickler announces what it fetches in just this way. */
-	if (name && PyUnicode_Check(name) &&
-	    !PyUnicode_CompareWithASCIIString(name, "pickle.find_class"))
+	if (!name || !PyUnicode_Check(name))
 		forged = false;
-	if (forged && name && PyUnicode_Check(name) &&
-	    PyUnicode_CompareWithASCIIString(name, "import"))
+	/* The pure-Python unpickler announces what it fetches in just this way. */
+	else if (!PyUnicode_CompareWithASCIIString(name, "pickle.find_class"))
+		forged &= !mw_in_unpickler();
+	else if (PyUnicode_CompareWithASCIIString(name, "import"))
 		forged = false;
 	thread->busy += forged;
 	result = fast(AUDIT)(self, args, n);
@@ -169,7 +169,7 @@ void mw_hook_silent(void)
 
 void mw_hook_planters(void)
 {
-	PyObject *module = PyImport_ImportModule("atexit");
+	PyObject *module = mw_import("atexit");
 
 	hook(REGISTER, METH_VARARGS | METH_KEYWORDS, (PyCFunction)(void (*)(void))call_REGISTER);
 	hook(SIGNAL, METH_FASTCALL, (PyCFunction)(void (*)(void))fast_SIGNAL);
@@ -179,7 +179,7 @@ void mw_hook_planters(void)
 
 void mw_hook_fork_exec(void)
 {
-	PyObject *module = PyImport_ImportModule("_posixsubprocess");
+	PyObject *module = mw_import("_posixsubprocess");
 
 	hook(FORK_EXEC, METH_VARARGS, call_FORK_EXEC);
 	hook(FORK_EXEC, METH_FASTCALL, (PyCFunction)(void (*)(void))fast_FORK_EXEC);
@@ -189,7 +189,7 @@ void mw_hook_fork_exec(void)
 
 void mw_hook_interpreters(void)
 {
-	PyObject *module = PyImport_ImportModule("_xxsubinterpreters");
+	PyObject *module = mw_import("_xxsubinterpreters");
 
 	hook(CREATE, METH_VARARGS | METH_KEYWORDS, (PyCFunction)(void (*)(void))call_CREATE);
 	Py_XDECREF(module);
@@ -198,7 +198,7 @@ void mw_hook_interpreters(void)
 
 void mw_hook_socket(void)
 {
-	PyObject *module = PyImport_ImportModule("_socket");
+	PyObject *module = mw_import("_socket");
 
 	hook(SEND, METH_VARARGS, call_SEND);
 	hook(SENDALL, METH_VARARGS, call_SENDALL);

@@ -15,6 +15,8 @@ struct codes {
 
 static struct codes machinery; /* the import system's own functions */
 static struct codes unpickler; /* the pure-Python unpickler's own methods */
+static struct codes
+        extension; /* the loader of extension modules: no module body is Python's there */
 static PyCodeObject *find_and_load, *with_frames_removed;
 static PyObject *gcd_import;
 
@@ -98,6 +100,16 @@ static PyCodeObject *function_code(PyObject *module, const char *name)
 	return (PyCodeObject *)code;
 }
 
+static void add_class(struct codes *set, PyObject *module, const char *name)
+{
+	PyObject *class = module ? PyObject_GetAttrString(module, name) : NULL;
+
+	if (class)
+		add_members(set, class, false);
+	Py_XDECREF(class);
+	PyErr_Clear();
+}
+
 int mw_stack_init(void)
 {
 	PyObject *modules = PyImport_GetModuleDict();
@@ -108,6 +120,8 @@ int mw_stack_init(void)
 		return -1;
 	add_members(&machinery, core, true);
 	add_members(&machinery, files, true);
+	add_class(&extension, files, "ExtensionFileLoader");
+	add_class(&machinery, PyDict_GetItemString(modules, "zipimport"), "zipimporter");
 	find_and_load = function_code(core, "_find_and_load");
 	with_frames_removed = function_code(core, "_call_with_frames_removed");
 	gcd_import = PyObject_GetAttrString(core, "_gcd_import");
@@ -145,6 +159,14 @@ void mw_walk(const struct mw_load *load, struct mw_walk *ret)
 		take(frame, &ret->inside[ret->count++]);
 	}
 	ret->whole = true;
+}
+
+bool mw_in_unpickler(void)
+{
+	PyFrameObject *frame = PyEval_GetFrame();
+	struct mw_frame f;
+
+	return frame && take(frame, &f) && contains(&unpickler, f.code);
 }
 
 bool mw_is_running(const struct mw_walk *walk, const void *frame)
@@ -241,6 +263,10 @@ static bool is_loader(const struct mw_load *load, const struct mw_frame *root)
 {
 	const char *name = mw_code_text(root->code, "co_name");
 
+	/* The stream chose the file and the hooks of a load that it started itself. */
+	if (load->outer &&
+	    !mw_is_allowed_file(load, mw_code_text(root->code, "co_filename"), load->imports.since))
+		return false;
 	if (is_file_method(name))
 		return load->file && self_of(root) == load->file;
 	if (!strcmp(name, "persistent_load")) {
@@ -314,6 +340,22 @@ static const struct mw_imports *imports_of(const struct mw_thread *thread)
 	return thread->load ? &thread->load->imports : &thread->imports;
 }
 
+/* A code object says what it likes of its file (a bytecode file without its source keeps the name
+ * it was compiled under): the loader that runs it knows the path. */
+static bool is_loaded_from_its_file(const struct mw_frame *loader, PyCodeObject *body)
+{
+	PyObject *self = self_of(loader), *path = self ? mw_own_value(self, "path") : NULL;
+	PyObject *archive = self && !path ? mw_own_value(self, "archive") : NULL;
+	PyObject *known = path ? path : archive;
+	const char *text =
+	        known && PyUnicode_Check(known) ? PyUnicode_AsUTF8AndSize(known, NULL) : NULL;
+	const char *file = mw_code_text(body, "co_filename");
+	size_t len = text ? strlen(text) : 0;
+
+	PyErr_Clear();
+	return text && !strncmp(file, text, len) && file[len] == (archive ? '/' : '\0');
+}
+
 /* The innermost module body that the import system itself runs must be of a file that was there
  * before the load. Bodies further out that are not steer what happens in here, as a call would. */
 static bool runs_allowed_body(const struct mw_thread *thread, const struct mw_walk *walk,
@@ -327,7 +369,10 @@ static bool runs_allowed_body(const struct mw_thread *thread, const struct mw_wa
 		    contains(&machinery, walk->inside[i].code) ||
 		    strcmp(mw_code_text(walk->inside[i].code, "co_name"), "<module>"))
 			continue;
-		if (mw_is_allowed_file(thread->load,
+		if (contains(&extension, walk->inside[i + 2].code))
+			continue;
+		if (is_loaded_from_its_file(&walk->inside[i + 2], walk->inside[i].code) &&
+		    mw_is_allowed_file(thread->load,
 		                       mw_code_text(walk->inside[i].code, "co_filename"),
 		                       imports_of(thread)->since))
 			found = true;
@@ -354,22 +399,13 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && !strcmp(text + n - m, end);
 }
 
-/* Only reached below a proved import, where the import system computed the path itself. */
-static bool is_pyc(const char *target)
-{
-	const char *slash = strrchr(target, '/');
-
-	return strstr(target, ".pyc") || ends_with(target, "/__pycache__") ||
-	       (slash && !strchr(slash, '.')); /* a directory under sys.pycache_prefix */
-}
-
 static enum mw_cause import_cause(const struct mw_thread *thread, const struct mw_walk *walk,
                                   uint32_t outer, uint32_t inner, const char *target,
                                   uint32_t *facts)
 {
 	bool in_machinery = contains(&machinery, walk->inside[0].code);
 
-	if (in_machinery && target && is_pyc(target))
+	if (in_machinery && target && mw_is_bytecode_path(target))
 		*facts |= MW_FACT_PYC;
 	if (is_machinery_only(walk, inner))
 		return MW_BY_MACHINERY;
@@ -384,6 +420,7 @@ bool mw_is_rebuilder(const struct mw_walk *walk)
 	} makers[] = {{"/collections/__init__.py", "namedtuple"},
 	              {"/dataclasses.py", "_create_fn"},
 	              {"/dataclasses.py", "_add_slots"},
+	              {"/dataclasses.py", "add_fns_to_class"}, /* 3.13 */
 	              {"/ast.py", "parse"}, /* makes a tree, which nobody can run */
 	              {"/torch/fx/graph_module.py", NULL},
 	              {"/torch/fx/_lazy_graph_module.py", NULL},

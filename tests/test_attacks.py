@@ -23,6 +23,8 @@ def pairs(of):
 def need(attack, interpreter=MAIN):
     if not attack.runs_on(interpreter.version):
         pytest.skip(f"{attack.name} needs Python {' to '.join(attack.python)}")
+    if attack.environment and "-E" in interpreter.argv:
+        pytest.skip("this interpreter does not look at the environment")
     for name in attack.needs:
         if not importlib.util.find_spec(name):
             pytest.skip(f"{name} is not installed")

@@ -105,6 +105,15 @@ static const struct mw_location *look_up(const struct mw_monitor *monitor, pid_t
 	return at;
 }
 
+/* The load in `slot` is not to return a model. */
+static void deny(struct mw_monitor *monitor, uint32_t slot, const struct mw_reply *reply)
+{
+	if (!slot)
+		return;
+	monitor->page->slot[slot].denied++;
+	mw_registry_deny(&monitor->registry, slot, reply->id, reply->title);
+}
+
 static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
                    struct mw_reply *reply)
 {
@@ -116,12 +125,12 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
 	reply->scope = record->load.id;
 	reply->verdict = verdict;
-	if (verdict >= MW_DENY && reply->slot)
-		monitor->page->slot[reply->slot].denied++;
 	at = look_up(monitor, pid, record, reply->slot, &load, &room);
 	mw_alerts_effect(monitor->alerts, pid, record, &load, at, reply->id, reply->title);
-	if (verdict >= MW_DENY)
-		mw_registry_deny(&monitor->registry, reply->slot, reply->id, reply->title);
+	if (verdict >= MW_DENY) {
+		deny(monitor, reply->slot, reply);
+		deny(monitor, mw_registry_find(&monitor->registry, record->load.scope), reply);
+	}
 	follow(monitor, pid, record, reply->slot, at);
 	if (verdict == MW_KILL && monitor->may_kill)
 		monitor->kill(monitor->kill_context, reply->id);

@@ -106,6 +106,7 @@ def names(scene, interpreter):
         "marker": str(scene.marker), "model": str(scene.model), "tmp": str(scene.tmp),
         "root": str(scene.root),
         "port": scene.listener.port, "unix": scene.listener.path, "spare_port": scene.spare_port,
+        "executable": interpreter.argv[0], "bytecode": interpreter.bytecode,
         "touch": shutil.which("touch"), "version": interpreter.version,
         "marshalled": interpreter.marshalled, "machine": platform.machine(),
     }
