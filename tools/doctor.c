@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "main.h"
+#include "terminal.h"
 
 struct report {
 	struct utsname system;
@@ -37,13 +38,6 @@ void mw_doctor_clean(char *text)
 			*c = '?';
 }
 
-static bool in_colour(void)
-{
-	const char *term = getenv("TERM"), *none = getenv("NO_COLOR");
-
-	return isatty(STDOUT_FILENO) && !(none && *none) && term && strcmp(term, "dumb") != 0;
-}
-
 static void print_health(enum mw_health health, bool colour)
 {
 	printf("  %s%-11s%s ", colour ? healths[health].colour : "", healths[health].word,
@@ -67,7 +61,7 @@ static void print_python(const struct mw_python *python, bool colour)
 
 static void print_table(const struct report *report)
 {
-	bool colour = in_colour();
+	bool colour = mw_terminal_colour(STDOUT_FILENO);
 
 	printf("modelwatch %s on %s %s %s, glibc %s\n\n", MW_VERSION, report->system.sysname,
 	       report->system.release, report->system.machine, gnu_get_libc_version());
