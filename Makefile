@@ -125,6 +125,8 @@ $(O)/host/%.o $(O)/fuzz/%.o: %.S Makefile
 	$(Q)mkdir -p $(@D) && $(CC) -I. $(CPPFLAGS_ALL) -c -o $@ $<
 
 $(O)/host/tools/default_policy.o $(O)/fuzz/tools/default_policy.o: core/default-policy.yaml
+$(O)/host/tools/report_files.o $(O)/fuzz/tools/report_files.o: tools/report.html tools/report.css \
+	tools/report.js
 
 $(O)/modelwatch: $(O)/host/tools/main.o $(O)/host/tools.a $(O)/host/core.a
 	$(call say,LINK)
