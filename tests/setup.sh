@@ -60,6 +60,18 @@ have_fuzzer()
 		clang -x c - -fsanitize=fuzzer,address -o /dev/null
 }
 
+# For the page of `modelwatch report`.
+have_browser()
+{
+	have chromium || have chromium-browser || have google-chrome
+}
+
+# Ubuntu's is a snap, which has to be installed by hand; without one, the tests of the page skip.
+can_have_browser()
+{
+	! grep -qs '^ID=ubuntu' /etc/os-release
+}
+
 # Debian split the C library off the C++ one; which of the two names exists tells the release.
 msgpack_package()
 {
@@ -110,6 +122,7 @@ look()
 		need clang-rt have_fuzzer
 	fi
 	case $purpose in
+	test) ! can_have_browser || need chromium have_browser ;;
 	lint)
 		need clang-tidy have clang-tidy
 		need clang-format have clang-format

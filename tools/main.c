@@ -14,6 +14,7 @@ static const struct command commands[] = {
         {"run", mw_cmd_run, "run a command and stop what model files try to do in it"},
         {"doctor", mw_cmd_doctor, "say what works on this machine, and for which interpreters"},
         {"report", mw_cmd_report, "sum up alerts files, on the terminal and as a page"},
+        {"why", mw_cmd_why, "tell the whole story of one alert, and what to do next"},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

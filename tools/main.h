@@ -11,5 +11,6 @@
 int mw_cmd_run(int argc, char **argv);
 int mw_cmd_doctor(int argc, char **argv);
 int mw_cmd_report(int argc, char **argv);
+int mw_cmd_why(int argc, char **argv);
 
 #endif
