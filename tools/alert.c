@@ -8,6 +8,7 @@
 
 #include "alert_file.h"
 #include "alert_parts.h"
+#include "journal.h"
 #include "text.h"
 
 #define RECENT_MAX MW_HASHER_JOBS
@@ -24,9 +25,9 @@ struct recent {
 
 struct mw_alerts {
 	struct mw_alert_options options;
-	char digest[80];
+	char digest[80], journal_path[PATH_MAX];
 	bool colour;
-	struct mw_alert_file file;
+	struct mw_alert_file file, journal;
 	struct mw_unwinder *unwinder;
 	struct mw_hasher *hasher;
 	struct recent recent[RECENT_MAX]; /* a ring, but for those that wait for a digest */
@@ -51,11 +52,15 @@ int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **re
 		return -ENOMEM;
 	a->options = *options;
 	a->colour = wants_colour();
-	a->file.fd = -1;
+	a->file.fd = a->journal.fd = -1;
 	a->alert.options = &a->options;
 	if (options->policy_digest) {
 		snprintf(a->digest, sizeof(a->digest), "%s", options->policy_digest);
 		a->options.policy_digest = a->digest;
+	}
+	if (options->journal) {
+		snprintf(a->journal_path, sizeof(a->journal_path), "%s", options->journal);
+		a->options.journal = a->journal_path;
 	}
 	if (options->alerts_path)
 		error = mw_alert_file_open(&a->file, options->alerts_path);
@@ -115,8 +120,25 @@ static struct recent *make_place(struct mw_alerts *a)
 	return NULL;
 }
 
+/* Opened with the first alert: where nothing happens, nothing is made. */
+static void write_journal(struct mw_alerts *a, const char *line, size_t len)
+{
+	struct mw_alert_file *journal = &a->journal;
+
+	if (!a->options.journal)
+		return;
+	if (!journal->path) {
+		mw_journal_prepare(a->options.journal);
+		journal->path = strdup(a->options.journal);
+	}
+	journal->said = true;
+	if (journal->path)
+		mw_alert_file_write(journal, line, len);
+}
+
 static void write_line(struct mw_alerts *a, const char *line, size_t len)
 {
+	write_journal(a, line, len);
 	if (a->file.path)
 		mw_alert_file_write(&a->file, line, len);
 }
@@ -235,5 +257,7 @@ void mw_alerts_close(struct mw_alerts *a)
 	mw_hasher_free(a->hasher);
 	mw_unwinder_free(a->unwinder);
 	mw_alert_file_close(&a->file);
+	a->journal.lost = 0;
+	mw_alert_file_close(&a->journal);
 	free(a);
 }

@@ -15,6 +15,8 @@ enum mw_alert_format { MW_TEXT, MW_JSON };
 
 struct mw_alert_options {
 	const char *alerts_path; /* file to append JSON Lines to, or NULL */
+	const char *journal;     /* the user's own file of all alerts, or NULL: nobody asked for it,
+	                            so trouble with it is not said */
 	bool quiet;              /* nothing on the terminal */
 	enum mw_alert_format format;
 	enum mw_verdict mode;

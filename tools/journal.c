@@ -1,8 +1,11 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 int mw_journal_path(char *out, size_t size)
 {
@@ -18,4 +21,22 @@ int mw_journal_path(char *out, size_t size)
 	}
 	used = snprintf(out, size, "%s%s/modelwatch/alerts.jsonl", state, base);
 	return used < 0 || (size_t)used >= size ? -ENAMETOOLONG : 0;
+}
+
+void mw_journal_prepare(const char *path)
+{
+	char text[PATH_MAX], aside[PATH_MAX + 2];
+	struct stat st;
+
+	if (strlen(path) >= sizeof(text))
+		return;
+	strcpy(text, path);
+	for (char *slash = strchr(text + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(text, 0700);
+		*slash = '/';
+	}
+	snprintf(aside, sizeof(aside), "%s.1", path);
+	if (!lstat(path, &st) && S_ISREG(st.st_mode) && st.st_size > MW_JOURNAL_MAX)
+		rename(path, aside);
 }

@@ -9,4 +9,10 @@
  * -ENOENT when neither variable names a directory, or -ENAMETOOLONG; `out` then means nothing. */
 int mw_journal_path(char *out, size_t size);
 
+#define MW_JOURNAL_MAX (64 << 20) /* bytes */
+
+/* Makes the directories of `path` for this user alone, and puts a journal that has grown beyond
+ * MW_JOURNAL_MAX aside as `path`.1. What fails shows when the journal is opened. */
+void mw_journal_prepare(const char *path);
+
 #endif

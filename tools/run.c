@@ -20,6 +20,7 @@
 #include "expand.h"
 #include "installed.h"
 #include "job.h"
+#include "journal.h"
 #include "main.h"
 #include "monitor.h"
 #include "policy_file.h"
@@ -162,7 +163,7 @@ static void hex(const uint8_t *bytes, size_t len, char *out)
 
 static int open_alerts(struct run *run)
 {
-	char path[PATH_MAX], digest[2 * sizeof(run->policy->digest) + 1];
+	char path[PATH_MAX], journal[PATH_MAX], digest[2 * sizeof(run->policy->digest) + 1];
 	const struct options *options = &run->options;
 	struct mw_alert_options to = {
 	        .alerts_path = options->alerts ? path : NULL,
@@ -170,6 +171,7 @@ static int open_alerts(struct run *run)
 	        .format = options->format,
 	        .mode = options->mode,
 	        .policy_digest = digest,
+	        .journal = mw_journal_path(journal, sizeof(journal)) ? NULL : journal,
 	};
 	int error = options->alerts ? mw_expand(options->alerts, path) : 0;
 
