@@ -299,7 +299,6 @@ static bool refuse_syscall(long number, const long a[static 6], const void *call
 		return is_tampering((int)a[0]) && mw_refuse_tamper(op, a[0], caller);
 	case SYS_kill:
 	case SYS_tkill:
-		return a[1] && mw_refuse_tamper(op, a[1], caller);
 	case SYS_pidfd_send_signal:
 		return a[1] && mw_refuse_tamper(op, a[1], caller);
 	case SYS_prlimit64:

@@ -114,21 +114,20 @@ static PyObject *call_CREATE(PyObject *self, PyObject *args, PyObject *names)
 	return result;
 }
 
-/* An event raised by hand proves nothing: the sensor does not get to see it. */
+static bool is_text(PyObject *object, const char *text)
+{
+	return object && PyUnicode_Check(object) && !PyUnicode_CompareWithASCIIString(object, text);
+}
+
+/* An event raised by hand proves nothing: the sensor does not get to see it. The pure-Python
+ * unpickler announces what it fetches in just this way. */
 static PyObject *call_AUDIT(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
 	struct mw_thread *thread = mw_shim->thread();
-	bool forged = thread->load != NULL;
-	PyObject *name = n > 0 ? args[0] : NULL;
-	PyObject *result;
+	PyObject *name = n > 0 ? args[0] : NULL, *result;
+	bool forged = thread->load && (is_text(name, "import") ||
+	                               (is_text(name, "pickle.find_class") && !mw_in_unpickler()));
 
-	if (!name || !PyUnicode_Check(name))
-		forged = false;
-	/* The pure-Python unpickler announces what it fetches in just this way. */
-	else if (!PyUnicode_CompareWithASCIIString(name, "pickle.find_class"))
-		forged &= !mw_in_unpickler();
-	else if (PyUnicode_CompareWithASCIIString(name, "import"))
-		forged = false;
 	thread->busy += forged;
 	result = fast(AUDIT)(self, args, n);
 	thread->busy -= forged;
