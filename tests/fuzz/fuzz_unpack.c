@@ -18,9 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (got.len > ROOM)
 		abort();
-	/* A smaller room holds the beginning of the same. */
+	/* A smaller room holds the beginning of the same, as far as both go: where data are
+	 * damaged, bzip2 ends the sooner the more it may write at once. */
 	mw_unpack(data, size, again, ROOM / 7, &more);
-	if (more.len > got.len || memcmp(first, again, more.len))
+	if (more.len > ROOM / 7 || memcmp(first, again, more.len < got.len ? more.len : got.len))
 		abort();
 	return 0;
 }
