@@ -59,8 +59,10 @@ static int audit(const char *event, void *args, void *data)
 	if (mw_thread.busy && !mw_thread.own)
 		return 0;
 	handler = atomic_load_explicit(&modelwatch_guest_1.event, memory_order_acquire);
-	if (!handler && event[0] == 'c')
+	if (!handler && event[0] == 'c') {
 		load_extension();
+		handler = atomic_load_explicit(&modelwatch_guest_1.event, memory_order_acquire);
+	}
 	return handler ? handler(event, args) : 0;
 }
 

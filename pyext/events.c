@@ -188,6 +188,10 @@ static int handle(struct mw_thread *thread, const char *name, void *args)
 		thread->busy--;
 		return result;
 	}
+	if (!strncmp(name, "cpython.run_", 12)) {
+		mw_trust_script(name, mw_argument(args, 0));
+		return 0;
+	}
 	outer = mw_enter();
 	if (!strcmp(name, "pickle.find_class"))
 		result = mw_on_find_class(args);

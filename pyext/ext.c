@@ -1,6 +1,7 @@
 #include "ext.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,15 @@ static void trust_start(void)
 		return;
 	for (Py_ssize_t i = 0; i < PyList_Size(path); i++)
 		trust_path(PyList_GetItem(path, i));
+}
+
+void mw_trust_script(const char *event, PyObject *file)
+{
+	static bool started;
+
+	if (!started && file && !strcmp(event, "cpython.run_file") && !mw_shim->thread()->scope)
+		trust_path(file);
+	started = true;
 }
 
 /* Objects are laid out differently there, so nothing of them can be read. */
