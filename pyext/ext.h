@@ -76,8 +76,8 @@ enum mw_global mw_classify(const char *module, const char *name);
 /* What an object is by its own account, whatever name it was fetched under. */
 enum mw_global mw_classify_object(const char *module, const char *name);
 
-/* ext.c: the event with which the interpreter starts the job's own code: a script is trusted wherever
- * it lies. Later ones say nothing. */
+/* ext.c: the event with which the interpreter starts the job's own code: a script is trusted
+ * wherever it lies. Later ones say nothing. */
 void mw_trust_script(const char *event, PyObject *file);
 
 /* events.c: the audit events. */
