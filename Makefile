@@ -6,6 +6,7 @@
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
 CC ?= cc
 CLANG ?= clang
 PKG_CONFIG ?= pkg-config
@@ -41,7 +42,7 @@ PYTHON_INCLUDE = $(firstword $(foreach d,$(shell $(if $(PYTHON),$(PYTHON),python
 	'import sysconfig; print(sysconfig.get_path("include"))' 2>/dev/null) \
 	$(wildcard /usr/include/python3*),$(if $(wildcard $(d)/Python.h),$(d))))
 
-CPPFLAGS_ALL = -D_GNU_SOURCE -DMW_VERSION='"$(VERSION)"' -MMD -MP $(CPPFLAGS)
+CPPFLAGS_ALL = -D_GNU_SOURCE -DMW_VERSION='"$(VERSION)"' -DMW_SYSCONFDIR='"$(SYSCONFDIR)"' -MMD -MP $(CPPFLAGS)
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wformat=2
 CFLAGS ?= -O2 -g
 BASE_CFLAGS := -std=c11 $(WARNINGS) -fstack-protector-strong -fvisibility=hidden
@@ -88,6 +89,7 @@ help: ## this text
 	@echo '  PYTHON=        your own interpreter for headers, tests and demo, with its packages'
 	@echo '                 (default: .venv, made when needed)'
 	@echo '  PREFIX=, DESTDIR=  where to install (/usr/local, none)'
+	@echo '  SYSCONFDIR=    where the site'"'"'s policy lies (/etc)'
 	@echo '  FUZZ_SECONDS=  time for each fuzzer in `make fuzz` (60)'
 
 libraries:

@@ -2,6 +2,7 @@
 #ifndef MW_CORE_EFFECT_H
 #define MW_CORE_EFFECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,8 +53,13 @@ struct mw_effect {
 	const char *op;      /* what was called, as the sensor names it: "os.system", "mprotect" */
 	const char *target;  /* path, program, library, "address:port" or unix path */
 	const char *target2; /* second path of a rename or link */
+	const char *file;  /* the program, as found along PATH; or what the path leads to: absolute,
+	                      no links, no ".."; NULL: as in target */
+	const char *file2; /* the same for target2 */
 	const char *const *argv; /* exec only */
 	size_t argc;
+	bool argv_cut;  /* there were more */
+	uint64_t owner; /* who owns the inode of the program: uid + 1; 0 when not known */
 	int64_t number; /* signal, protection, flags: what `op` says it is; 0 when unused */
 	uint32_t facts;
 };

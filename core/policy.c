@@ -3,192 +3,131 @@
 #include <errno.h>
 #include <string.h>
 
-#define ARGV_MAX 1024
+#include "glob.h"
 
-/* Which characters a star of 1, 2 or 3 asterisks passes over. */
-static bool passes(int stars, char c)
+static const char *const fields[] = {
+#define X(id, word) [MW_FIELD_##id] = word,
+        MW_FIELDS(X)
+#undef X
+};
+
+const char *mw_field_name(enum mw_field field)
 {
-	return c && (stars > 2 || c != MW_ARGUMENT) && (stars > 1 || c != '/');
+	return (unsigned int)field < MW_FIELD_COUNT ? fields[field] : "?";
 }
 
-static bool same(char pattern, char c)
+int mw_field_parse(const char *word)
 {
-	if (pattern == '?')
-		return passes(1, c);
-	return c && (pattern == c || (pattern == ' ' && c == MW_ARGUMENT));
+	for (int i = 0; i < MW_FIELD_COUNT; i++)
+		if (!strcmp(word, fields[i]))
+			return i;
+	return -EINVAL;
 }
 
-/* For each kind of star the last one seen is where matching goes on after a mismatch: a later star
- * of the same kind subsumes an earlier one, and a longer star everything inside it. */
-bool mw_glob(const char *pattern, const char *text)
+uint32_t mw_policy_hash(const char *text)
 {
-	const char *after[4] = {NULL, NULL, NULL, NULL}; /* the star in the pattern */
-	const char *from[4] = {NULL, NULL, NULL, NULL};  /* where it matches up to */
+	uint32_t h = 2166136261u; /* FNV-1a */
 
-	for (;;) {
-		int kind = 0;
-
-		while (kind < 3 && pattern[kind] == '*')
-			kind++;
-		if (kind) {
-			pattern += kind;
-			after[kind] = pattern;
-			from[kind] = text;
-			for (int k = 1; k < kind; k++)
-				after[k] = NULL;
-			continue;
-		}
-		if (!*text && !*pattern)
-			return true;
-		if (same(*pattern, *text)) {
-			pattern++;
-			text++;
-			continue;
-		}
-		for (kind = 1; kind <= 3; kind++)
-			if (after[kind] && passes(kind, *from[kind]))
-				break;
-		if (kind > 3)
-			return false;
-		pattern = after[kind];
-		text = ++from[kind];
-		for (int k = 1; k < kind; k++)
-			after[k] = NULL;
-	}
+	for (; *text; text++)
+		h = (h ^ (uint8_t)(*text == MW_ARGUMENT ? ' ' : *text)) * 16777619u;
+	return h ? h : 1;
 }
 
-static const char *at(const struct mw_policy *policy, uint32_t offset)
+/* The image, its size, and where its parts are to be looked for. */
+struct image {
+	const struct mw_policy *policy;
+	size_t size;
+};
+
+static bool holds(const struct image *image, uint32_t at, size_t count, size_t each, size_t align)
 {
-	return (const char *)policy + offset;
+	return at >= sizeof(*image->policy) && at <= image->size && at % align == 0 &&
+	       count <= (image->size - at) / each;
 }
 
-static bool any_matches(const struct mw_policy *policy, uint32_t list, const char *text)
-{
-	if (!list)
-		return true;
-	if (!text)
-		return false;
-	for (const char *p = at(policy, list); *p; p += strlen(p) + 1)
-		if (mw_glob(p, text))
-			return true;
-	return false;
-}
-
-/* Arguments beyond ARGV_MAX bytes make the text end in "\1", which no pattern of a policy file can
- * contain and only a trailing star matches. A separator inside an argument becomes "\1" too. */
-static void join_argv(const struct mw_effect *effect, char out[static ARGV_MAX])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < effect->argc && n < ARGV_MAX - 2; i++) {
-		if (i)
-			out[n++] = MW_ARGUMENT;
-		for (const char *p = effect->argv[i]; *p && n < ARGV_MAX - 2; p++)
-			out[n++] = *p == MW_ARGUMENT ? '\1' : *p;
-	}
-	if (n >= ARGV_MAX - 2)
-		out[n++] = '\1';
-	out[n] = '\0';
-}
-
-static bool argv_matches(const struct mw_policy *policy, uint32_t list,
-                         const struct mw_effect *effect)
-{
-	char text[ARGV_MAX] = "";
-
-	if (!list)
-		return true;
-	if (!effect->argv)
-		return false;
-	join_argv(effect, text);
-	return any_matches(policy, list, text);
-}
-
-static bool rule_matches(const struct mw_policy *policy, const struct mw_rule *rule,
-                         const struct mw_load_view *load, const struct mw_effect *effect)
-{
-	if (!(rule->classes >> effect->class & 1) || !(rule->causes >> effect->cause & 1) ||
-	    !(rule->origins >> load->origin & 1))
-		return false;
-	if ((effect->facts & rule->all) != rule->all || effect->facts & rule->none)
-		return false;
-	return any_matches(policy, rule->ops, effect->op) &&
-	       any_matches(policy, rule->targets, effect->target) &&
-	       (!effect->target2 || any_matches(policy, rule->targets, effect->target2)) &&
-	       any_matches(policy, rule->globals, load->global) &&
-	       argv_matches(policy, rule->argv, effect);
-}
-
-static enum mw_verdict under_mode(enum mw_verdict rule, enum mw_verdict mode)
-{
-	if (rule == MW_DENY && mode == MW_KILL)
-		return MW_KILL;
-	return rule < mode ? rule : mode;
-}
-
-void mw_decide(const struct mw_policy *policy, const struct mw_load_view *load,
-               const struct mw_effect *effect, struct mw_decision *ret)
-{
-	const struct mw_rule *rules = (const struct mw_rule *)at(policy, policy->rules);
-	enum mw_verdict mode = policy->mode;
-
-	ret->requested = MW_DENY;
-	ret->severity = MW_HIGH;
-	ret->rule = "none";
-	for (uint32_t i = 0; i < policy->rule_count; i++) {
-		if (rule_matches(policy, &rules[i], load, effect)) {
-			ret->requested = rules[i].verdict;
-			ret->severity = rules[i].severity;
-			ret->rule = at(policy, rules[i].name);
-			break;
-		}
-	}
-	if (effect->facts & MW_FACT_UNANNOUNCED && ret->requested == MW_OBSERVE)
-		ret->requested = MW_ALERT; /* an evasion is always at least an alert */
-	ret->verdict = under_mode(ret->requested, mode);
-	ret->record = ret->verdict >= (mode == MW_OBSERVE ? MW_OBSERVE : MW_ALERT);
-}
-
-/* A list ends before the image does, so that any_matches() stays inside. */
-static bool list_is_bounded(const struct mw_policy *image, size_t size, uint32_t list)
+/* A list ends before the image does. */
+static bool list_is_bounded(const struct image *image, uint32_t list)
 {
 	size_t i = list;
 
-	if (!list)
-		return true;
-	while (i < size && at(image, 0)[i]) {
-		i += strnlen(at(image, 0) + i, size - i);
+	if (i < sizeof(*image->policy))
+		return false;
+	while (i < image->size && mw_policy_text_at(image->policy, 0)[i]) {
+		i += strnlen(mw_policy_text_at(image->policy, 0) + i, image->size - i);
 		i++;
 	}
-	return i < size;
+	return i < image->size;
 }
 
-static bool rule_is_valid(const struct mw_policy *image, size_t size, const struct mw_rule *rule)
+static bool numbers_are_bounded(const struct image *image, uint32_t at)
 {
-	return rule->verdict < MW_VERDICT_COUNT && rule->severity < MW_SEVERITY_COUNT &&
-	       rule->name && rule->name < size &&
-	       memchr(at(image, rule->name), 0, size - rule->name) &&
-	       list_is_bounded(image, size, rule->ops) &&
-	       list_is_bounded(image, size, rule->targets) &&
-	       list_is_bounded(image, size, rule->argv) &&
-	       list_is_bounded(image, size, rule->globals);
+	const struct mw_numbers *numbers;
+
+	if (!holds(image, at, 1, sizeof(*numbers), _Alignof(struct mw_numbers)))
+		return false;
+	numbers = (const void *)mw_policy_text_at(image->policy, at);
+	return numbers->count <= (image->size - at - sizeof(*numbers)) / sizeof(numbers->range[0]);
 }
 
-int mw_policy_check(const struct mw_policy *image, size_t size)
+static bool condition_is_valid(const struct image *image, const struct mw_condition *condition)
 {
-	const struct mw_rule *rules;
+	if (condition->field >= MW_FIELD_COUNT)
+		return false;
+	return mw_field_is_number(condition->field) ? numbers_are_bounded(image, condition->values)
+	                                            : list_is_bounded(image, condition->values);
+}
 
-	if (size < sizeof(*image) || size > MW_POLICY_MAX_SIZE || image->magic != MW_POLICY_MAGIC ||
-	    image->version != MW_POLICY_VERSION || image->size != size)
+static bool rule_is_valid(const struct image *image, const struct mw_rule *rule)
+{
+	const struct mw_condition *condition;
+
+	if (rule->verdict >= MW_VERDICT_COUNT || rule->severity >= MW_SEVERITY_COUNT ||
+	    !list_is_bounded(image, rule->name))
+		return false;
+	if (!holds(image, rule->conditions, rule->condition_count, sizeof(*condition),
+	           _Alignof(struct mw_condition)))
+		return false;
+	condition = (const void *)mw_policy_text_at(image->policy, rule->conditions);
+	for (uint32_t i = 0; i < rule->condition_count; i++)
+		if (!condition_is_valid(image, &condition[i]))
+			return false;
+	return true;
+}
+
+static bool index_is_valid(const struct image *image, int class)
+{
+	const struct mw_index_entry *entry;
+	uint32_t at = image->policy->index[class].entries,
+	         count = image->policy->index[class].count;
+
+	if (!holds(image, at, count, sizeof(*entry), _Alignof(struct mw_index_entry)))
+		return false;
+	entry = (const void *)mw_policy_text_at(image->policy, at);
+	for (uint32_t i = 0; i < count; i++)
+		if (entry[i].rule >= image->policy->rule_count ||
+		    entry[i].key_field >= MW_FIELD_COUNT)
+			return false;
+	return true;
+}
+
+int mw_policy_check(const struct mw_policy *policy, size_t size)
+{
+	const struct image image = {policy, size};
+
+	if (size < sizeof(*policy) || size > MW_POLICY_MAX_SIZE ||
+	    policy->magic != MW_POLICY_MAGIC || policy->version != MW_POLICY_VERSION ||
+	    policy->size != size)
 		return -EINVAL;
-	if (image->mode < MW_OBSERVE || image->mode > MW_KILL ||
-	    image->rule_count > MW_POLICY_MAX_RULES || image->rules % _Alignof(struct mw_rule) ||
-	    image->rules < sizeof(*image) || image->rules > size ||
-	    image->rule_count > (size - image->rules) / sizeof(*rules))
+	if (policy->mode < MW_OBSERVE || policy->mode > MW_KILL ||
+	    policy->rule_count > MW_POLICY_MAX_RULES ||
+	    !holds(&image, policy->rules, policy->rule_count, sizeof(struct mw_rule),
+	           _Alignof(struct mw_rule)))
 		return -EINVAL;
-	rules = (const struct mw_rule *)at(image, image->rules);
-	for (uint32_t i = 0; i < image->rule_count; i++)
-		if (!rule_is_valid(image, size, &rules[i]))
+	for (uint32_t i = 0; i < policy->rule_count; i++)
+		if (!rule_is_valid(&image, &mw_policy_rules(policy)[i]))
+			return -EINVAL;
+	for (int class = 0; class < MW_CLASS_COUNT; class ++)
+		if (!index_is_valid(&image, class))
 			return -EINVAL;
 	return 0;
 }

@@ -21,7 +21,7 @@
 #define MW_WIRE_VERSION 1u
 #define MW_WIRE_MAX (512u << 10)   /* bytes of a frame's body */
 #define MW_WIRE_STACK (256u << 10) /* bytes of native stack in a record */
-#define MW_WIRE_HEAD (28u << 10)   /* a record without its stack always fits in this */
+#define MW_WIRE_HEAD (30u << 10)   /* a record without its stack always fits in this */
 #define MW_WIRE_FRAMES 48
 #define MW_WIRE_GLOBALS 16
 #define MW_WIRE_ARGS 32
@@ -75,11 +75,10 @@ struct mw_record_effect {
 	enum mw_class class;
 	enum mw_cause cause;
 	enum mw_sensor sensor;
-	enum mw_verdict verdict, requested;
-	enum mw_severity severity;
 	uint32_t facts;
 	int64_t number;
-	struct mw_str op, target, target2, rule;
+	uint64_t owner;
+	struct mw_str op, target, target2, file, file2; /* as in struct mw_effect */
 	struct mw_str argv[MW_WIRE_ARGS];
 	uint32_t argc; /* as packed: at most MW_WIRE_ARGS */
 	bool argv_cut;
@@ -104,7 +103,8 @@ struct mw_record {
 
 struct mw_reply {
 	uint32_t magic;
-	uint32_t verdict; /* enum mw_verdict: for a fetch, MW_ALLOW or MW_DENY; else as asked */
+	uint32_t verdict; /* enum mw_verdict: what the process is to do about the effect; for a
+	                     fetch, MW_ALLOW or MW_DENY */
 	uint64_t scope;   /* hello: the load that this process answers for, or 0 */
 	uint32_t slot;    /* the load's slot in the state page, valid when not 0 */
 	uint32_t monitor; /* pid of the monitor as the monitor sees it */

@@ -1,4 +1,5 @@
-/* The keys of a record's map on the wire (docs/protocol.md). Numbers are never reused. */
+/* The keys of a record's map on the wire (docs/protocol.md). Numbers are never reused: 43-45
+ * and 51 were what the process had decided. */
 #ifndef MW_CORE_WIRE_KEYS_H
 #define MW_CORE_WIRE_KEYS_H
 
@@ -28,17 +29,16 @@ enum mw_key {
 	MW_KEY_CLASS = 40,
 	MW_KEY_CAUSE = 41,
 	MW_KEY_SENSOR = 42,
-	MW_KEY_VERDICT = 43,
-	MW_KEY_REQUESTED = 44,
-	MW_KEY_SEVERITY = 45,
 	MW_KEY_FACTS = 46,
 	MW_KEY_NUMBER = 47,
 	MW_KEY_OP = 48,
 	MW_KEY_TARGET = 49,
 	MW_KEY_TARGET2 = 50,
-	MW_KEY_RULE = 51,
 	MW_KEY_ARGV = 52,
 	MW_KEY_ARGV_CUT = 53,
+	MW_KEY_FILE = 54,
+	MW_KEY_FILE2 = 55,
+	MW_KEY_OWNER = 56,
 	/* stacks */
 	MW_KEY_FRAMES = 60,
 	MW_KEY_INSIDE = 61,

@@ -121,15 +121,14 @@ static void put_effect(struct out *out, const struct mw_record_effect *effect)
 	put_uint(out, MW_KEY_CLASS, effect->class);
 	put_uint(out, MW_KEY_CAUSE, effect->cause);
 	put_uint(out, MW_KEY_SENSOR, effect->sensor);
-	put_uint(out, MW_KEY_VERDICT, effect->verdict);
-	put_uint(out, MW_KEY_REQUESTED, effect->requested);
-	put_uint(out, MW_KEY_SEVERITY, effect->severity);
 	put_uint(out, MW_KEY_FACTS, effect->facts);
 	put_int(out, MW_KEY_NUMBER, effect->number);
 	put_text(out, MW_KEY_OP, effect->op);
 	put_text(out, MW_KEY_TARGET, effect->target);
 	put_text(out, MW_KEY_TARGET2, effect->target2);
-	put_text(out, MW_KEY_RULE, effect->rule);
+	put_text(out, MW_KEY_FILE, effect->file);
+	put_text(out, MW_KEY_FILE2, effect->file2);
+	put_uint(out, MW_KEY_OWNER, effect->owner);
 	put_argv(out, effect);
 }
 

@@ -259,12 +259,6 @@ static int get_effect(enum mw_key k, const msgpack_object *o, struct mw_record_e
 		return ENUM(o, MW_CAUSE_COUNT, effect->cause);
 	case MW_KEY_SENSOR:
 		return ENUM(o, MW_SENSOR_COUNT, effect->sensor);
-	case MW_KEY_VERDICT:
-		return ENUM(o, MW_VERDICT_COUNT, effect->verdict);
-	case MW_KEY_REQUESTED:
-		return ENUM(o, MW_VERDICT_COUNT, effect->requested);
-	case MW_KEY_SEVERITY:
-		return ENUM(o, MW_SEVERITY_COUNT, effect->severity);
 	case MW_KEY_FACTS:
 		return get_u32(o, UINT32_MAX, &effect->facts);
 	case MW_KEY_NUMBER:
@@ -275,8 +269,12 @@ static int get_effect(enum mw_key k, const msgpack_object *o, struct mw_record_e
 		return get_text(o, &effect->target);
 	case MW_KEY_TARGET2:
 		return get_text(o, &effect->target2);
-	case MW_KEY_RULE:
-		return get_text(o, &effect->rule);
+	case MW_KEY_FILE:
+		return get_text(o, &effect->file);
+	case MW_KEY_FILE2:
+		return get_text(o, &effect->file2);
+	case MW_KEY_OWNER:
+		return get_uint(o, UINT64_MAX, &effect->owner);
 	case MW_KEY_ARGV:
 		return get_texts(o, effect->argv, MW_WIRE_ARGS, &effect->argc);
 	case MW_KEY_ARGV_CUT:

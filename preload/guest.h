@@ -107,7 +107,6 @@ struct mw_thread {
 /* What judge() answers. */
 struct mw_answer {
 	enum mw_verdict verdict;
-	const char *rule;
 	char id[40]; /* alert id; empty when the monitor could not be told */
 };
 

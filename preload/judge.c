@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -47,22 +48,20 @@ static struct mw_str text(const char *s)
 	return (struct mw_str){s, s ? (uint32_t)strlen(s) : 0};
 }
 
-static void fill_effect(struct mw_record_effect *out, const struct mw_effect *effect,
-                        const struct mw_decision *decision)
+static void fill_effect(struct mw_record_effect *out, const struct mw_effect *effect)
 {
 	out->class = effect->class;
 	out->cause = effect->cause;
 	out->sensor = effect->sensor;
-	out->verdict = decision->verdict;
-	out->requested = decision->requested;
-	out->severity = decision->severity;
 	out->facts = effect->facts;
 	out->number = effect->number;
 	out->op = text(effect->op);
 	out->target = text(effect->target);
 	out->target2 = text(effect->target2);
-	out->rule = text(decision->rule);
-	out->argv_cut = effect->argc > MW_WIRE_ARGS;
+	out->file = text(effect->file);
+	out->file2 = text(effect->file2);
+	out->owner = effect->owner;
+	out->argv_cut = effect->argv_cut || effect->argc > MW_WIRE_ARGS;
 	out->argc = (uint32_t)(out->argv_cut ? MW_WIRE_ARGS : effect->argc);
 	for (uint32_t i = 0; i < out->argc; i++)
 		out->argv[i] = text(effect->argv[i]);
@@ -87,8 +86,8 @@ static void remember_slot(struct mw_load *load, const struct mw_reply *reply)
 }
 
 static int tell_monitor(enum mw_kind kind, const struct mw_effect *effect,
-                        const struct mw_decision *decision, const struct mw_pyframe *frames,
-                        uint32_t count, uint32_t inside, struct mw_reply *reply)
+                        const struct mw_pyframe *frames, uint32_t count, uint32_t inside,
+                        struct mw_reply *reply)
 {
 	struct mw_record record;
 	int error;
@@ -98,7 +97,7 @@ static int tell_monitor(enum mw_kind kind, const struct mw_effect *effect,
 	mw_record_load(&record, &mw_thread);
 	if (effect) {
 		record.load.after |= (effect->facts & MW_FACT_AFTER) != 0;
-		fill_effect(&record.effect, effect, decision);
+		fill_effect(&record.effect, effect);
 		fill_frames(&record, frames, count, inside);
 		copy_native(&record, mw_thread.load);
 	}
@@ -133,21 +132,23 @@ static void mark_denied(const struct mw_effect *effect, const struct mw_reply *r
 }
 
 /* The same program or target once more: a search along PATH, or a payload that tries again. */
-static bool is_repeated(const struct mw_effect *effect)
+static uint64_t key_of(const struct mw_effect *effect)
 {
-	struct mw_thread *thread = &mw_thread;
 	uint64_t hash = mw_hash(effect->op) * 31 + (uint64_t)effect->class;
 
-	if (effect->argv)
-		for (size_t i = 0; i < effect->argc; i++)
-			hash = hash * 31 + mw_hash(effect->argv[i]);
-	else
-		hash = hash * 31 +
+	if (!effect->argv)
+		return hash * 31 +
 		       (effect->target ? mw_hash(effect->target) : (uint64_t)effect->number);
-	if (thread->load && thread->load->denied && thread->last_denied == hash)
-		return true;
-	thread->last_denied = hash;
-	return false;
+	for (size_t i = 0; i < effect->argc; i++)
+		hash = hash * 31 + mw_hash(effect->argv[i]);
+	return hash;
+}
+
+static bool was_denied(uint64_t key)
+{
+	const struct mw_thread *thread = &mw_thread;
+
+	return thread->load && thread->load->denied && thread->last_denied == key;
 }
 
 static const char *last_global(const struct mw_load *load, char out[static MW_GLOBAL_TEXT])
@@ -169,38 +170,112 @@ static _Noreturn void die(void)
 		syscall(SYS_kill, getpid(), SIGKILL);
 }
 
+/* Operations on the entry of a directory, which do not follow a link that it is. */
+static bool is_on_entry(const char *op)
+{
+	static const char *const words[] = {"rename", "link",  "remove", "rmdir",   "rmtree",
+	                                    "mkdir",  "mknod", "lchown", "mkstemp", "move"};
+
+	for (size_t i = 0; op && i < sizeof(words) / sizeof(*words); i++)
+		if (strstr(op, words[i]))
+			return true;
+	return false;
+}
+
+static bool is_on_file(const struct mw_effect *effect)
+{
+	return effect->class == MW_WRITE || effect->class == MW_READ ||
+	       (effect->class == MW_MAP && effect->target && strchr(effect->target, '/'));
+}
+
+/* What the effect is on and what the load reads: the texts live here. */
+struct view {
+	struct mw_effect effect;
+	struct mw_load_view load;
+	char file[MW_FILE_TEXT], file2[MW_FILE_TEXT], artifact[MW_FILE_TEXT];
+	char global[MW_GLOBAL_TEXT];
+};
+
+static void find_files(struct view *view)
+{
+	struct mw_effect *effect = &view->effect;
+	bool entry = is_on_entry(effect->op);
+
+	if (!is_on_file(effect))
+		return;
+	if (effect->target && !effect->file && mw_resolve_file(effect->target, entry, view->file))
+		effect->file = view->file;
+	if (effect->target2 && !effect->file2 &&
+	    mw_resolve_file(effect->target2, entry, view->file2))
+		effect->file2 = view->file2;
+}
+
+/* Only rules that ask for it are worth the look. */
+static void find_artifact(struct view *view, const struct mw_load *load)
+{
+	if (!load || !load->described || !(mw_process.policy->fields >> MW_FIELD_ARTIFACT & 1))
+		return;
+	if (load->path[0] && mw_resolve_file(load->path, true, view->artifact))
+		view->load.artifact = view->artifact;
+}
+
+static void look_at(struct view *view, const struct mw_effect *effect)
+{
+	const struct mw_load *load = mw_thread.load;
+
+	view->effect = *effect;
+	view->load = (struct mw_load_view){
+	        .origin = load ? load->origin : MW_FROM_FILE,
+	        .unknown = MW_FIELDS_OF_MONITOR,
+	        .now = time(NULL),
+	        .global = last_global(load, view->global),
+	};
+	if (load)
+		view->load.entry =
+		        load->described && load->outermost[0] ? load->outermost : load->entry;
+	else /* the monitor has it all: what this thread or process answers for */
+		view->load.unknown |= 1u << MW_FIELD_ENTRY | 1u << MW_FIELD_ARTIFACT;
+	find_files(view);
+	find_artifact(view, load);
+}
+
 void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, uint32_t count,
               uint32_t inside, struct mw_answer *ret)
 {
-	struct mw_load *load = mw_thread.load;
-	char global[MW_GLOBAL_TEXT];
-	struct mw_load_view view = {load ? load->origin : MW_FROM_FILE, last_global(load, global)};
+	struct view view;
 	struct mw_decision decision;
 	struct mw_reply reply = {0};
+	uint64_t key = key_of(effect);
 	bool told = false;
 
-	*ret = (struct mw_answer){.verdict = MW_ALLOW, .rule = "none"};
+	*ret = (struct mw_answer){.verdict = MW_ALLOW};
 	if (!mw_process.policy)
 		return;
-	mw_decide(mw_process.policy, &view, effect, &decision);
-	ret->verdict = decision.verdict;
-	ret->rule = decision.rule;
-	if (decision.verdict == MW_DENY && is_repeated(effect))
+	if (was_denied(key)) {
+		ret->verdict = MW_DENY;
 		return;
-	if (decision.record)
-		told = !tell_monitor(MW_EFFECT, effect, &decision, frames, count, inside, &reply);
+	}
+	look_at(&view, effect);
+	mw_decide(mw_process.policy, &view.load, &view.effect, &decision);
+	ret->verdict = decision.verdict;
+	if (decision.record || decision.ask)
+		told = !tell_monitor(MW_EFFECT, &view.effect, frames, count, inside, &reply);
+	if (told)
+		ret->verdict = (enum mw_verdict)reply.verdict;
 	memcpy(ret->id, reply.id, sizeof(ret->id));
-	if (decision.verdict == MW_KILL)
+	if (ret->verdict == MW_KILL)
 		die();
-	if (decision.verdict >= MW_DENY)
-		mark_denied(effect, &reply, told);
+	if (ret->verdict < MW_DENY)
+		return;
+	mw_thread.last_denied = key;
+	mark_denied(effect, &reply, told);
 }
 
 bool mw_only_called(void)
 {
 	struct mw_reply reply = {0};
 
-	if (!mw_process.policy || tell_monitor(MW_FETCH, NULL, NULL, NULL, 0, 0, &reply))
+	if (!mw_process.policy || tell_monitor(MW_FETCH, NULL, NULL, 0, 0, &reply))
 		return true;
 	return reply.verdict < MW_DENY;
 }
@@ -211,7 +286,7 @@ void mw_announce(void)
 
 	if (!mw_process.policy)
 		return;
-	tell_monitor(MW_ANNOUNCE, NULL, NULL, NULL, 0, 0, &reply);
+	tell_monitor(MW_ANNOUNCE, NULL, NULL, 0, 0, &reply);
 }
 
 uint32_t mw_denials(const struct mw_load *load)
@@ -241,7 +316,7 @@ void mw_ask_why(void)
 	struct mw_reply reply = {0};
 	char *why = mw_thread.why;
 
-	if (tell_monitor(MW_WHY, NULL, NULL, NULL, 0, 0, &reply) || !reply.title[0])
+	if (tell_monitor(MW_WHY, NULL, NULL, 0, 0, &reply) || !reply.title[0])
 		snprintf(why, sizeof(mw_thread.why),
 		         "a task that this load started was stopped by modelwatch");
 	else
@@ -253,5 +328,5 @@ void mw_born(void)
 	struct mw_reply reply = {0};
 
 	if (mw_process.policy)
-		tell_monitor(MW_BORN, NULL, NULL, NULL, 0, 0, &reply);
+		tell_monitor(MW_BORN, NULL, NULL, 0, 0, &reply);
 }

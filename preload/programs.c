@@ -45,6 +45,13 @@ static bool is_pinned(const char *program)
 	       !stat(dir, &st) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
+static uint64_t owner_of(const char *program)
+{
+	struct stat st;
+
+	return stat(program, &st) ? 0 : (uint64_t)st.st_uid + 1;
+}
+
 static bool is_interpreter(const char *program)
 {
 	struct stat own, other;
@@ -79,7 +86,8 @@ bool mw_refuse_program(const char *op, const char *path, bool search, char *cons
 	} else if (access(path, F_OK)) {
 		return true; /* errno says why it would have failed */
 	}
-	effect.target = path;
+	effect.target = effect.file = path;
+	effect.owner = owner_of(path);
 	effect.argv = (const char *const *)argv;
 	effect.argc = count(argv);
 	if (is_pinned(path))

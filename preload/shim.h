@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../core/policy.h"
+#include "../core/decide.h"
 #include "guest.h"
 
 #define mw_likely(x) __builtin_expect(!!(x), 1)
@@ -84,6 +84,12 @@ bool mw_refuse_program(const char *op, const char *path, bool search, char *cons
 bool mw_refuse_memory(const char *op, int prot, int flags, int fd, const void *caller);
 bool mw_refuse_library(const char *op, const char *path, const void *caller);
 bool mw_refuse_tamper(const char *op, int64_t number, const void *caller);
+
+/* resolve.c: the absolute path of what `path` leads to, without links; of what does not exist yet,
+ * where it would be made. `entry` says that the directory entry itself is meant, not what a link in
+ * it points to. False when it cannot be told. */
+#define MW_FILE_TEXT 1024
+bool mw_resolve_file(const char *path, bool entry, char out[static MW_FILE_TEXT]);
 
 /* env.c: the environment for a new program, with the shim and the socket in it. Writes at most
  * `cap` pointers; returns `env` unchanged when nothing is missing or nothing fits. */

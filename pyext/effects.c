@@ -56,6 +56,7 @@ static void take_argv(struct mw_seen *seen, PyObject *list)
 
 			seen->argv[n++] = text ? text : "?";
 		}
+		seen->effect.argv_cut = size > n;
 	}
 	if (n && seen->argv[0]) {
 		seen->effect.argv = seen->argv;
@@ -68,6 +69,13 @@ static bool is_root_owned(const char *path)
 	struct stat st;
 
 	return !stat(path, &st) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static uint64_t owner_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : (uint64_t)st.st_uid + 1;
 }
 
 /* The first match along PATH, as execvp finds it; false when there is no such program. */
@@ -98,8 +106,7 @@ static bool is_interpreter(const char *program)
 
 static void take_program(struct mw_seen *seen, const char *name, const char *cwd)
 {
-	char found[1024], dir[1024];
-	char *slash;
+	char *found = seen->program, dir[sizeof(seen->program)], *slash;
 
 	if (!name)
 		return;
@@ -110,7 +117,9 @@ static void take_program(struct mw_seen *seen, const char *name, const char *cwd
 		seen->none = true;
 		return;
 	}
-	snprintf(dir, sizeof(dir), "%s", found);
+	seen->effect.file = found;
+	seen->effect.owner = owner_of(found);
+	strcpy(dir, found);
 	slash = strrchr(dir, '/');
 	if (slash)
 		*slash = '\0';
@@ -160,7 +169,8 @@ static void take_command(struct mw_seen *seen, PyObject *args)
 	seen->argv[2] = mw_text_of(seen, mw_argument(args, 0));
 	seen->effect.argv = seen->argv;
 	seen->effect.argc = seen->argv[2] ? 3 : 2;
-	seen->effect.target = "/bin/sh";
+	seen->effect.target = seen->effect.file = "/bin/sh";
+	seen->effect.owner = owner_of(seen->effect.file);
 }
 
 static bool parent_exists(const char *path)

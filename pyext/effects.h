@@ -47,8 +47,9 @@ struct mw_seen {
 	PyObject *keep[MW_ARGS + 4]; /* owners of encoded text */
 	size_t kept;
 	char address[160];
-	const char *raw; /* the target as the lower sensors will see it */
-	bool none;       /* no effect after all: it fails by itself, or only reads */
+	char program[1024]; /* as found along PATH */
+	const char *raw;    /* the target as the lower sensors will see it */
+	bool none;          /* no effect after all: it fails by itself, or only reads */
 };
 
 /* The event called `name`, or NULL when it is none that counts. */

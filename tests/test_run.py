@@ -234,7 +234,7 @@ def test_kill_mode_ends_the_whole_lineage(tmp_path):
     done = run("sh", "-c", script, "sh", PYTHON, "-c", EVIL, f"touch {tmp_path}/effect",
                options=["--mode=kill"])
     assert done.returncode == 137
-    assert re.search(r"^modelwatch: killing the job \(alert [0-9a-f-]{36}\)$", done.stderr, re.M)
+    assert re.search(r"^modelwatch: the whole job is killed .*: prevented \[alert [0-9a-f-]{36}\]$", done.stderr, re.M)
     time.sleep(2.2)
     assert not list(tmp_path.iterdir())
 

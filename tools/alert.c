@@ -145,7 +145,8 @@ static void write_line(struct mw_alerts *a, const char *line, size_t len)
 
 void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,
                       const struct mw_record_load *load, const struct mw_location *at,
-                      char ret_id[static 40], char ret_title[static 600])
+                      const struct mw_decision *decision, char ret_id[static 40],
+                      char ret_title[static 600])
 {
 	struct mw_alert *alert = &a->alert;
 	struct recent *place = make_place(a);
@@ -157,6 +158,7 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 	alert->record = record;
 	alert->load = load;
 	alert->at = at;
+	alert->decision = decision;
 	mw_alert_gather(alert, a->unwinder, a->hasher);
 	if (alert->digest.state == MW_DIGEST_PENDING && !place)
 		alert->digest.state = MW_DIGEST_UNAVAILABLE;
@@ -178,6 +180,21 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 		free(line);
 	}
 	mw_alert_release(alert);
+}
+
+int mw_alerts_digest(struct mw_alerts *a, const struct mw_artifact *artifact, int patience_ms,
+                     char ret[static MW_SHA256_HEX])
+{
+	struct mw_digest digest = {.state = MW_DIGEST_UNAVAILABLE};
+
+	if (artifact->fd >= 0)
+		mw_hasher_ask(a->hasher, artifact->fd, &artifact->status, &digest);
+	if (digest.state == MW_DIGEST_PENDING)
+		mw_hasher_await(a->hasher, patience_ms, &digest);
+	if (digest.state != MW_DIGEST_DONE)
+		return -ENODATA;
+	memcpy(ret, digest.sha256, sizeof(digest.sha256));
+	return 0;
 }
 
 /* The same alert once more, with what is known now. Takes `json`. */

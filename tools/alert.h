@@ -5,8 +5,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include <jansson.h>
+
+#include "../core/decide.h"
 #include "../core/wire.h"
 #include "../core/words.h"
+#include "artifact.h"
 #include "locate.h"
 
 struct mw_alerts;
@@ -21,6 +25,7 @@ struct mw_alert_options {
 	enum mw_alert_format format;
 	enum mw_verdict mode;
 	const char *policy_digest; /* in hex */
+	json_t *labels;            /* an object of strings; borrowed */
 };
 
 /* Opens the sinks. `options` is copied. The caller blocks every signal it handles first: work may
@@ -31,11 +36,17 @@ int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **re
 /* Builds one alert from an effect's record and has it written to the file and the terminal when it
  * returns. `pid` is the sender by kernel credentials. `load` is what is known of the record's load,
  * and `at` where it acts: what the record says, or the monitor's own copies when it carries no more
- * than an id. The alert's id goes to `ret_id`, its sentence (cut to fit) to `ret_title`; both
- * always end as strings. */
+ * than an id. `decision` is what was decided. The alert's id goes to `ret_id`, its sentence (cut to
+ * fit) to `ret_title`; both always end as strings. */
 void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,
                       const struct mw_record_load *load, const struct mw_location *at,
-                      char ret_id[static 40], char ret_title[static 600]);
+                      const struct mw_decision *decision, char ret_id[static 40],
+                      char ret_title[static 600]);
+
+/* The digest of an artifact, waited for up to `patience_ms`. Returns 0, or -ENODATA when it is not
+ * to be had by then. */
+int mw_alerts_digest(struct mw_alerts *a, const struct mw_artifact *artifact, int patience_ms,
+                     char ret[static MW_SHA256_HEX]);
 
 /* Another sensor saw the effect of the alert called `id`, if that is a recent one: an update says
  * so, once for each sensor. */

@@ -28,7 +28,7 @@ void mw_alert_stamp(char id[static 40], char time[static 40])
 
 bool mw_alert_prevented(const struct mw_alert *alert)
 {
-	return alert->record->effect.verdict >= MW_DENY;
+	return alert->decision->verdict >= MW_DENY;
 }
 
 bool mw_alert_is_ours(const struct mw_native_frame *frame)

@@ -1,9 +1,9 @@
 /* The JSON alert, modelwatch.alert/1: docs/alerts.md says what each field means. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/address.h"
 #include "alert_parts.h"
 #include "cgroup.h"
 #include "identity.h"
@@ -39,13 +39,16 @@ static json_t *number_of(const struct mw_record_effect *effect)
 	return effect->number ? json_integer(effect->number) : json_null();
 }
 
-/* The sensors write "host:port", "[v6]:port", or a name alone. */
+static json_t *owner_of(const struct mw_record_effect *effect)
+{
+	return effect->owner ? json_integer((json_int_t)effect->owner - 1) : json_null();
+}
+
 static void network_detail(const struct mw_record_effect *effect, json_t *out)
 {
 	const struct mw_str target = effect->target;
-	char text[256] = "";
-	char *colon, *end;
-	long port;
+	struct mw_address address;
+	char text[MW_ADDRESS_TEXT];
 
 	json_object_set_new(out, "address", json_null());
 	json_object_set_new(out, "port", json_null());
@@ -57,17 +60,10 @@ static void network_detail(const struct mw_record_effect *effect, json_t *out)
 		return;
 	}
 	snprintf(text, sizeof(text), "%.*s", (int)target.len, target.s);
-	colon = strrchr(text, ':');
-	port = colon && colon[1] ? strtol(colon + 1, &end, 10) : -1;
-	if (port < 0 || port > 65535 || *end || (strchr(text, ':') != colon && *text != '[')) {
-		json_object_set_new(out, "address", mw_json_str(target));
-		return;
-	}
-	*colon = '\0';
-	if (*text == '[' && colon > text + 1 && colon[-1] == ']')
-		colon[-1] = '\0';
-	json_object_set_new(out, "address", mw_json_text(*text == '[' ? text + 1 : text));
-	json_object_set_new(out, "port", json_integer(port));
+	mw_address_split(text, &address);
+	json_object_set_new(out, "address", mw_json_text(address.host));
+	if (address.port >= 0)
+		json_object_set_new(out, "port", json_integer(address.port));
 }
 
 /* `op` and `facts` for every class, and what the class needs. */
@@ -78,6 +74,8 @@ static json_t *detail_of(const struct mw_record_effect *effect)
 	switch (effect->class) {
 	case MW_EXEC:
 		json_object_set_new(out, "path", mw_json_str(effect->target));
+		json_object_set_new(out, "executable", mw_json_str(effect->file));
+		json_object_set_new(out, "executable_owner", owner_of(effect));
 		json_object_set_new(out, "argv", argv_of(effect));
 		json_object_set_new(out, "argv_cut", json_boolean(effect->argv_cut));
 		break;
@@ -90,10 +88,13 @@ static json_t *detail_of(const struct mw_record_effect *effect)
 	case MW_READ:
 		json_object_set_new(out, "path", mw_json_str(effect->target));
 		json_object_set_new(out, "path2", mw_json_str(effect->target2));
+		json_object_set_new(out, "file", mw_json_str(effect->file));
+		json_object_set_new(out, "file2", mw_json_str(effect->file2));
 		json_object_set_new(out, "number", number_of(effect));
 		break;
 	case MW_MAP:
 		json_object_set_new(out, "library", mw_json_str(effect->target));
+		json_object_set_new(out, "file", mw_json_str(effect->file));
 		json_object_set_new(out, "number", number_of(effect));
 		break;
 	case MW_TAMPER:
@@ -216,12 +217,14 @@ static void set_what(const struct mw_alert *alert, json_t *out)
 	const char *sensor = mw_sensor_name(effect->sensor);
 	enum mw_outcome outcome = mw_alert_prevented(alert) ? MW_PREVENTED : MW_OBSERVED;
 
-	json_object_set_new(out, "severity", json_string(mw_severity_name(effect->severity)));
+	json_object_set_new(out, "severity",
+	                    json_string(mw_severity_name(alert->decision->severity)));
 	json_object_set_new(out, "effect",
 	                    json_pack("{s:s, s:o}", "class", mw_class_name(effect->class), "detail",
 	                              detail_of(effect)));
-	json_object_set_new(out, "verdict", json_string(mw_verdict_name(effect->verdict)));
-	json_object_set_new(out, "requested", json_string(mw_verdict_name(effect->requested)));
+	json_object_set_new(out, "verdict", json_string(mw_verdict_name(alert->decision->verdict)));
+	json_object_set_new(out, "requested",
+	                    json_string(mw_verdict_name(alert->decision->requested)));
 	json_object_set_new(out, "mode", json_string(mw_verdict_name(alert->options->mode)));
 	json_object_set_new(out, "outcome", json_string(mw_outcome_name(outcome)));
 	json_object_set_new(out, "sensor", json_string(sensor));
@@ -245,7 +248,7 @@ static void set_who(const struct mw_alert *alert, json_t *out)
 
 json_t *mw_alert_json(const struct mw_alert *alert)
 {
-	json_t *rule = mw_json_str(alert->record->effect.rule);
+	json_t *rule = json_string(alert->decision->rule);
 	json_t *out = json_pack("{s:s, s:s, s:i, s:s, s:O, s:o}", "schema", "modelwatch.alert/1",
 	                        "id", alert->id, "update", 0, "time", alert->time, "rule", rule,
 	                        "title", mw_json_text(alert->title));
@@ -257,11 +260,14 @@ json_t *mw_alert_json(const struct mw_alert *alert)
 		json_object_set_new(out, "native_stack", native_stack(alert));
 		set_who(alert, out);
 		json_object_set_new(out, "policy",
-		                    json_pack("{s:o, s:O}", "digest",
+		                    json_pack("{s:o, s:O, s:o}", "digest",
 		                              mw_json_text(alert->options->policy_digest), "rule",
-		                              rule));
+		                              rule, "expired",
+		                              alert->decision->expired
+		                                      ? json_string(alert->decision->expired)
+		                                      : json_null()));
 		json_object_set_new(out, "version", json_string(MW_VERSION));
-		json_object_set_new(out, "labels", json_object());
+		json_object_set(out, "labels", alert->options->labels);
 		json_object_set_new(out, "count", json_integer(1));
 	}
 	json_decref(rule);

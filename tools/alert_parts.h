@@ -28,6 +28,7 @@ struct mw_alert {
 	const struct mw_alert_options *options;
 	struct mw_artifact artifact;
 	const struct mw_location *at; /* never NULL */
+	const struct mw_decision *decision;
 	struct mw_digest digest;
 	struct mw_native_frame native[MW_ALERT_NATIVE]; /* less our own on top of the effect */
 	int native_count;
@@ -36,8 +37,8 @@ struct mw_alert {
 /* Whether the effect was kept from happening. */
 bool mw_alert_prevented(const struct mw_alert *alert);
 
-/* Fills everything but the title. `alert->record`, `load`, `at`, `pid` and `options` are set.
- * Release with mw_alert_release(). */
+/* Fills everything but the title. `alert->record`, `load`, `at`, `decision`, `pid` and `options`
+ * are set. Release with mw_alert_release(). */
 void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder,
                      struct mw_hasher *hasher);
 void mw_alert_release(struct mw_alert *alert);

@@ -111,21 +111,23 @@ static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
 static void judged(const struct mw_alert *alert, struct mw_text *out)
 {
 	const struct mw_record_effect *effect = &alert->record->effect;
+	const struct mw_decision *decision = alert->decision;
 	bool prevented = mw_alert_prevented(alert);
 
 	field(out, prevented ? "stopped" : "seen");
 	mw_text_add(out, "%s by ", mw_class_name(effect->class));
 	if (effect->op.s)
 		mw_text_shown(out, effect->op.s, effect->op.len, 32);
-	mw_text_add(out, ", rule ");
-	if (effect->rule.s)
-		mw_text_shown(out, effect->rule.s, effect->rule.len, 48);
-	mw_text_add(out, ", severity %s%s\n", mw_severity_name(effect->severity),
+	mw_text_add(out, ", rule %s, severity %s%s\n", decision->rule,
+	            mw_severity_name(decision->severity),
 	            effect->facts & MW_FACT_UNANNOUNCED ? ", EVADED the Python sensor" : "");
-	if (!prevented && effect->requested > effect->verdict)
+	if (decision->expired)
+		mw_text_add(out, "              rule %s would have decided, but it has expired\n",
+		            decision->expired);
+	if (!prevented && decision->requested > decision->verdict)
 		mw_text_add(out, "              mode %s let it happen; the rule asks for %s\n",
 		            mw_verdict_name(alert->options->mode),
-		            mw_verdict_name(effect->requested));
+		            mw_verdict_name(decision->requested));
 }
 
 static bool entry_is(const struct mw_record_load *load, const char *word)
@@ -161,10 +163,8 @@ static void advice(const struct mw_alert *alert, struct mw_text *out)
 /* One line of an effect that is only to be observed. */
 static size_t short_line(const struct mw_alert *alert, struct mw_text *out)
 {
-	mw_text_add(out, "modelwatch: observed: %s [", alert->title);
-	mw_text_shown(out, alert->record->effect.rule.s ? alert->record->effect.rule.s : "none",
-	              alert->record->effect.rule.s ? alert->record->effect.rule.len : 4, 48);
-	mw_text_add(out, ", alert %s]\n", alert->id);
+	mw_text_add(out, "modelwatch: observed: %s [%s, alert %s]\n", alert->title,
+	            alert->decision->rule, alert->id);
 	return out->len;
 }
 
@@ -193,7 +193,7 @@ size_t mw_alert_text(const struct mw_alert *alert, bool colour, char *out, size_
 	struct mw_text t;
 
 	mw_text_start(&t, out, size);
-	if (alert->record->effect.verdict < MW_ALERT)
+	if (alert->decision->verdict < MW_ALERT)
 		return short_line(alert, &t);
 	headline(alert, colour, &t);
 	place(alert, &t);

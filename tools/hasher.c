@@ -15,6 +15,7 @@
 /* A file that was changed just before it was hashed may change once more within one tick of the
  * clock that its times are taken from, and look the same. */
 #define SETTLED_MS 100
+#define AWAIT_MS 2
 #define GIVE_UP_MS 300
 
 enum stage { FREE, WAITING, RUNNING, FINISHED };
@@ -260,18 +261,37 @@ int mw_hasher_fd(const struct mw_hasher *hasher)
 	return hasher->event;
 }
 
-void mw_hasher_result(struct mw_hasher *hasher, uint64_t number, struct mw_digest *ret)
+static void look_up(struct mw_hasher *hasher, uint64_t number, struct mw_digest *ret)
 {
-	uint64_t ended;
-
 	*ret = (struct mw_digest){.state = MW_DIGEST_UNAVAILABLE};
 	pthread_mutex_lock(&hasher->lock);
-	while (read(hasher->event, &ended, sizeof(ended)) > 0)
-		; /* one read empties it */
 	for (size_t i = 0; i < MW_HASHER_JOBS; i++)
 		if (hasher->job[i].stage != FREE && hasher->job[i].number == number)
 			*ret = hasher->job[i].digest;
 	if (hasher->stuck && ret->state == MW_DIGEST_PENDING)
 		ret->state = MW_DIGEST_UNAVAILABLE;
 	pthread_mutex_unlock(&hasher->lock);
+}
+
+void mw_hasher_result(struct mw_hasher *hasher, uint64_t number, struct mw_digest *ret)
+{
+	uint64_t ended;
+
+	while (read(hasher->event, &ended, sizeof(ended)) > 0)
+		; /* one read empties it */
+	look_up(hasher, number, ret);
+}
+
+/* The descriptor is left alone: it tells of other jobs too. */
+void mw_hasher_await(struct mw_hasher *hasher, int patience_ms, struct mw_digest *digest)
+{
+	const struct timespec pause = {.tv_nsec = AWAIT_MS * 1000000L};
+	uint64_t number = digest->job;
+
+	for (int waited = 0; waited < patience_ms; waited += AWAIT_MS) {
+		nanosleep(&pause, NULL);
+		look_up(hasher, number, digest);
+		if (digest->state != MW_DIGEST_PENDING)
+			return;
+	}
 }

@@ -35,6 +35,10 @@ void mw_hasher_free(struct mw_hasher *hasher);
 void mw_hasher_ask(struct mw_hasher *hasher, int fd, const struct stat *status,
                    struct mw_digest *ret);
 
+/* Waits up to `patience_ms` for the job in `digest`, which is pending, and fills it anew: it may be
+ * so still. */
+void mw_hasher_await(struct mw_hasher *hasher, int patience_ms, struct mw_digest *digest);
+
 /* A descriptor that is readable once a job has ended since the last mw_hasher_result(). */
 int mw_hasher_fd(const struct mw_hasher *hasher);
 

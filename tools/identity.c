@@ -153,22 +153,43 @@ static const char *name_of(uid_t uid)
 	return last.name;
 }
 
+/* Of the line of /proc/<pid>/status with the supplementary groups. */
+static json_t *groups_of(const char *status)
+{
+	const char *line = strstr(status, "\nGroups:\t");
+	json_t *list = json_array();
+	char *end;
+
+	for (line = line ? line + 9 : ""; *line && *line != '\n'; line = end) {
+		unsigned long gid = strtoul(line, &end, 10);
+
+		if (end == line)
+			break;
+		json_array_append_new(list, json_integer((json_int_t)gid));
+		end += strspn(end, " ");
+	}
+	return list;
+}
+
 json_t *mw_identity_user(pid_t pid)
 {
 	char text[4096];
 	unsigned long uid, login;
 	const char *line;
+	json_t *groups;
 
 	mw_proc_read(pid, "status", text, sizeof(text));
+	groups = groups_of(text);
 	line = strstr(text, "\nUid:\t");
 	line = line ? strchr(line + 5, '\t') : NULL; /* the real one */
 	line = line ? strchr(line + 1, '\t') : NULL; /* the effective one */
 	uid = line ? strtoul(line, NULL, 10) : 0;
 	mw_proc_read(pid, "loginuid", text, sizeof(text));
 	login = *text ? strtoul(text, NULL, 10) : NOBODY_LOGGED_IN;
-	return json_pack("{s:o, s:o, s:o}", "uid",
+	return json_pack("{s:o, s:o, s:o, s:o}", "uid",
 	                 line ? json_integer((json_int_t)uid) : json_null(), "name",
-	                 line ? mw_json_text(name_of((uid_t)uid)) : json_null(), "loginuid",
+	                 line ? mw_json_text(name_of((uid_t)uid)) : json_null(), "groups", groups,
+	                 "loginuid",
 	                 login == NOBODY_LOGGED_IN ? json_null() : json_integer((json_int_t)login));
 }
 

@@ -12,11 +12,13 @@
 #include "scopes.h"
 #include "share.h"
 #include "stream.h"
+#include "verdict.h"
 
 #define PRUNE_MS 1000
 
 struct mw_monitor {
 	pid_t self;
+	const struct mw_policy *policy;
 	struct mw_alerts *alerts;
 	mw_kill *kill;
 	void *kill_context;
@@ -26,7 +28,6 @@ struct mw_monitor {
 	struct mw_registry registry;
 	struct mw_scopes scopes;
 	int64_t pruned; /* when, in ms */
-	bool may_kill;  /* by the policy's mode, whatever a process says */
 };
 
 static void hello(struct mw_monitor *monitor, pid_t pid, struct mw_reply *reply,
@@ -73,9 +74,8 @@ static void follow(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 {
 	const struct mw_record_effect *effect = &record->effect;
 
-	if (effect->class != MW_EXEC || effect->verdict >= MW_DENY ||
-	    effect->cause == MW_BY_IMPORT || effect->cause == MW_BY_MACHINERY ||
-	    effect->cause == MW_BY_LOADER)
+	if (effect->class != MW_EXEC || effect->cause == MW_BY_IMPORT ||
+	    effect->cause == MW_BY_MACHINERY || effect->cause == MW_BY_LOADER)
 		return;
 	if (at != monitor->registry.entry[slot].at)
 		mw_registry_start(&monitor->registry, slot, at);
@@ -120,20 +120,25 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 	struct mw_record_load load;
 	struct mw_location room;
 	const struct mw_location *at;
-	enum mw_verdict verdict = record->effect.verdict;
+	struct mw_decision decision;
 
 	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
 	reply->scope = record->load.id;
-	reply->verdict = verdict;
 	at = look_up(monitor, pid, record, reply->slot, &load, &room);
-	mw_alerts_effect(monitor->alerts, pid, record, &load, at, reply->id, reply->title);
-	if (verdict >= MW_DENY) {
+	mw_verdict(monitor->policy, monitor->alerts, pid, record, &load, at, &decision);
+	reply->verdict = decision.verdict;
+	if (!decision.record)
+		return;
+	mw_alerts_effect(monitor->alerts, pid, record, &load, at, &decision, reply->id,
+	                 reply->title);
+	if (decision.verdict >= MW_DENY) {
 		deny(monitor, reply->slot, reply);
 		deny(monitor, mw_registry_find(&monitor->registry, record->load.scope), reply);
+	} else {
+		follow(monitor, pid, record, reply->slot, at);
 	}
-	follow(monitor, pid, record, reply->slot, at);
-	if (verdict == MW_KILL && monitor->may_kill)
-		monitor->kill(monitor->kill_context, reply->id);
+	if (decision.verdict == MW_KILL)
+		monitor->kill(monitor->kill_context, reply->id, reply->title);
 }
 
 /* A load starts a task that will answer for it: where it does so is known only now. */
@@ -238,7 +243,7 @@ int mw_monitor_open(const struct mw_policy *policy, size_t size, struct mw_alert
 	monitor->alerts = alerts;
 	monitor->kill = kill;
 	monitor->kill_context = context;
-	monitor->may_kill = policy->mode == MW_KILL;
+	monitor->policy = policy;
 	monitor->policy_fd = -1;
 	error = monitor->page_fd = mw_share_page("modelwatch-state", sizeof(struct mw_page), &page);
 	if (error < 0)

@@ -14,11 +14,10 @@ struct mw_monitor;
 
 /* Called when the verdict on an effect is kill: ends every process of the run, naming the alert.
  * The process that asked is answered after that. */
-typedef void mw_kill(void *context, const char *alert_id);
+typedef void mw_kill(void *context, const char *alert_id, const char *alert_title);
 
-/* Makes a monitor with the policy image `policy` of `size` bytes, which is copied. `alerts` is
- * borrowed. Its socket is open when it returns. Returns 0 or a negative errno; close with
- * mw_monitor_close(). */
+/* Makes a monitor with the policy image `policy` of `size` bytes. It and `alerts` are borrowed. Its
+ * socket is open when it returns. Returns 0 or a negative errno; close with mw_monitor_close(). */
 int mw_monitor_open(const struct mw_policy *policy, size_t size, struct mw_alerts *alerts,
                     mw_kill *kill, void *context, struct mw_monitor **ret);
 void mw_monitor_close(struct mw_monitor *monitor);

@@ -1,236 +1,283 @@
 #include "policy_build.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-/* A wildcard in a directory's name must not widen a pattern to other directories. */
-static void set_directory(char out[static 512], const char *path, const char *otherwise)
+#include "../core/glob.h"
+
+/* Without links, as the kernel names the files in it; empty when it is not known. */
+static void set_directory(char out[static 512], const char *path)
 {
+	char real[PATH_MAX];
 	size_t len;
 
-	if (!path || *path != '/' || strlen(path) >= 512)
-		path = otherwise;
-	snprintf(out, 512, "%s", path);
-	for (len = strlen(out); len && out[len - 1] == '/'; len--)
-		out[len - 1] = '\0';
-	for (char *p = out; *p; p++)
-		if (*p == '*' || (unsigned char)*p < ' ')
-			*p = '?';
+	out[0] = '\0';
+	if (!path || *path != '/')
+		return;
+	if (realpath(path, real))
+		path = real;
+	len = strlen(path);
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (len < 512)
+		snprintf(out, 512, "%.*s", (int)len, path);
 }
 
-int mw_policy_build_start(struct mw_policy_build *build)
+static void set_home(struct mw_policy_build *build)
 {
 	const char *home = getenv("HOME");
-	char buffer[4096];
 	struct passwd entry, *found = NULL;
+	char buffer[4096];
 
 	if (!home || *home != '/') {
 		getpwuid_r(getuid(), &entry, buffer, sizeof(buffer), &found);
 		home = found ? found->pw_dir : NULL;
 	}
+	set_directory(build->home, home);
+}
+
+int mw_policy_build_start(struct mw_policy_build *build)
+{
+	char cwd[PATH_MAX];
+
 	*build = (struct mw_policy_build){0};
-	set_directory(build->tmp, getenv("TMPDIR"), "/tmp");
-	set_directory(build->home, home, "/nonexistent");
-	if (!build->tmp[0]) /* TMPDIR=/ would let the scratch rules cover every file */
-		set_directory(build->tmp, NULL, "/tmp");
-	return mw_policy_text(build, "", 0) < 0 ? -ENOMEM : 0; /* offset 0 means "not asked" */
+	set_home(build);
+	set_directory(build->tmp, getenv("TMPDIR"));
+	if (!build->tmp[1]) /* TMPDIR=/ would let the scratch rules cover every file */
+		set_directory(build->tmp, "/tmp");
+	set_directory(build->cwd, getcwd(cwd, sizeof(cwd)));
+	set_directory(build->pycache, getenv("PYTHONPYCACHEPREFIX"));
+	build->now = time(NULL);
+	build->labels = json_object();
+	if (!build->labels || mw_policy_text(build, "", 0) < 0 || mw_policy_note(build, "", 0) < 0)
+		return -ENOMEM; /* offset 0 means "none" */
+	return 0;
 }
 
 void mw_policy_build_free(struct mw_policy_build *build)
 {
-	free(build->rules);
-	free(build->text);
+	for (size_t i = 0; i < build->source_count; i++)
+		free((char *)(uintptr_t)build->sources[i].name);
+	free(build->sources);
+	free(build->items.data);
+	free(build->conditions.data);
+	free(build->whos.data);
+	free(build->numbers.data);
+	free(build->text.data);
+	free(build->notes.data);
 	free(build->names);
+	json_decref(build->labels);
 	*build = (struct mw_policy_build){0};
 }
 
-static int reserve(struct mw_policy_build *build, size_t more)
+int mw_policy_begin(struct mw_policy_build *build, const char *name, enum mw_layer layer)
 {
-	size_t need = build->text_len + more + 1, cap = build->text_cap ? build->text_cap : 4096;
-	char *text;
+	struct mw_policy_source *sources;
+	char *copy;
 
-	if (more > MW_POLICY_MAX_SIZE || need > MW_POLICY_MAX_SIZE)
-		return -EFBIG;
-	if (need <= build->text_cap)
-		return 0;
-	while (cap < need)
-		cap *= 2;
-	text = realloc(build->text, cap);
-	if (!text)
+	if (build->source_count == MW_POLICY_MAX_SOURCES)
+		return -E2BIG;
+	sources = realloc(build->sources, (build->source_count + 1) * sizeof(*sources));
+	if (!sources)
 		return -ENOMEM;
-	build->text = text;
-	build->text_cap = cap;
+	build->sources = sources;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	sources[build->source_count++] = (struct mw_policy_source){copy, layer};
 	return 0;
 }
 
-/* Reserves first, so that this cannot fail. */
-static void append(struct mw_policy_build *build, const char *s, size_t len)
+static int64_t add_text(struct mw_buffer *buffer, const char *s, size_t len)
 {
-	memcpy(build->text + build->text_len, s, len);
-	build->text_len += len;
+	int64_t at = mw_buffer_add(buffer, s, len, MW_POLICY_MAX_SIZE - 1);
+
+	if (at >= 0 && mw_buffer_add(buffer, "", 1, MW_POLICY_MAX_SIZE) < 0) {
+		buffer->len = (size_t)at;
+		return -ENOMEM;
+	}
+	return at;
 }
 
 int64_t mw_policy_text(struct mw_policy_build *build, const char *s, size_t len)
 {
-	int64_t at = (int64_t)build->text_len;
-	int error = reserve(build, len + 1);
-
-	if (error)
-		return error;
-	append(build, s, len);
-	append(build, "", 1);
-	return at;
+	return add_text(&build->text, s, len);
 }
 
-/* What the word in braces at `s` stands for, or NULL. `*ret_len` is its length with the braces. */
-static const char *placeholder(const struct mw_policy_build *build, const char *s, size_t len,
-                               size_t *ret_len)
+int64_t mw_policy_note(struct mw_policy_build *build, const char *s, size_t len)
 {
-	if (len >= 5 && !memcmp(s, "{tmp}", 5)) {
-		*ret_len = 5;
-		return build->tmp;
-	}
-	if (len >= 6 && !memcmp(s, "{home}", 6)) {
-		*ret_len = 6;
-		return build->home;
-	}
-	return NULL;
+	return add_text(&build->notes, s, len);
 }
 
-int64_t mw_policy_target(struct mw_policy_build *build, const char *s, size_t len)
+/* What a directory is in a pattern. One that is not known, or a working directory that is the root
+ * and would cover every file, makes a pattern that matches no absolute path. */
+static const char *as_pattern(const char *directory, bool may_be_root, char out[static 2048])
 {
-	int64_t at = (int64_t)build->text_len;
-	int error = 0;
+	if (!directory[0] || (!directory[1] && !may_be_root))
+		return "unknown";
+	if (!directory[1])
+		return "";
+	mw_glob_escape(directory, strlen(directory), out, 2048);
+	return out;
+}
 
-	for (size_t i = 0; i < len && !error;) {
-		size_t taken = 1;
+/* The text that the word in braces at `s` stands for, as a pattern; NULL when there is no such
+ * word. `*ret_taken` is its length with the braces. */
+static const char *word(const struct mw_policy_build *build, const char *s, size_t len,
+                        char out[static 2048], size_t *ret_taken)
+{
+	const struct {
+		const char *word, *directory;
+	} words[] = {{"{tmp}", build->tmp}, {"{home}", build->home}, {"{cwd}", build->cwd}};
+	static const char artifact[] = "{artifact_dir}", marker[] = {MW_ARTIFACT_DIR, '\0'};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		*ret_taken = strlen(words[i].word);
+		if (len < *ret_taken || memcmp(s, words[i].word, *ret_taken))
+			continue;
+		return as_pattern(words[i].directory, words[i].directory == build->home, out);
+	}
+	*ret_taken = strlen(artifact);
+	return len >= *ret_taken && !memcmp(s, artifact, *ret_taken) ? marker : NULL;
+}
+
+static int64_t add_path(struct mw_policy_build *build, const char *s, size_t len)
+{
+	struct mw_buffer *text = &build->text;
+	int64_t at = (int64_t)text->len, result = 0;
+	char room[2048];
+
+	for (size_t i = 0; i < len && result >= 0;) {
 		const char *piece = s + i;
-		size_t piece_len = 1;
+		size_t taken = 1, piece_len = 1;
 
-		if (s[i] == '{') {
-			piece = placeholder(build, s + i, len - i, &taken);
-			if (!piece)
+		if (s[i] == '\\' && i + 1 < len) {
+			taken = piece_len = 2;
+		} else if (s[i] == '{') {
+			piece = word(build, s + i, len - i, room, &taken);
+			if (!piece) {
+				text->len = (size_t)at;
 				return -EINVAL;
+			}
 			piece_len = strlen(piece);
 		}
-		error = reserve(build, piece_len);
-		if (!error)
-			append(build, piece, piece_len);
+		result = mw_buffer_add(text, piece, piece_len, MW_POLICY_MAX_SIZE - 1);
 		i += taken;
 	}
-	if (!error)
-		error = reserve(build, 1);
-	if (error)
-		return error;
-	append(build, "", 1);
-	return at;
+	if (result >= 0)
+		result = mw_buffer_add(text, "", 1, MW_POLICY_MAX_SIZE);
+	return result < 0 ? result : at;
 }
 
-static uint32_t hash(const char *s)
+/* Bytecode lies in directories of its own, and where the interpreter was told to put it. */
+int64_t mw_policy_path(struct mw_policy_build *build, const char *s, size_t len)
 {
-	uint32_t h = 2166136261u;
+	static const char pycache[] = "{pycache}", usual[] = "**/__pycache__";
+	size_t taken = strlen(pycache), rest = len - taken, room = 2048;
+	char pattern[4096];
+	int64_t at, second;
 
-	while (*s)
-		h = (h ^ (uint8_t)*s++) * 16777619u;
-	return h;
+	if (len < taken || memcmp(s, pycache, taken))
+		return add_path(build, s, len);
+	if (rest >= room)
+		return -EFBIG;
+	snprintf(pattern, sizeof(pattern), "%s%.*s", usual, (int)rest, s + taken);
+	at = add_path(build, pattern, strlen(pattern));
+	if (at < 0 || !build->pycache[0])
+		return at;
+	taken = mw_glob_escape(build->pycache, strlen(build->pycache), pattern, room);
+	snprintf(pattern + taken, sizeof(pattern) - taken, "%.*s", (int)rest, s + strlen(pycache));
+	second = add_path(build, pattern, strlen(pattern));
+	return second < 0 ? second : at;
 }
 
 /* The place of `name` in the table: its rule's, or the empty one where it belongs. */
 static uint32_t *find_name(const struct mw_policy_build *build, const char *name)
 {
-	size_t mask = build->names_cap - 1, i = hash(name) & mask;
+	size_t mask = build->names_cap - 1, i = mw_policy_hash(name) & mask;
 
 	while (build->names[i] &&
-	       strcmp(build->text + build->rules[build->names[i] - 1].name, name))
+	       strcmp(mw_policy_item_name(build, mw_policy_items(build) + build->names[i] - 1),
+	              name))
 		i = (i + 1) & mask;
 	return &build->names[i];
 }
 
-static int grow(struct mw_policy_build *build)
+/* Twice as many places as there are rules, at least. */
+static int grow_names(struct mw_policy_build *build)
 {
-	size_t cap = build->rules_cap ? build->rules_cap * 2 : 64;
-	struct mw_rule *rules;
+	size_t count = mw_policy_count(build), cap = build->names_cap ? build->names_cap * 2 : 128;
 	uint32_t *names;
 
-	if (build->count < build->rules_cap)
+	if (count * 2 < build->names_cap)
 		return 0;
-	rules = realloc(build->rules, cap * sizeof(*rules));
-	if (!rules)
-		return -ENOMEM;
-	build->rules = rules;
-	names = calloc(cap * 2, sizeof(*names));
+	names = calloc(cap, sizeof(*names));
 	if (!names)
 		return -ENOMEM;
 	free(build->names);
 	build->names = names;
-	build->rules_cap = cap;
-	build->names_cap = cap * 2;
-	for (size_t i = 0; i < build->count; i++)
-		*find_name(build, build->text + rules[i].name) = (uint32_t)i + 1;
+	build->names_cap = cap;
+	for (size_t i = 0; i < count; i++)
+		*find_name(build, mw_policy_item_name(build, mw_policy_items(build) + i)) =
+		        (uint32_t)i + 1;
 	return 0;
 }
 
-int mw_policy_add(struct mw_policy_build *build, const struct mw_rule *rule)
+int mw_policy_add(struct mw_policy_build *build, const struct mw_policy_item *item,
+                  const struct mw_policy_item **ret_other)
 {
 	uint32_t *place;
-	int error;
+	int64_t at;
 
-	if (build->count >= MW_POLICY_MAX_RULES)
+	if (mw_policy_count(build) >= MW_POLICY_MAX_RULES)
 		return -E2BIG;
-	error = grow(build);
-	if (error)
-		return error;
-	place = find_name(build, build->text + rule->name);
-	if (*place)
-		return -EEXIST;
-	build->rules[build->count++] = *rule;
-	*place = (uint32_t)build->count;
-	return 0;
-}
-
-static void move(uint32_t *offset, uint32_t by)
-{
-	if (*offset)
-		*offset += by;
-}
-
-int mw_policy_image(const struct mw_policy_build *build, enum mw_verdict mode,
-                    const uint8_t digest[static 32], struct mw_policy **ret, size_t *ret_size)
-{
-	size_t rules_len = build->count * sizeof(*build->rules);
-	size_t text_at = sizeof(struct mw_policy) + rules_len, size = text_at + build->text_len;
-	struct mw_policy *image;
-	struct mw_rule *rules;
-
-	if (size > MW_POLICY_MAX_SIZE)
-		return -EFBIG;
-	image = calloc(1, size);
-	if (!image)
+	if (grow_names(build))
 		return -ENOMEM;
-	*image = (struct mw_policy){.magic = MW_POLICY_MAGIC,
-	                            .version = MW_POLICY_VERSION,
-	                            .size = (uint32_t)size,
-	                            .mode = mode,
-	                            .rule_count = (uint32_t)build->count,
-	                            .rules = sizeof(*image)};
-	memcpy(image->digest, digest, sizeof(image->digest));
-	rules = (struct mw_rule *)(image + 1);
-	if (rules_len)
-		memcpy(rules, build->rules, rules_len);
-	if (build->text_len)
-		memcpy((char *)image + text_at, build->text, build->text_len);
-	for (size_t i = 0; i < build->count; i++) {
-		rules[i].name += (uint32_t)text_at;
-		move(&rules[i].ops, (uint32_t)text_at);
-		move(&rules[i].targets, (uint32_t)text_at);
-		move(&rules[i].argv, (uint32_t)text_at);
-		move(&rules[i].globals, (uint32_t)text_at);
+	place = find_name(build, mw_policy_item_name(build, item));
+	if (*place) {
+		*ret_other = mw_policy_items(build) + *place - 1;
+		return -EEXIST;
 	}
-	*ret = image;
-	*ret_size = size;
+	at = mw_buffer_add(&build->items, item, sizeof(*item), SIZE_MAX);
+	if (at < 0)
+		return (int)at;
+	*place = (uint32_t)mw_policy_count(build);
 	return 0;
+}
+
+/* Smaller is tried earlier. */
+static int64_t rank_of(const struct mw_policy_item *item)
+{
+	return item->final ? (int64_t)item->source - MW_POLICY_MAX_SOURCES
+	                   : MW_POLICY_MAX_SOURCES - (int64_t)item->source;
+}
+
+static int by_rank(const void *first, const void *second, void *items)
+{
+	uint32_t a = *(const uint32_t *)first, b = *(const uint32_t *)second;
+	int64_t rank_a = rank_of((const struct mw_policy_item *)items + a);
+	int64_t rank_b = rank_of((const struct mw_policy_item *)items + b);
+
+	if (rank_a != rank_b)
+		return rank_a < rank_b ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+uint32_t *mw_policy_order(const struct mw_policy_build *build)
+{
+	size_t count = mw_policy_count(build);
+	uint32_t *order = malloc((count + 1) * sizeof(*order));
+
+	if (!order)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		order[i] = (uint32_t)i;
+	qsort_r(order, count, sizeof(*order), by_rank, build->items.data);
+	return order;
 }

@@ -41,33 +41,68 @@ static int take_version(struct mw_source *s)
 	return error;
 }
 
-static int take_top(struct mw_source *s, bool *has_version, bool *has_rules)
+static int take_mode(struct mw_source *s)
 {
 	const char *text;
-	bool *seen = NULL;
 	size_t len;
+	int mode, error = mw_source_scalar(s, "mode", &text, &len);
+
+	if (error)
+		return error;
+	mode = mw_verdict_parse(text);
+	if (mode < MW_OBSERVE)
+		return mw_source_complain(
+		        s, "mode '%.16s' is not known: it is observe, alert, deny or kill", text);
+	s->build->mode = mode;
+	return 0;
+}
+
+static int take_label(struct mw_source *s, const char *key, const char *value, void *out)
+{
+	(void)out;
+	return json_object_set_new(s->build->labels, key, json_string(value))
+	               ? mw_source_no_room(s, -ENOMEM)
+	               : 0;
+}
+
+static int take_labels(struct mw_source *s)
+{
+	return mw_source_pairs(s, "labels", take_label, NULL);
+}
+
+static const struct part {
+	const char *name;
+	int (*take)(struct mw_source *s);
+} parts[] = {
+        {"version", take_version},
+        {"mode", take_mode},
+        {"labels", take_labels},
+        {"rules", take_rules},
+};
+#define PARTS (sizeof(parts) / sizeof(*parts))
+
+static int take_part(struct mw_source *s, unsigned int *seen)
+{
+	const char *text;
+	size_t len, i = 0;
 	int error = mw_source_scalar(s, "a field's name", &text, &len);
 
 	if (error)
 		return error;
-	if (!strcmp(text, "version"))
-		seen = has_version;
-	else if (!strcmp(text, "rules"))
-		seen = has_rules;
-	if (!seen)
+	while (i < PARTS && strcmp(parts[i].name, text))
+		i++;
+	if (i == PARTS)
 		return mw_source_complain(s, "unknown field '%.32s'", text);
-	if (*seen)
+	if (*seen >> i & 1)
 		return mw_source_complain(s, "'%s' is there twice", text);
-	*seen = true;
+	*seen |= 1u << i;
 	error = mw_source_next(s);
-	if (error)
-		return error;
-	return seen == has_version ? take_version(s) : take_rules(s);
+	return error ? error : parts[i].take(s);
 }
 
 static int take_document(struct mw_source *s)
 {
-	bool has_version = false, has_rules = false;
+	unsigned int seen = 0;
 	int error = mw_source_next(s);
 
 	if (error)
@@ -80,11 +115,11 @@ static int take_document(struct mw_source *s)
 			return error;
 		if (s->event.type == YAML_MAPPING_END_EVENT)
 			break;
-		error = take_top(s, &has_version, &has_rules);
+		error = take_part(s, &seen);
 		if (error)
 			return error;
 	}
-	if (!has_version)
+	if (!(seen & 1))
 		return mw_source_complain(s, "'version: " VERSION_WORD "' is missing");
 	return mw_source_next(s);
 }
@@ -108,17 +143,27 @@ static int take_stream(struct mw_source *s)
 	return error;
 }
 
-int mw_policy_source(struct mw_policy_build *build, const char *name, const char *text, size_t len,
-                     char *error, size_t error_size)
+int mw_policy_source(struct mw_policy_build *build, const char *name, enum mw_layer layer,
+                     const char *text, size_t len, char *error, size_t error_size)
 {
-	struct mw_source s = {
-	        .build = build, .name = name, .error = error, .error_size = error_size};
-	int result;
+	static const char mark[] = "\xef\xbb\xbf"; /* of a file in UTF-8 */
+	struct mw_source s = {.build = build,
+	                      .name = name,
+	                      .text = text,
+	                      .len = len,
+	                      .error = error,
+	                      .error_size = error_size};
+	int result = mw_policy_begin(build, name, layer);
 
-	if (!yaml_parser_initialize(&s.parser)) {
-		snprintf(error, error_size, "%s: not enough memory", name);
-		return -ENOMEM;
+	if (!result && !yaml_parser_initialize(&s.parser))
+		result = -ENOMEM;
+	if (result) {
+		snprintf(error, error_size, "%s: %s", name,
+		         result == -E2BIG ? "too many files" : "not enough memory");
+		return result;
 	}
+	if (len >= 3 && !memcmp(text, mark, 3))
+		s.bytes = 3;
 	yaml_parser_set_encoding(&s.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&s.parser, (const unsigned char *)text, len);
 	result = take_stream(&s);

@@ -89,3 +89,49 @@ int mw_source_items(struct mw_source *s, const char *what, mw_source_take *take,
 	}
 	return any ? 0 : mw_source_complain(s, "%s is an empty list: leave the field out", what);
 }
+
+static int take_pair(struct mw_source *s, const char *what, mw_source_take_pair *take, void *out)
+{
+	char key[128];
+	const char *text;
+	size_t len;
+	int error = mw_source_scalar(s, what, &text, &len);
+
+	if (error)
+		return error;
+	if (len >= sizeof(key))
+		return mw_source_complain(s, "%s: '%.32s...' is too long a word", what, text);
+	memcpy(key, text, len + 1);
+	error = mw_source_next(s);
+	if (!error)
+		error = mw_source_scalar(s, key, &text, &len);
+	return error ? error : take(s, key, text, out);
+}
+
+int mw_source_pairs(struct mw_source *s, const char *what, mw_source_take_pair *take, void *out)
+{
+	int error;
+
+	if (s->event.type != YAML_MAPPING_START_EVENT)
+		return mw_source_complain(s, "%s must be a mapping of words to values", what);
+	for (;;) {
+		error = mw_source_next(s);
+		if (error || s->event.type == YAML_MAPPING_END_EVENT)
+			return error;
+		error = take_pair(s, what, take, out);
+		if (error)
+			return error;
+	}
+}
+
+/* Marks count characters. */
+size_t mw_source_place(struct mw_source *s, yaml_mark_t mark)
+{
+	while (s->characters < mark.index && s->bytes < s->len) {
+		s->bytes++;
+		while (s->bytes < s->len && ((unsigned char)s->text[s->bytes] & 0xc0) == 0x80)
+			s->bytes++;
+		s->characters++;
+	}
+	return s->bytes;
+}

@@ -13,7 +13,9 @@ struct mw_source {
 	struct mw_policy_build *build;
 	yaml_parser_t parser;
 	yaml_event_t event;
-	const char *name;
+	const char *name, *text;
+	size_t len;
+	size_t characters, bytes; /* a place in the text, by both measures */
 	char *error;
 	size_t error_size;
 };
@@ -40,5 +42,14 @@ typedef int mw_source_take(struct mw_source *s, const char *what, void *out);
 
 /* A value, or a list of values: each goes to `take`. Ends on the last event of it. */
 int mw_source_items(struct mw_source *s, const char *what, mw_source_take *take, void *out);
+
+typedef int mw_source_take_pair(struct mw_source *s, const char *key, const char *value, void *out);
+
+/* A mapping of words to single values: each pair goes to `take`, with the value as the current
+ * event. Ends on the last event of it. */
+int mw_source_pairs(struct mw_source *s, const char *what, mw_source_take_pair *take, void *out);
+
+/* Where in the text, in bytes, `mark` is. Marks are to be asked for in their order. */
+size_t mw_source_place(struct mw_source *s, yaml_mark_t mark);
 
 #endif

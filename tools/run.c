@@ -24,6 +24,7 @@
 #include "main.h"
 #include "monitor.h"
 #include "policy_file.h"
+#include "subject.h"
 
 #define EXIT_CANNOT_EXECUTE 126
 #define EXIT_NOT_FOUND 127
@@ -31,8 +32,9 @@
 #define DRAIN_MS 2000
 
 struct options {
-	enum mw_verdict mode;
+	int mode; /* enum mw_verdict, or 0: what the policy says */
 	const char *policy, *alerts;
+	json_t *labels;
 	enum mw_alert_format format;
 	bool quiet, help;
 	char **command;
@@ -40,6 +42,7 @@ struct options {
 
 struct run {
 	struct options options;
+	struct mw_policy_build rules;
 	struct mw_policy *policy;
 	size_t policy_size;
 	struct mw_alerts *alerts;
@@ -51,7 +54,8 @@ static const char usage[] =
         "Usage: modelwatch run [OPTION...] [--] COMMAND [ARGUMENT...]\n"
         "Runs COMMAND and stops what model files try to do in it.\n\n"
         "  --mode=MODE       observe, alert, deny (the default) or kill\n"
-        "  --policy=FILE     rules that come before the built-in ones\n"
+        "  --policy=FILE     rules that come before those of the user and the site\n"
+        "  --label=KEY=VALUE a label for alerts, which rules can ask for; repeatable\n"
         "  --floor=WHEN      auto, off or require; this version has no floor\n"
         "  --alerts=FILE     append alerts to FILE as JSON Lines; %h host, %p process,\n"
         "                    %q{VAR} environment variable\n"
@@ -74,13 +78,18 @@ static int __attribute__((format(printf, 1, 2))) say(const char *format, ...)
 	return MW_EXIT_OWN;
 }
 
-enum { MODE = 256, POLICY, FLOOR, ALERTS, FORMAT, QUIET, HELP };
+enum { MODE = 256, POLICY, LABEL, FLOOR, ALERTS, FORMAT, QUIET, HELP };
 
 static const struct option long_options[] = {
-        {"mode", required_argument, NULL, MODE},     {"policy", required_argument, NULL, POLICY},
-        {"floor", required_argument, NULL, FLOOR},   {"alerts", required_argument, NULL, ALERTS},
-        {"format", required_argument, NULL, FORMAT}, {"quiet", no_argument, NULL, QUIET},
-        {"help", no_argument, NULL, HELP},           {0},
+        {"mode", required_argument, NULL, MODE},
+        {"policy", required_argument, NULL, POLICY},
+        {"label", required_argument, NULL, LABEL},
+        {"floor", required_argument, NULL, FLOOR},
+        {"alerts", required_argument, NULL, ALERTS},
+        {"format", required_argument, NULL, FORMAT},
+        {"quiet", no_argument, NULL, QUIET},
+        {"help", no_argument, NULL, HELP},
+        {0},
 };
 
 static int set_mode(struct options *options, const char *word)
@@ -89,7 +98,21 @@ static int set_mode(struct options *options, const char *word)
 
 	if (mode < MW_OBSERVE)
 		return say("--mode=%s: it is observe, alert, deny or kill", word);
-	options->mode = (enum mw_verdict)mode;
+	options->mode = mode;
+	return 0;
+}
+
+static int add_label(struct options *options, const char *text)
+{
+	const char *equals = strchr(text, '=');
+
+	if (!equals || equals == text)
+		return say("--label=%s: it is KEY=VALUE", text);
+	if (!options->labels)
+		options->labels = json_object();
+	if (json_object_setn_new(options->labels, text, (size_t)(equals - text),
+	                         json_string(equals + 1)))
+		return say("--label=%s: it is no text in UTF-8", text);
 	return 0;
 }
 
@@ -120,6 +143,8 @@ static int set_option(struct options *options, int option, char **argv)
 	case POLICY:
 		options->policy = optarg;
 		return 0;
+	case LABEL:
+		return add_label(options, optarg);
 	case FLOOR:
 		return set_floor(optarg);
 	case ALERTS:
@@ -145,7 +170,7 @@ static int parse(struct options *options, int argc, char **argv)
 {
 	int option, status = 0;
 
-	*options = (struct options){.mode = MW_DENY};
+	*options = (struct options){0};
 	opterr = 0;
 	while (!status && (option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1)
 		status = set_option(options, option, argv);
@@ -169,8 +194,9 @@ static int open_alerts(struct run *run)
 	        .alerts_path = options->alerts ? path : NULL,
 	        .quiet = options->quiet,
 	        .format = options->format,
-	        .mode = options->mode,
+	        .mode = run->policy->mode,
 	        .policy_digest = digest,
+	        .labels = run->rules.labels,
 	        .journal = mw_journal_path(journal, sizeof(journal)) ? NULL : journal,
 	};
 	int error = options->alerts ? mw_expand(options->alerts, path) : 0;
@@ -188,27 +214,46 @@ static int open_alerts(struct run *run)
 }
 
 /* The verdict on an effect is kill. */
-static void kill_run(void *context, const char *alert_id)
+static void kill_run(void *context, const char *alert_id, const char *alert_title)
 {
 	struct run *run = context;
 	int error;
 
-	if (!run->options.quiet)
-		say("killing the job (alert %s)", alert_id);
+	say("the whole job is killed for this, with exit status 137 (it is not out of memory): "
+	    "%s [alert %s]",
+	    alert_title, alert_id);
 	error = mw_job_kill(&run->job);
 	if (error)
 		say("some of the job could not be killed: %s", strerror(-error));
 }
 
+static int load_policy(struct run *run)
+{
+	struct mw_policy_build *rules = &run->rules;
+	char why[1024] = "not enough memory";
+	json_t *subject = NULL;
+	int error = mw_policy_build_start(rules);
+
+	if (!error)
+		error = mw_policy_read(rules, run->options.policy, why, sizeof(why));
+	if (!error && run->options.labels)
+		error = json_object_update(rules->labels, run->options.labels) ? -ENOMEM : 0;
+	if (!error) {
+		subject = mw_subject_self(rules->labels);
+		error = subject ? mw_policy_compile(rules, subject, run->options.mode, &run->policy,
+		                                    &run->policy_size, why, sizeof(why))
+		                : -ENOMEM;
+	}
+	json_decref(subject);
+	return error ? say("%s", why) : 0;
+}
+
 static int prepare(struct run *run)
 {
-	char why[512] = "";
-	int error, status;
+	int error, status = load_policy(run);
 
-	error = mw_policy_load(run->options.policy, run->options.mode, &run->policy,
-	                       &run->policy_size, why, sizeof(why));
-	if (error)
-		return say("%s", why[0] ? why : strerror(-error));
+	if (status)
+		return status;
 	error = mw_job_open(&run->job);
 	if (error)
 		return say("cannot watch over a job: %s", strerror(-error));
@@ -334,6 +379,8 @@ int mw_cmd_run(int argc, char **argv)
 	mw_monitor_close(run.monitor);
 	mw_alerts_close(run.alerts);
 	mw_job_close(&run.job);
+	mw_policy_build_free(&run.rules);
+	json_decref(run.options.labels);
 	free(run.policy);
 	return status;
 }

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../core/policy.h"
-#include "../../tools/policy_build.h"
+#include "../../core/decide.h"
+#include "../../tools/policy_image.h"
 #include "../../tools/policy_source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void ask(const struct mw_policy *image)
 {
 	const char *argv[] = {"sh", "-c", "id"};
-	struct mw_load_view view = {MW_FROM_FILE, "posix.system"};
+	struct mw_load_view view = {
+	        .origin = MW_FROM_FILE, .global = "posix.system", .artifact = "/m/x.pt"};
 	struct mw_effect effect = {.op = "os.system", .target = "/bin/sh", .argv = argv, .argc = 3};
 	struct mw_decision decision;
 
@@ -25,25 +26,35 @@ static void ask(const struct mw_policy *image)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void make(const struct mw_policy_build *build)
 {
 	static const uint8_t digest[32];
-	struct mw_policy_build build;
+	json_t *subject = json_pack("{s:{s:i}, s:O}", "user", "uid", 0, "labels", build->labels);
 	struct mw_policy *image;
-	char error[200] = "";
-	size_t image_size;
+	size_t size;
 
-	if (mw_policy_build_start(&build) < 0)
-		abort();
-	if (mw_policy_source(&build, "policy", (const char *)data, size, error, sizeof(error)) <
-	    0) {
-		if (!error[0] || strchr(error, '\n'))
-			abort();
-	} else if (!mw_policy_image(&build, MW_DENY, digest, &image, &image_size)) {
-		if (mw_policy_check(image, image_size) < 0)
+	if (!mw_policy_image(build, subject, MW_DENY, digest, &image, &size)) {
+		if (mw_policy_check(image, size) < 0)
 			abort();
 		ask(image);
 		free(image);
+	}
+	json_decref(subject);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct mw_policy_build build;
+	char error[200] = "";
+
+	if (mw_policy_build_start(&build) < 0)
+		abort();
+	if (mw_policy_source(&build, "policy", size % 2 ? MW_SITE : MW_COMMAND_LINE,
+	                     (const char *)data, size, error, sizeof(error)) < 0) {
+		if (!error[0] || strchr(error, '\n'))
+			abort();
+	} else {
+		make(&build);
 	}
 	mw_policy_build_free(&build);
 	return 0;

@@ -21,7 +21,8 @@ static uint32_t sum(struct mw_str s)
 static uint32_t touch(const struct mw_record *r)
 {
 	uint32_t total = sum(r->load.entry) + sum(r->load.path) + sum(r->effect.op) +
-	                 sum(r->effect.target) + sum(r->effect.target2) + sum(r->effect.rule);
+	                 sum(r->effect.target) + sum(r->effect.target2) + sum(r->effect.file) +
+	                 sum(r->effect.file2);
 
 	for (uint32_t i = 0; i < r->load.seen_count; i++)
 		total += sum(r->load.seen[i]);

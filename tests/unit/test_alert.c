@@ -42,10 +42,16 @@ static struct mw_alert_options options = {.mode = MW_DENY, .policy_digest = "abc
 static struct mw_record record;
 static char id[40], title[600];
 
+static struct mw_decision decision;
+
 static void fill(void)
 {
 	static const struct mw_str argv[] = {{"sh", 2}, {"-c", 2}, {"id", 2}};
 
+	decision = (struct mw_decision){.verdict = MW_DENY,
+	                                .requested = MW_DENY,
+	                                .severity = MW_CRITICAL,
+	                                .rule = "load-exec"};
 	memset(&record, 0, sizeof(record));
 	record.kind = MW_EFFECT;
 	record.tid = (uint32_t)gettid();
@@ -67,13 +73,9 @@ static void fill(void)
 	        .class = MW_EXEC,
 	        .cause = MW_BY_CALL,
 	        .sensor = MW_PYTHON,
-	        .verdict = MW_DENY,
-	        .requested = MW_DENY,
-	        .severity = MW_CRITICAL,
 	        .facts = MW_FACT_PINNED | MW_FACT_UNANNOUNCED,
 	        .op = STR("os.system"),
 	        .target = STR("/bin/sh"),
-	        .rule = STR("load-exec"),
 	        .argc = 3,
 	};
 	memcpy(record.effect.argv, argv, sizeof(argv));
@@ -113,7 +115,7 @@ static void make(struct mw_alerts *a)
 	struct mw_location at;
 
 	mw_locate(getpid(), &record, &at);
-	mw_alerts_effect(a, getpid(), &record, &record.load, &at, id, title);
+	mw_alerts_effect(a, getpid(), &record, &record.load, &at, &decision, id, title);
 }
 
 /* One alert of `record`: its lines. */
@@ -252,7 +254,7 @@ static void a_dead_process_still_gives_an_alert(void **state)
 	options.alerts_path = alerts_path;
 	assert_int_equal(mw_alerts_open(&options, &a), 0);
 	mw_locate(0x3fffffff, &record, &at);
-	mw_alerts_effect(a, 0x3fffffff, &record, &record.load, &at, id, title);
+	mw_alerts_effect(a, 0x3fffffff, &record, &record.load, &at, &decision, id, title);
 	mw_alerts_close(a);
 	lines = lines_of(alerts_path);
 	unlink(alerts_path);
@@ -301,7 +303,7 @@ static void observing_takes_one_line(void **state)
 
 	(void)state;
 	fill();
-	record.effect.verdict = MW_OBSERVE;
+	decision.verdict = MW_OBSERVE;
 	options.quiet = false;
 	options.mode = MW_OBSERVE;
 	assert_int_equal(mw_alerts_open(&options, &a), 0);
@@ -630,6 +632,7 @@ static void members_are_found(void **state)
 static int setup(void **state)
 {
 	(void)state;
+	options.labels = json_object();
 	if (!mkdtemp(directory))
 		return -1;
 	snprintf(model, sizeof(model), "%s/model.pt", directory);
@@ -643,6 +646,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	json_decref(options.labels);
 	unlink(model);
 	unlink(alerts_path);
 	unlink(stderr_path);

@@ -39,15 +39,14 @@ static void fill(struct mw_record *r)
 	r->effect = (struct mw_record_effect){.class = MW_CODE,
 	                                      .cause = MW_BY_UNKNOWN,
 	                                      .sensor = MW_KERNEL,
-	                                      .verdict = MW_KILL,
-	                                      .requested = MW_DENY,
-	                                      .severity = MW_CRITICAL,
 	                                      .facts = UINT32_MAX,
 	                                      .number = INT64_MIN,
 	                                      .op = LONG,
 	                                      .target = LONG,
 	                                      .target2 = LONG,
-	                                      .rule = LONG,
+	                                      .file = LONG,
+	                                      .file2 = LONG,
+	                                      .owner = UINT64_MAX,
 	                                      .argc = MW_WIRE_ARGS,
 	                                      .argv_cut = true};
 	for (int i = 0; i < MW_WIRE_ARGS; i++)
@@ -84,7 +83,7 @@ static void the_longest_record_fits_and_comes_back(void **state)
 	assert_true(u.record.load.id == UINT64_MAX && u.record.load.tell == -1);
 	assert_true(u.record.load.importing && u.record.load.after && u.record.effect.argv_cut);
 	assert_int_equal(u.record.load.origin, MW_FROM_FOREIGN);
-	assert_int_equal(u.record.effect.verdict, MW_KILL);
+	assert_true(u.record.effect.owner == UINT64_MAX);
 	assert_true(u.record.effect.number == INT64_MIN);
 	assert_int_equal(u.record.effect.op.len, MW_WIRE_TEXT);
 	assert_int_equal(u.record.frame_count, MW_WIRE_FRAMES);

@@ -1,0 +1,33 @@
+/* A policy from its text, for tests. */
+#ifndef TESTS_UNIT_POLICY_OF_H
+#define TESTS_UNIT_POLICY_OF_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../core/decide.h"
+#include "../../tools/policy_file.h"
+#include "../../tools/policy_image.h"
+#include "../../tools/policy_source.h"
+
+/* The image of the policy `text` alone, as it would be for a subject of no properties; NULL and the
+ * complaint in `error` when it is wrong. To be freed. */
+static struct mw_policy *policy_of(const char *text, size_t len, enum mw_layer layer,
+                                   enum mw_verdict mode, size_t *ret_size, char error[static 300])
+{
+	static const uint8_t digest[32];
+	struct mw_policy_build build;
+	struct mw_policy *image = NULL;
+	json_t *subject = json_object();
+
+	error[0] = '\0';
+	if (!mw_policy_build_start(&build) &&
+	    !mw_policy_source(&build, "policy", layer, text, len, error, 300) &&
+	    mw_policy_image(&build, subject, mode, digest, &image, ret_size))
+		strcpy(error, "too large");
+	mw_policy_build_free(&build);
+	json_decref(subject);
+	return image;
+}
+
+#endif
