@@ -12,6 +12,7 @@ struct command {
 
 static const struct command commands[] = {
         {"run", mw_cmd_run, "run a command and stop what model files try to do in it"},
+        {"policy", mw_cmd_policy, "show, check and test the rules, and explain what they decided"},
         {"doctor", mw_cmd_doctor, "say what works on this machine, and for which interpreters"},
         {"report", mw_cmd_report, "sum up alerts files, on the terminal and as a page"},
         {"why", mw_cmd_why, "tell the whole story of one alert, and what to do next"},

@@ -9,6 +9,7 @@
 #define MW_EXIT_OWN 125
 
 int mw_cmd_run(int argc, char **argv);
+int mw_cmd_policy(int argc, char **argv);
 int mw_cmd_doctor(int argc, char **argv);
 int mw_cmd_report(int argc, char **argv);
 int mw_cmd_why(int argc, char **argv);

@@ -125,15 +125,28 @@ static int add(struct mw_policy_build *build, const char *name, enum mw_layer la
 	return mw_policy_source(build, name, layer, text, len, error, error_size);
 }
 
+static int text_of(const char *file, bool trusted, char **ret, size_t *ret_len, char *error,
+                   size_t error_size)
+{
+	int result = read_file(file, trusted, ret, ret_len, error, error_size);
+
+	if (result == -ENOENT)
+		snprintf(error, error_size, "%s: %s", file, strerror(ENOENT));
+	return result;
+}
+
+int mw_policy_text_of(const char *file, char **ret, size_t *ret_len, char *error, size_t error_size)
+{
+	return text_of(file, true, ret, ret_len, error, error_size);
+}
+
 int mw_policy_read_file(struct mw_policy_build *build, const char *file, enum mw_layer layer,
                         char *error, size_t error_size)
 {
 	char *text = NULL;
 	size_t len = 0;
-	int result = read_file(file, layer == MW_COMMAND_LINE, &text, &len, error, error_size);
+	int result = text_of(file, layer == MW_COMMAND_LINE, &text, &len, error, error_size);
 
-	if (result == -ENOENT)
-		snprintf(error, error_size, "%s: %s", file, strerror(ENOENT));
 	if (!result)
 		result = add(build, file, layer, text, len, error, error_size);
 	free(text);
@@ -198,11 +211,17 @@ static int read_user(struct mw_policy_build *build, char *error, size_t error_si
 	return path[0] == '/' ? read_if_there(build, path, MW_USER, error, error_size) : 0;
 }
 
-int mw_policy_read(struct mw_policy_build *build, const char *file, char *error, size_t error_size)
+int mw_policy_read_built_in(struct mw_policy_build *build, char *error, size_t error_size)
 {
 	const size_t own = (size_t)(mw_default_policy_end - mw_default_policy);
-	int result = add(build, "built-in policy", MW_BUILT_IN, mw_default_policy, own, error,
-	                 error_size);
+
+	return add(build, "built-in policy", MW_BUILT_IN, mw_default_policy, own, error,
+	           error_size);
+}
+
+int mw_policy_read(struct mw_policy_build *build, const char *file, char *error, size_t error_size)
+{
+	int result = mw_policy_read_built_in(build, error, error_size);
 
 	if (!result)
 		result = read_if_there(build, MW_SITE_POLICY, MW_SITE, error, error_size);

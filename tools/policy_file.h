@@ -15,6 +15,13 @@
  * that says what is wrong and where. */
 int mw_policy_read(struct mw_policy_build *build, const char *file, char *error, size_t error_size);
 
+/* Reads the built-in policy alone. The same. */
+int mw_policy_read_built_in(struct mw_policy_build *build, char *error, size_t error_size);
+
+/* The bytes of a file, at most 16 MiB; the caller frees `*ret`. The same. */
+int mw_policy_text_of(const char *file, char **ret, size_t *ret_len, char *error,
+                      size_t error_size);
+
 /* Reads one file alone, as if it were given on the command line when `layer` says so. */
 int mw_policy_read_file(struct mw_policy_build *build, const char *file, enum mw_layer layer,
                         char *error, size_t error_size);

@@ -1,0 +1,128 @@
+/* modelwatch policy check: what is wrong with a file, before anybody depends on it. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "main.h"
+#include "policy.h"
+#include "policy_cover.h"
+
+/* Beyond so many pairs of rules a look at all would take minutes. */
+#define PAIRS_MAX 100000000u
+
+static const char usage[] =
+        "Usage: modelwatch policy check [--site] FILE...\n"
+        "Says what is wrong with each FILE, line and column first, which rules can never match,\n"
+        "and which are shadowed: an earlier rule matches all that they do.\n\n"
+        "  --site      FILE is the site's: its rules may be final\n"
+        "  -h, --help  this text\n\n"
+        "Exit status: 0; 1 when a rule has no effect; 125 when a FILE is no policy.\n";
+
+static const struct option long_options[] = {
+        {"site", no_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
+
+static void finding(const struct mw_policy_build *rules, const struct mw_policy_item *item,
+                    const char *what, const struct mw_policy_item *other)
+{
+	printf("%s:%u:%u: rule '%s' %s", rules->sources[item->source].name, item->line,
+	       item->column, mw_policy_item_name(rules, item), what);
+	if (other)
+		printf(" '%s' (%s:%u)", mw_policy_item_name(rules, other),
+		       rules->sources[other->source].name, other->line);
+	putchar('\n');
+}
+
+/* The first rule before the one at `place` in the order that leaves nothing for it. */
+static const struct mw_policy_item *shadow(const struct mw_policy_build *rules,
+                                           const uint32_t *order, size_t place, uint64_t *pairs)
+{
+	const struct mw_policy_item *items = mw_policy_items(rules);
+
+	for (size_t i = 0; i < place && *pairs < PAIRS_MAX; i++) {
+		++*pairs;
+		if (mw_policy_covers(rules, &items[order[i]], &items[order[place]]))
+			return &items[order[i]];
+	}
+	return NULL;
+}
+
+/* The built-in rules are the first source; what covers them is meant to. */
+static unsigned int look(const struct mw_policy_build *rules, const uint32_t *order)
+{
+	unsigned int found = 0;
+	uint64_t pairs = 0;
+
+	for (size_t i = 0; i < mw_policy_count(rules); i++) {
+		const struct mw_policy_item *item = &mw_policy_items(rules)[order[i]], *other;
+		const char *why = mw_policy_futile(rules, item);
+
+		if (rules->sources[item->source].layer == MW_BUILT_IN)
+			continue;
+		if (why) {
+			char text[100];
+
+			snprintf(text, sizeof(text), "never matches: %s", why);
+			finding(rules, item, text, NULL);
+			found++;
+			continue;
+		}
+		other = shadow(rules, order, i, &pairs);
+		if (other) {
+			finding(rules, item, "is shadowed by", other);
+			found++;
+		}
+	}
+	if (pairs >= PAIRS_MAX)
+		puts("too many rules: not all were looked at for shadows");
+	return found;
+}
+
+static int check(const char *file, enum mw_layer layer)
+{
+	struct mw_policy_build rules;
+	char error[1024] = "not enough memory";
+	uint32_t *order = NULL;
+	int status = 0;
+
+	if (mw_policy_build_start(&rules) ||
+	    mw_policy_read_built_in(&rules, error, sizeof(error)) ||
+	    mw_policy_read_file(&rules, file, layer, error, sizeof(error))) {
+		fprintf(stderr, "%s\n", error);
+		status = MW_EXIT_OWN;
+	}
+	if (!status)
+		order = mw_policy_order(&rules);
+	if (order)
+		status = look(&rules, order) ? 1 : 0;
+	free(order);
+	mw_policy_build_free(&rules);
+	return status;
+}
+
+int mw_policy_check_files(int argc, char **argv)
+{
+	enum mw_layer layer = MW_COMMAND_LINE;
+	int option, status = 0;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		if (option == 's') {
+			layer = MW_SITE;
+		} else if (option == 'h') {
+			fputs(usage, stdout);
+			return fflush(stdout) ? MW_EXIT_OWN : 0;
+		} else {
+			return mw_policy_say("what is %s? See modelwatch policy check --help",
+			                     argv[optind - 1]);
+		}
+	}
+	if (optind == argc)
+		return mw_policy_say("no FILE; see modelwatch policy check --help");
+	for (; optind < argc; optind++) {
+		int one = check(argv[optind], layer);
+
+		status = one > status ? one : status;
+	}
+	return fflush(stdout) ? MW_EXIT_OWN : status;
+}

@@ -1,0 +1,223 @@
+/* modelwatch policy explain: which rule decided an alert, and which would without it. */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "entry.h"
+#include "fields.h"
+#include "journal.h"
+#include "lines.h"
+#include "main.h"
+#include "policy.h"
+#include "question.h"
+
+#define NEXT_SHOWN 3
+
+static const char usage[] =
+        "Usage: modelwatch policy explain [--policy=FILE] [--alerts=FILE] ALERT_ID\n"
+        "       modelwatch policy explain [--policy=FILE] FILE\n"
+        "Says which rule of the policy that a run would have decides about an alert, or about all\n"
+        "alerts in FILE, where that rule stands, and which ones would decide if it were not "
+        "there.\n"
+        "\n"
+        "  --policy=FILE  as of modelwatch run\n"
+        "  --alerts=FILE  where the alert was written; by default the journal,\n"
+        "                 ${XDG_STATE_HOME:-$HOME/.local/state}/modelwatch/alerts.jsonl\n"
+        "  -h, --help     this text\n\n"
+        "Exit status: 0; 1 when there is no such alert; 125 when a file cannot be read or the\n"
+        "policy is wrong.\n";
+
+static const struct option long_options[] = {{"policy", required_argument, NULL, 'p'},
+                                             {"alerts", required_argument, NULL, 'a'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {0}};
+
+struct options {
+	const char *policy, *alerts, *what;
+	bool help;
+};
+
+struct explainer {
+	struct mw_effective policy;
+	const char *prefix; /* of the IDs that count; NULL: all */
+	json_t *found;      /* the latest updates, by ID */
+};
+
+/* A later line of an alert replaces an earlier one. */
+static int take_line(void *context, const char *line, size_t len)
+{
+	struct explainer *e = context;
+	struct mw_entry entry = {.json = NULL};
+	char id[MW_ID_TEXT];
+
+	if (line && !mw_entry_read(&entry, line, len) && entry.kind == MW_ENTRY_ALERT) {
+		mw_id_text(entry.id, id);
+		if (!e->prefix || !strncmp(id, e->prefix, strlen(e->prefix)))
+			json_object_set(e->found, id, entry.json);
+	}
+	mw_entry_free(&entry);
+	return 0;
+}
+
+static void print_rule(const struct explainer *e, const char *what,
+                       const struct mw_decision *decision)
+{
+	char place[1024];
+
+	mw_effective_place(&e->policy, decision->rule, place, sizeof(place));
+	printf("  %-9s %s by rule %s%s%s%s, severity %s\n", what,
+	       mw_verdict_name(decision->requested), decision->rule, *place ? " (" : "", place,
+	       *place ? ")" : "", mw_severity_name(decision->severity));
+	if (decision->expired)
+		printf("            rule %s would have decided, but it has expired\n",
+		       decision->expired);
+}
+
+static void print_reason(const struct explainer *e, const struct mw_decision *decision)
+{
+	const struct mw_policy_build *rules = &e->policy.rules;
+
+	for (size_t i = 0; i < mw_policy_count(rules); i++) {
+		const struct mw_policy_item *item = &mw_policy_items(rules)[i];
+
+		if (strcmp(mw_policy_item_name(rules, item), decision->rule))
+			continue;
+		if (item->reason)
+			printf("            because: %s\n", rules->notes.data + item->reason);
+		if (item->owner)
+			printf("            owner: %s\n", rules->notes.data + item->owner);
+	}
+}
+
+static void print_then(const json_t *alert)
+{
+	json_t *rule = mw_shown_field(alert, "rule", 100),
+	       *title = mw_shown_field(alert, "title", 600);
+	json_t *requested = mw_shown_field(alert, "requested", 16);
+
+	printf("%s\n  %-9s %s by rule %s\n", json_string_value(title) ?: "", "then",
+	       json_string_value(requested) ?: "?", json_string_value(rule) ?: "?");
+	json_decref(rule);
+	json_decref(title);
+	json_decref(requested);
+}
+
+static int explain(struct explainer *e, const char *id, const json_t *alert)
+{
+	json_t *json = mw_question_of_alert(alert);
+	const char *mode = mw_field_text(alert, "mode"), *which;
+	int parsed = mode ? mw_verdict_parse(mode) : -1, status;
+	struct mw_question question;
+	struct mw_decision decision;
+
+	if (mw_question_read(json, &question, &which)) {
+		json_decref(json);
+		return mw_policy_say("alert %s has a wrong %s", id, which);
+	}
+	status = mw_effective_for(&e->policy, alert, parsed >= MW_OBSERVE ? parsed : 0);
+	printf("alert %s: ", id);
+	print_then(alert);
+	for (uint32_t shown = 0, skip = 0; !status && shown <= NEXT_SHOWN; shown++) {
+		mw_decide_after(e->policy.image, skip, &question.load, &question.effect, &decision);
+		print_rule(e, shown ? "next" : "now", &decision);
+		if (!shown)
+			print_reason(e, &decision);
+		if (decision.index >= e->policy.image->rule_count)
+			break;
+		skip = decision.index + 1;
+	}
+	json_decref(json);
+	return status;
+}
+
+static int explain_found(struct explainer *e)
+{
+	const char *id;
+	json_t *alert;
+
+	if (!json_object_size(e->found)) {
+		fprintf(stderr, "modelwatch policy: no alert %s\n",
+		        e->prefix ? e->prefix : "there");
+		return 1;
+	}
+	json_object_foreach(e->found, id, alert)
+	{
+		int status = explain(e, id, alert);
+
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+static bool is_id(const char *what)
+{
+	size_t len = strlen(what);
+
+	return len >= 4 && len < MW_ID_TEXT && strspn(what, "0123456789abcdef-") == len;
+}
+
+static int find(struct explainer *e, const struct options *options)
+{
+	char journal[PATH_MAX];
+	const char *file = options->what;
+	int error;
+
+	if (is_id(options->what)) {
+		e->prefix = options->what;
+		file = options->alerts ? options->alerts : journal;
+		if (!options->alerts && mw_journal_path(journal, sizeof(journal)))
+			return mw_policy_say("name a file with --alerts: there is no HOME where "
+			                     "the journal would be");
+	}
+	error = mw_lines(file, take_line, e);
+	return error ? mw_policy_say("%s: %s", file, strerror(-error)) : 0;
+}
+
+static int parse(struct options *options, int argc, char **argv)
+{
+	int option;
+
+	opterr = 0;
+	*options = (struct options){.help = false};
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		if (option == 'p')
+			options->policy = optarg;
+		else if (option == 'a')
+			options->alerts = optarg;
+		else if (option == 'h')
+			options->help = true;
+		else
+			return mw_policy_say("what is %s? See modelwatch policy explain --help",
+			                     argv[optind - 1]);
+	}
+	options->what = argv[optind];
+	return options->help || argc - optind == 1
+	               ? 0
+	               : mw_policy_say("one ALERT_ID or FILE; see modelwatch policy explain "
+	                               "--help");
+}
+
+int mw_policy_explain(int argc, char **argv)
+{
+	struct explainer e = {.found = json_object()};
+	struct options options;
+	int status = parse(&options, argc, argv);
+
+	if (!status && options.help) {
+		fputs(usage, stdout);
+	} else if (!status) {
+		status = mw_effective_read(&e.policy, options.policy);
+		if (!status)
+			status = find(&e, &options);
+		if (!status)
+			status = explain_found(&e);
+		mw_effective_free(&e.policy);
+	}
+	json_decref(e.found);
+	return fflush(stdout) ? MW_EXIT_OWN : status;
+}

@@ -1,0 +1,130 @@
+/* modelwatch policy show: the rules in the order in which they are tried. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "main.h"
+#include "policy.h"
+#include "subject.h"
+#include "when.h"
+
+#define SECOND INT64_C(1000000000)
+
+static const char usage[] =
+        "Usage: modelwatch policy show [--policy=FILE]\n"
+        "Prints the policy that a run would have, in the order in which its rules are tried: the\n"
+        "first that matches decides. A comment before each says where it comes from.\n\n"
+        "  --policy=FILE  as of modelwatch run\n"
+        "  -h, --help     this text\n";
+
+static const struct option long_options[] = {
+        {"policy", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {0}};
+
+/* The rule's own lines, moved to where they belong in a list. */
+static void print_rule(const struct mw_policy_build *rules, const struct mw_policy_item *item)
+{
+	const char *line = rules->notes.data + item->yaml, *end = line + item->yaml_len;
+	size_t indent = item->column - 1;
+
+	fputs("  - ", stdout);
+	while (line < end) {
+		const char *newline = memchr(line, '\n', (size_t)(end - line));
+		const char *stop = newline ? newline : end;
+
+		printf("%.*s\n", (int)(stop - line), line);
+		line = newline ? newline + 1 : end;
+		for (size_t i = 0; i < indent && line < end && *line == ' '; i++)
+			line++;
+		if (line < end)
+			fputs("    ", stdout);
+	}
+}
+
+static void print_place(const struct mw_effective *effective, const struct mw_policy_item *item,
+                        const json_t *subject)
+{
+	const struct mw_policy_build *rules = &effective->rules;
+	char expired[MW_WHEN_TEXT];
+
+	printf("\n  # %s:%u%s%s", rules->sources[item->source].name, item->line,
+	       item->final ? ", final" : "",
+	       mw_policy_is_for(rules, item, subject) ? "" : ", not for this user and job");
+	if (item->image.expires && item->image.expires <= rules->now) {
+		mw_when_text(item->image.expires * SECOND, expired);
+		printf(", expired since %.10s: it does nothing", expired);
+	}
+	putchar('\n');
+}
+
+static void print(const struct mw_effective *effective, const json_t *subject)
+{
+	const struct mw_policy_build *rules = &effective->rules;
+	const char *key;
+	json_t *value;
+
+	printf("# Read, from the first word to the last:\n");
+	for (size_t i = 0; i < rules->source_count; i++)
+		printf("#   %s\n", rules->sources[i].name);
+	printf("version: 1\nmode: %s\n",
+	       mw_verdict_name(rules->mode ? (enum mw_verdict)rules->mode : MW_DENY));
+	if (json_object_size(rules->labels))
+		printf("labels:\n");
+	json_object_foreach(rules->labels, key, value)
+	{
+		char *text = json_dumps(value, JSON_ENCODE_ANY);
+		json_t *name = json_string(key);
+		char *quoted = json_dumps(name, JSON_ENCODE_ANY);
+
+		printf("  %s: %s\n", quoted ? quoted : "", text ? text : "");
+		free(quoted);
+		free(text);
+		json_decref(name);
+	}
+	printf("rules:\n");
+	for (size_t i = 0; i < mw_policy_count(rules); i++) {
+		const struct mw_policy_item *item = &mw_policy_items(rules)[effective->order[i]];
+
+		print_place(effective, item, subject);
+		print_rule(rules, item);
+	}
+}
+
+static int show(const char *file)
+{
+	struct mw_effective effective;
+	json_t *subject;
+	int status = mw_effective_read(&effective, file);
+
+	if (!status) {
+		subject = mw_subject_self(effective.rules.labels);
+		print(&effective, subject);
+		json_decref(subject);
+		if (fflush(stdout))
+			status = mw_policy_say("cannot write the policy");
+	}
+	mw_effective_free(&effective);
+	return status;
+}
+
+int mw_policy_show(int argc, char **argv)
+{
+	const char *file = NULL;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		if (option == 'p') {
+			file = optarg;
+		} else if (option == 'h') {
+			fputs(usage, stdout);
+			return fflush(stdout) ? MW_EXIT_OWN : 0;
+		} else {
+			return mw_policy_say("what is %s? See modelwatch policy show --help",
+			                     argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return mw_policy_say("show takes no %s", argv[optind]);
+	return show(file);
+}
