@@ -184,7 +184,8 @@ int mw_policy_check(const struct mw_policy *image, size_t size)
 	if (image->mode < MW_OBSERVE || image->mode > MW_KILL ||
 	    image->rule_count > MW_POLICY_MAX_RULES || image->rules % _Alignof(struct mw_rule) ||
 	    image->rules < sizeof(*image) || image->rules > size ||
-	    image->rule_count > (size - image->rules) / sizeof(*rules))
+	    image->rule_count > (size - image->rules) / sizeof(*rules) ||
+	    !list_is_bounded(image, size, image->secrets))
 		return -EINVAL;
 	rules = (const struct mw_rule *)at(image, image->rules);
 	for (uint32_t i = 0; i < image->rule_count; i++)

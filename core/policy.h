@@ -41,6 +41,7 @@ struct mw_policy {
 	uint32_t size; /* of the whole image, in bytes */
 	uint32_t mode; /* enum mw_verdict, MW_OBSERVE to MW_KILL */
 	uint32_t rule_count, rules;
+	uint32_t secrets;   /* patterns of the files that are secrets (secret.h); 0: none */
 	uint8_t digest[32]; /* SHA-256 of the policy's source text */
 };
 

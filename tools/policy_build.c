@@ -45,6 +45,7 @@ void mw_policy_build_free(struct mw_policy_build *build)
 	free(build->rules);
 	free(build->text);
 	free(build->names);
+	free(build->secret);
 	*build = (struct mw_policy_build){0};
 }
 
@@ -216,13 +217,15 @@ int mw_policy_image(const struct mw_policy_build *build, enum mw_verdict mode,
 	                            .size = (uint32_t)size,
 	                            .mode = mode,
 	                            .rule_count = (uint32_t)build->count,
-	                            .rules = sizeof(*image)};
+	                            .rules = sizeof(*image),
+	                            .secrets = build->secrets};
 	memcpy(image->digest, digest, sizeof(image->digest));
 	rules = (struct mw_rule *)(image + 1);
 	if (rules_len)
 		memcpy(rules, build->rules, rules_len);
 	if (build->text_len)
 		memcpy((char *)image + text_at, build->text, build->text_len);
+	move(&image->secrets, (uint32_t)text_at);
 	for (size_t i = 0; i < build->count; i++) {
 		rules[i].name += (uint32_t)text_at;
 		move(&rules[i].ops, (uint32_t)text_at);

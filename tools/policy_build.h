@@ -17,6 +17,9 @@ struct mw_policy_build {
 	uint32_t *names; /* hash table: index of a rule + 1, or 0 */
 	size_t names_cap;
 	char tmp[512], home[512]; /* what {tmp} and {home} stand for */
+	uint32_t *secret;         /* where the patterns of `secrets:` stand (policy_secrets.h) */
+	size_t secret_count, secret_cap;
+	uint32_t secrets; /* their list, or 0 */
 };
 
 /* Finds out what {tmp} and {home} stand for: $TMPDIR or /tmp, $HOME or the user's entry in the

@@ -13,6 +13,7 @@
 
 #include "default_policy.h"
 #include "policy_build.h"
+#include "policy_secrets.h"
 #include "policy_source.h"
 
 #define FILE_MAX (16u << 20)
@@ -101,6 +102,11 @@ static int compile(struct mw_policy_build *build, const char *file, const char *
 	if (!result)
 		result = mw_policy_source(build, "built-in policy", mw_default_policy, own, error,
 		                          error_size);
+	if (!result) {
+		result = mw_policy_secrets_end(build);
+		if (result)
+			snprintf(error, error_size, "not enough memory");
+	}
 	return result;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy_rule.h"
+#include "policy_secrets.h"
 #include "policy_yaml.h"
 
 #define VERSION_WORD "1"
@@ -41,33 +42,35 @@ static int take_version(struct mw_source *s)
 	return error;
 }
 
-static int take_top(struct mw_source *s, bool *has_version, bool *has_rules)
+/* What a policy has at its top, each once. */
+static const struct top {
+	const char *name;
+	int (*take)(struct mw_source *s);
+} tops[] = {{"version", take_version}, {"rules", take_rules}, {"secrets", mw_policy_secrets}};
+#define TOPS (sizeof(tops) / sizeof(*tops))
+
+static int take_top(struct mw_source *s, bool seen[static TOPS])
 {
 	const char *text;
-	bool *seen = NULL;
-	size_t len;
+	size_t len, i = 0;
 	int error = mw_source_scalar(s, "a field's name", &text, &len);
 
 	if (error)
 		return error;
-	if (!strcmp(text, "version"))
-		seen = has_version;
-	else if (!strcmp(text, "rules"))
-		seen = has_rules;
-	if (!seen)
+	while (i < TOPS && strcmp(text, tops[i].name))
+		i++;
+	if (i == TOPS)
 		return mw_source_complain(s, "unknown field '%.32s'", text);
-	if (*seen)
+	if (seen[i])
 		return mw_source_complain(s, "'%s' is there twice", text);
-	*seen = true;
+	seen[i] = true;
 	error = mw_source_next(s);
-	if (error)
-		return error;
-	return seen == has_version ? take_version(s) : take_rules(s);
+	return error ? error : tops[i].take(s);
 }
 
 static int take_document(struct mw_source *s)
 {
-	bool has_version = false, has_rules = false;
+	bool seen[TOPS] = {false};
 	int error = mw_source_next(s);
 
 	if (error)
@@ -80,11 +83,11 @@ static int take_document(struct mw_source *s)
 			return error;
 		if (s->event.type == YAML_MAPPING_END_EVENT)
 			break;
-		error = take_top(s, &has_version, &has_rules);
+		error = take_top(s, seen);
 		if (error)
 			return error;
 	}
-	if (!has_version)
+	if (!seen[0])
 		return mw_source_complain(s, "'version: " VERSION_WORD "' is missing");
 	return mw_source_next(s);
 }

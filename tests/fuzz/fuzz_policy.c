@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../core/policy.h"
+#include "../../core/secret.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,6 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (strlen(decision.rule) > size)
 			abort();
 	}
+	if (!mw_policy_check(image, size))
+		mw_is_secret(image, "/home/u/.ssh/id_rsa");
 	free(image);
 	return 0;
 }

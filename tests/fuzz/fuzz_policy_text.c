@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "../../core/policy.h"
+#include "../../core/secret.h"
 #include "../../tools/policy_build.h"
+#include "../../tools/policy_secrets.h"
 #include "../../tools/policy_source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,10 +41,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    0) {
 		if (!error[0] || strchr(error, '\n'))
 			abort();
-	} else if (!mw_policy_image(&build, MW_DENY, digest, &image, &image_size)) {
+	} else if (!mw_policy_secrets_end(&build) &&
+	           !mw_policy_image(&build, MW_DENY, digest, &image, &image_size)) {
 		if (mw_policy_check(image, image_size) < 0)
 			abort();
 		ask(image);
+		mw_is_secret(image, "/home/u/.ssh/id_rsa");
 		free(image);
 	}
 	mw_policy_build_free(&build);
