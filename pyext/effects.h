@@ -47,6 +47,7 @@ struct mw_seen {
 	PyObject *keep[MW_ARGS + 4]; /* owners of encoded text */
 	size_t kept;
 	char address[160];
+	char real[MW_SECRET_PATH];
 	const char *raw; /* the target as the lower sensors will see it */
 	bool none;       /* no effect after all: it fails by itself, or only reads */
 };
