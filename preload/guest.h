@@ -102,8 +102,9 @@ struct mw_thread {
 	struct mw_note span;       /* good until the announcing frame ends: Popen, rmtree */
 	bool thread_by_call;  /* the next thread that starts was asked for by a call of the load */
 	uint64_t last_denied; /* hash of the last effect that was denied, while its load is open */
-	uint64_t reading;     /* the secret that was judged for the opening call under way, or 0 */
-	char why[768]; /* message of the first denial in the open loads, for UnsafeLoadError */
+	uint64_t looked;  /* hash of the path that Python opens next, which leads to no secret */
+	uint64_t reading; /* the secret that was judged for the opening call under way, or 0 */
+	char why[768];    /* message of the first denial in the open loads, for UnsafeLoadError */
 };
 
 /* What judge() answers. */
@@ -141,8 +142,8 @@ struct mw_guest {
 	/* Whether a process descends from the monitor and answers for no load. */
 	bool (*same_run)(int pid);
 
-	/* Whether opening `path` with `flags` would read a secret; then `real` is its real path. */
-	bool (*secret)(int dir, const char *path, int flags, char real[static MW_SECRET_PATH]);
+	/* Whether Python is about to open a secret for reading; then `real` is its real path. */
+	bool (*secret)(const char *path, int flags, char real[static MW_SECRET_PATH]);
 
 	/* The key of a note: a hash of the target. */
 	uint64_t (*hash)(const char *text);

@@ -16,7 +16,7 @@
 #include "../core/secret.h"
 #include "shim.h"
 
-bool mw_reads(int flags)
+static bool reads(int flags)
 {
 	int access = flags & O_ACCMODE;
 
@@ -58,13 +58,14 @@ static bool is_readable(int fd)
 	return !syscall(SYS_faccessat, AT_FDCWD, link, R_OK);
 }
 
-bool mw_secret(int dir, const char *path, int flags, char real[static MW_SECRET_PATH])
+/* Whether opening the path would read a secret, and then its real path. */
+static bool leads_to_secret(int dir, const char *path, int flags, char real[static MW_SECRET_PATH])
 {
 	const int kept = flags & (O_NOFOLLOW | O_DIRECTORY);
 	int saved = errno, fd;
 	bool found;
 
-	if (!has_secrets() || !mw_reads(flags))
+	if (!has_secrets() || !reads(flags))
 		return false;
 	fd = (int)syscall(SYS_openat, dir, path, O_PATH | O_CLOEXEC | kept);
 	found = fd >= 0 && is_secret(fd, real) && is_readable(fd);
@@ -72,6 +73,23 @@ bool mw_secret(int dir, const char *path, int flags, char real[static MW_SECRET_
 		syscall(SYS_close, fd);
 	errno = saved;
 	return found;
+}
+
+bool mw_opens_secret(const char *path, int flags, char real[static MW_SECRET_PATH])
+{
+	bool found = leads_to_secret(AT_FDCWD, path, flags, real);
+
+	mw_thread.looked = found ? 0 : mw_hash(path);
+	return found;
+}
+
+/* Looking once before the call is enough: what it opens is looked at in any case. */
+static bool was_looked_at(int dir, const char *path)
+{
+	uint64_t looked = mw_thread.looked;
+
+	mw_thread.looked = 0;
+	return looked && dir == AT_FDCWD && looked == mw_hash(path);
 }
 
 /* The secret that the thread's call reads, in the load it is in: to know it again. */
@@ -111,7 +129,7 @@ bool mw_refuse_read(const char *op, int dir, const char *path, int flags, const 
 	char real[MW_SECRET_PATH];
 
 	mw_thread.reading = 0;
-	if (mw_thread.busy || !path || !mw_secret(dir, path, flags, real))
+	if (mw_thread.busy || was_looked_at(dir, path) || !leads_to_secret(dir, path, flags, real))
 		return false;
 	return refuse(op, real, flags, python_sees, caller);
 }
@@ -123,7 +141,7 @@ static bool is_refused(const char *op, int fd, int flags, const void *caller)
 	int saved = errno;
 	bool found;
 
-	if (fd < 0 || !has_secrets() || !mw_reads(flags) || mw_thread.busy)
+	if (fd < 0 || !has_secrets() || !reads(flags) || mw_thread.busy)
 		return false;
 	found = is_secret(fd, real) && mw_thread.reading != key_of(real);
 	errno = saved;
@@ -154,7 +172,7 @@ bool mw_refuse_passwords(const char *op, bool first, const void *caller)
 	static const char path[] = "/etc/shadow";
 	char real[MW_SECRET_PATH];
 
-	if (mw_thread.busy || !mw_secret(AT_FDCWD, path, O_RDONLY, real) ||
+	if (mw_thread.busy || !leads_to_secret(AT_FDCWD, path, O_RDONLY, real) ||
 	    (!first && mw_thread.reading == key_of(real)))
 		return false;
 	return refuse(op, real, O_RDONLY, false, caller);
@@ -167,7 +185,7 @@ bool mw_refuse_memory_of(const char *op, pid_t pid, const void *caller)
 	if (pid == getpid())
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	if (mw_thread.busy || !mw_secret(AT_FDCWD, path, O_RDONLY, real))
+	if (mw_thread.busy || !leads_to_secret(AT_FDCWD, path, O_RDONLY, real))
 		return false;
 	return refuse(op, real, O_RDONLY, false, caller);
 }

@@ -74,10 +74,9 @@ bool mw_refuse_change(const char *op, int dir, const char *path, int dir2, const
                       const void *caller);
 bool mw_refuse_fd(const char *op, int fd, const void *caller);
 
-/* secrets.c: whether opening `path` with `flags` would read a secret of the policy, and then its
- * real path. */
-bool mw_secret(int dir, const char *path, int flags, char real[static MW_SECRET_PATH]);
-bool mw_reads(int flags);
+/* secrets.c: whether Python's next open would read a secret of the policy, and then its real path.
+ */
+bool mw_opens_secret(const char *path, int flags, char real[static MW_SECRET_PATH]);
 bool mw_refuse_read(const char *op, int dir, const char *path, int flags, const void *caller);
 /* What an opening call is to return, now that it has been made: `fd`, or -1 with errno set when
  * that has turned out to be a secret. The descriptor is closed then. */

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <netdb.h>
 #include <sched.h>
 #include <shadow.h>
@@ -32,6 +33,10 @@ int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
 int __openat_2(int dir, const char *path, int flags);
 int __openat64_2(int dir, const char *path, int flags);
+/* Other names that libc has for the same. */
+int __open(const char *path, int flags, ...);
+int __open64(const char *path, int flags, ...);
+FILE *_IO_fopen(const char *path, const char *mode);
 
 /* open() and its kin take a mode only when they may create. */
 #define WITH_MODE(flags, mode)                                                                     \
@@ -85,6 +90,8 @@ int __openat64_2(int dir, const char *path, int flags);
 /* clang-format off */
 WRAP_OPEN(open)
 WRAP_OPEN(open64)
+WRAP_OPEN(__open)
+WRAP_OPEN(__open64)
 WRAP_OPENAT(openat)
 WRAP_OPENAT(openat64)
 WRAP_THEN(int, __open_2, (const char *path, int flags), (path, flags), -1, OPEN(AT, path, flags), OPENED(flags))
@@ -96,6 +103,8 @@ WRAP(int, creat64, (const char *path, mode_t mode), (path, mode), -1, OPEN(AT, p
 WRAP(int, shm_open, (const char *name, int flags, mode_t mode), (name, flags, mode), -1, mw_refuse_shared_memory(name, flags, MW_CALLER))
 WRAP_THEN(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
 WRAP_THEN(FILE *, fopen64, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
+WRAP_THEN(FILE *, _IO_fopen, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
+WRAP_THEN(FILE *, setmntent, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
 WRAP_THEN(FILE *, freopen, (const char *path, const char *mode, FILE *f), (path, mode, f), NULL, FOPEN(path, mode), FOPENED(mode))
 WRAP_THEN(FILE *, freopen64, (const char *path, const char *mode, FILE *f), (path, mode, f), NULL, FOPEN(path, mode), FOPENED(mode))
 WRAP_THEN(int, open_by_handle_at, (int mount, struct file_handle *handle, int flags), (mount, handle, flags), -1, false, OPENED(flags))
@@ -255,6 +264,9 @@ static int class_of(long number)
 		return MW_WRITE;
 	case SYS_ptrace:
 	case SYS_process_vm_writev:
+#ifdef SYS_pidfd_getfd
+	case SYS_pidfd_getfd:
+#endif
 	case SYS_seccomp:
 	case SYS_unshare:
 	case SYS_setns:

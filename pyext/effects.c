@@ -211,7 +211,7 @@ static void take_path(struct mw_seen *seen, PyObject *object, bool must_exist)
 /* The path leads to a secret, or the open is no effect. */
 static void take_read(struct mw_seen *seen, const char *path, int flags)
 {
-	seen->none = !path || !mw_shim->secret(AT_FDCWD, path, flags, seen->real);
+	seen->none = !path || !mw_shim->secret(path, flags, seen->real);
 	seen->effect.class = MW_READ;
 	seen->effect.target = seen->raw = seen->real;
 }

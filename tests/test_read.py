@@ -160,6 +160,40 @@ def test_a_program_that_the_load_starts(home, tmp_path):
     assert paths(result) == [f"{home}/.ssh/id_rsa"]
 
 
+def test_no_import_excuses_it(home, tmp_path, monkeypatch):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "curious.py").write_text(
+        f"class Kind: pass\nopen('{home}/.netrc').read()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    code = "import pickle; pickle.loads(b'ccurious\\nKind\\n.')"
+    result = run([sys.executable, "-c", code], tmp_path / "alerts")
+    assert "UnsafeLoadError" in result.stderr
+    alert, = reads(result)
+    assert (alert["cause"], alert["rule"]) == ("import", "secret-read")
+
+
+@pytest.mark.parametrize("act", [
+    "libc.__open, (PATH, 0)", "libc.setmntent, (PATH, b'r')", "libc._IO_fopen, (PATH, b'a+')",
+    "libc.freopen, (PATH, b'r', libc.fopen(b'/dev/null', b'r'))",
+    "libc.__open64_2, (PATH, 0)", "libc.open, (PATH, 0x42)"])
+def test_other_names_that_libc_has(home, tmp_path, act):
+    code = f"""
+import ctypes, pickle
+libc = ctypes.CDLL(None)
+libc.fopen.restype = libc.freopen.restype = ctypes.c_void_p
+libc.freopen.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p]
+PATH = {str(home / '.netrc').encode()!r}
+function, arguments = {act}
+def act():
+    return function(*arguments)
+print(pickle.loads(b'c__main__\\nact\\n)R.'))
+"""
+    result = run([sys.executable, "-c", code], tmp_path / "alerts")
+    assert "UnsafeLoadError" in result.stderr, result.stderr
+    result = run([sys.executable, "-c", code], tmp_path / "seen", "observe")
+    assert paths(result) == [f"{home}/.netrc"], result.stderr
+
+
 def test_lists_of_ones_own(home, tmp_path):
     policy = tmp_path / "policy.yaml"
     policy.write_text("version: 1\nsecrets: ['{home}/plain', '!{home}/.netrc']\n")
