@@ -110,6 +110,21 @@ def test_the_alert(home, tmp_path):
     assert (alert["outcome"], alert["evasion"]) == ("prevented", False)
 
 
+def test_paths_are_shown(home, tmp_path):
+    names = [".aws/credentials", ".cache/huggingface/token", ".kaggle/access_token", ".vault-token",
+             ".config/gcloud/application_default_credentials.json", ".git-credentials", ".pgpass",
+             ".config/google-chrome/Default/Login Data", ".password-store/bank.gpg"]
+    for name in names:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("SECRET")
+    code = "\n".join([
+        "import pickle", f"names = {names}",
+        "def read():", f"    return [open('{home}/' + name).read() for name in names]",
+        "pickle.loads(b'c__main__\\nread\\n)R.')"])
+    result = run([sys.executable, "-c", code], tmp_path / "alerts", "observe")
+    assert paths(result) == [f"{home}/{name}" for name in names]
+
+
 @pytest.mark.parametrize("name", [
     ".ssh/config", ".ssh/known_hosts", ".ssh/id_rsa.pub", ".aws/config", "plain"])
 def test_no_secret(home, tmp_path, name):
