@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <glob.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../core/secret.h"
 
@@ -150,9 +152,38 @@ static int add_with_links(struct mw_policy_build *build, const char *pattern)
 	return error ? error : add_links(build, pattern);
 }
 
+/* $HOME is not always where the user's keys lie: containers and wrappers set it anew. Empty when
+ * the password file has no other. */
+static void other_home(const struct mw_policy_build *build, char out[static PATH_MAX])
+{
+	char buffer[4096];
+	struct passwd entry, *found = NULL;
+
+	out[0] = '\0';
+	getpwuid_r(getuid(), &entry, buffer, sizeof(buffer), &found);
+	if (!found || found->pw_dir[0] != '/' || !found->pw_dir[1] || !build->home[0] ||
+	    strlen(found->pw_dir) >= PATH_MAX || !strcmp(found->pw_dir, build->home))
+		return;
+	strcpy(out, found->pw_dir);
+	make_literal(out);
+}
+
+static int add_in_home(struct mw_policy_build *build, const char *pattern, const char *home)
+{
+	bool except = *pattern == MW_EXCEPTION;
+	size_t len = strlen(build->home);
+	char whole[2 * PATH_MAX];
+
+	pattern += except;
+	if (!*home || strncmp(pattern, build->home, len) != 0 || pattern[len] != '/')
+		return 0;
+	snprintf(whole, sizeof(whole), "%s%s%s", except ? "!" : "", home, pattern + len);
+	return add_with_links(build, whole);
+}
+
 /* Those that are exceptions, or those that are not. The text moves when it grows: a pattern is
  * copied before more is added. */
-static int add_kind(struct mw_policy_build *build, bool exceptions)
+static int add_kind(struct mw_policy_build *build, bool exceptions, const char *home)
 {
 	int error = 0;
 
@@ -164,6 +195,8 @@ static int add_kind(struct mw_policy_build *build, bool exceptions)
 			continue;
 		pattern = strdup(stands);
 		error = pattern ? add_with_links(build, pattern) : -ENOMEM;
+		if (!error)
+			error = add_in_home(build, pattern, home);
 		free(pattern);
 	}
 	return error;
@@ -172,13 +205,15 @@ static int add_kind(struct mw_policy_build *build, bool exceptions)
 int mw_policy_secrets_end(struct mw_policy_build *build)
 {
 	uint32_t list = (uint32_t)build->text_len;
+	char home[PATH_MAX];
 	int error;
 
 	if (!build->secret_count)
 		return 0;
-	error = add_kind(build, true);
+	other_home(build, home);
+	error = add_kind(build, true, home);
 	if (!error)
-		error = add_kind(build, false);
+		error = add_kind(build, false, home);
 	if (!error)
 		error = add(build, "");
 	if (!error)

@@ -9,8 +9,9 @@
  * said. */
 int mw_policy_secrets(struct mw_source *s);
 
-/* After the last text: makes the one list of all patterns, each also with the directories in it
- * that are links now replaced by where they lead. Returns 0 or a negative errno. */
+/* After the last text: makes the one list of all patterns, each also in the home directory of
+ * the password file when $HOME is another, and with links in it replaced by where they lead.
+ * Returns 0 or a negative errno. */
 int mw_policy_secrets_end(struct mw_policy_build *build);
 
 #endif

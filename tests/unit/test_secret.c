@@ -1,4 +1,5 @@
 /* Which paths are secrets: the built-in list, lists of one's own, exceptions, and links. */
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -132,6 +133,21 @@ static void the_list_that_is_built_in(void **state)
 		is(others[i], false);
 }
 
+static void home_is_where_the_password_file_says_too(void **state)
+{
+	const struct passwd *user = getpwuid(getuid());
+	char path[300];
+
+	(void)state;
+	if (!user || user->pw_dir[0] != '/' || !user->pw_dir[1])
+		skip();
+	assert_int_equal(compile(NULL), 0);
+	snprintf(path, sizeof(path), "%.200s/.ssh/id_rsa", user->pw_dir);
+	is(path, true);
+	strcat(path, ".pub");
+	is(path, false);
+}
+
 static void lists_add_up(void **state)
 {
 	(void)state;
@@ -230,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(the_list_that_is_built_in),
+	        cmocka_unit_test(home_is_where_the_password_file_says_too),
 	        cmocka_unit_test(lists_add_up),
 	        cmocka_unit_test(links_are_followed),
 	        cmocka_unit_test(what_is_wrong_is_said),
