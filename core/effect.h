@@ -18,7 +18,7 @@
 	X(LOOPBACK, "loopback")       /* address on this machine */                                \
 	X(UNIX, "unix")               /* unix socket */                                            \
 	X(EPHEMERAL, "ephemeral")     /* bind to port 0 */                                         \
-	X(OWN, "own")                 /* file that this load itself created */                     \
+	X(OWN, "own")                 /* of this very process: its environment, its memory */      \
 	X(ANONYMOUS, "anonymous")     /* memory with no file behind it */                          \
 	X(LIBRARY, "library")         /* the caller is native code of an installed library */      \
 	X(REBUILDER, "rebuilder")     /* code made by a known rebuilder of functions */            \

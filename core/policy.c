@@ -121,7 +121,8 @@ int mw_policy_check(const struct mw_policy *policy, size_t size)
 	if (policy->mode < MW_OBSERVE || policy->mode > MW_KILL ||
 	    policy->rule_count > MW_POLICY_MAX_RULES ||
 	    !holds(&image, policy->rules, policy->rule_count, sizeof(struct mw_rule),
-	           _Alignof(struct mw_rule)))
+	           _Alignof(struct mw_rule)) ||
+	    (policy->secrets && !list_is_bounded(&image, policy->secrets)))
 		return -EINVAL;
 	for (uint32_t i = 0; i < policy->rule_count; i++)
 		if (!rule_is_valid(&image, &mw_policy_rules(policy)[i]))

@@ -86,7 +86,8 @@ struct mw_policy {
 	uint32_t size; /* of the whole image, in bytes */
 	uint32_t mode; /* enum mw_verdict, MW_OBSERVE to MW_KILL */
 	uint32_t rule_count, rules;
-	uint32_t fields; /* bit per enum mw_field that some rule asks about */
+	uint32_t fields;  /* bit per enum mw_field that some rule asks about */
+	uint32_t secrets; /* patterns of the files that are secrets (secret.h); 0: none */
 	struct {
 		uint32_t entries, count;
 	} index[MW_CLASS_COUNT];

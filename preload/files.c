@@ -64,13 +64,13 @@ static bool judge(const char *op, int dir, const char *path, int dir2, const cha
 	return mw_refused(&effect, true, caller);
 }
 
-bool mw_refuse_open(const char *op, int dir, const char *path, int flags, const void *caller)
+static bool refuse_write(const char *op, int dir, const char *path, int flags, const void *caller)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC);
 	struct stat st;
 	uint32_t facts = 0;
 
-	if (!writes || flags & O_PATH || !path || mw_announced(MW_WRITE, path))
+	if (!writes || flags & O_PATH || mw_announced(MW_WRITE, path))
 		return false;
 	if ((flags & O_TMPFILE) == O_TMPFILE)
 		return false; /* nameless until linked, and linkat() is wrapped */
@@ -87,12 +87,16 @@ bool mw_refuse_open(const char *op, int dir, const char *path, int flags, const 
 	return judge(op, dir, path, 0, NULL, flags, facts, caller);
 }
 
-bool mw_refuse_fopen(const char *op, const char *path, const char *mode, const void *caller)
+bool mw_refuse_open(const char *op, int dir, const char *path, int flags, const void *caller)
+{
+	return path && (refuse_write(op, dir, path, flags, caller) ||
+	                mw_refuse_read(op, dir, path, flags, caller));
+}
+
+int mw_mode_flags(const char *mode)
 {
 	int flags = O_RDONLY;
 
-	if (!path || !mode)
-		return false;
 	if (mode[0] == 'w')
 		flags = O_WRONLY | O_CREAT | O_TRUNC;
 	else if (mode[0] == 'a')
@@ -101,7 +105,12 @@ bool mw_refuse_fopen(const char *op, const char *path, const char *mode, const v
 		flags = (flags & ~O_ACCMODE) | O_RDWR;
 	if (strchr(mode, 'x'))
 		flags |= O_EXCL;
-	return mw_refuse_open(op, AT_FDCWD, path, flags, caller);
+	return flags;
+}
+
+bool mw_refuse_fopen(const char *op, const char *path, const char *mode, const void *caller)
+{
+	return path && mode && mw_refuse_open(op, AT_FDCWD, path, mw_mode_flags(mode), caller);
 }
 
 bool mw_refuse_create(const char *op, int dir, const char *path, const void *caller)

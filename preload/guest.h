@@ -16,6 +16,7 @@
 #define MW_GUEST_SYMBOL "modelwatch_guest_1"
 #define MW_GLOBAL_TEXT 128
 #define MW_IMPORTS 64
+#define MW_SECRET_PATH 1024 /* the real path of a secret, with its NUL */
 
 /* The import events of a load, or of a thread in scope, whose import is still running, for the
  * proof of import context: the innermost frame when the event was raised, and the hash of the
@@ -101,7 +102,9 @@ struct mw_thread {
 	struct mw_note span;       /* good until the announcing frame ends: Popen, rmtree */
 	bool thread_by_call;  /* the next thread that starts was asked for by a call of the load */
 	uint64_t last_denied; /* hash of the last effect that was denied, while its load is open */
-	char why[768]; /* message of the first denial in the open loads, for UnsafeLoadError */
+	uint64_t looked;  /* hash of the path that Python opens next, which leads to no secret */
+	uint64_t reading; /* the secret that was judged for the opening call under way, or 0 */
+	char why[768];    /* message of the first denial in the open loads, for UnsafeLoadError */
 };
 
 /* What judge() answers. */
@@ -137,6 +140,9 @@ struct mw_guest {
 
 	/* Whether a process descends from the monitor and answers for no load. */
 	bool (*same_run)(int pid);
+
+	/* Whether Python is about to open a secret for reading; then `real` is its real path. */
+	bool (*secret)(const char *path, int flags, char real[static MW_SECRET_PATH]);
 
 	/* The key of a note: a hash of the target. */
 	uint64_t (*hash)(const char *text);

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
 
 #include "../core/decide.h"
 #include "guest.h"
@@ -65,10 +67,26 @@ bool mw_refused(const struct mw_effect *effect, bool python_sees, const void *ca
  * to what the call would have failed with anyway (then nothing is reported). */
 bool mw_refuse_open(const char *op, int dir, const char *path, int flags, const void *caller);
 bool mw_refuse_fopen(const char *op, const char *path, const char *mode, const void *caller);
+/* The flags of open() that a mode of fopen() stands for. */
+int mw_mode_flags(const char *mode);
 bool mw_refuse_create(const char *op, int dir, const char *path, const void *caller);
 bool mw_refuse_change(const char *op, int dir, const char *path, int dir2, const char *path2,
                       const void *caller);
 bool mw_refuse_fd(const char *op, int fd, const void *caller);
+
+/* secrets.c: whether Python's next open would read a secret of the policy, and then its real path.
+ */
+bool mw_opens_secret(const char *path, int flags, char real[static MW_SECRET_PATH]);
+bool mw_refuse_read(const char *op, int dir, const char *path, int flags, const void *caller);
+/* What an opening call is to return, now that it has been made: `fd`, or -1 with errno set when
+ * that has turned out to be a secret. The descriptor is closed then. */
+int mw_opened(const char *op, int fd, int flags, const void *caller);
+FILE *mw_fopened(const char *op, FILE *file, const char *mode, const void *caller);
+/* The passwords of the machine, which libc reads by itself. Only the `first` of the calls that go
+ * through a list counts. */
+bool mw_refuse_passwords(const char *op, bool first, const void *caller);
+/* The memory of another process, read without opening it. */
+bool mw_refuse_memory_of(const char *op, pid_t pid, const void *caller);
 
 struct sockaddr;
 struct msghdr;

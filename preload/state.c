@@ -146,6 +146,7 @@ static void fill_table(void)
 	                                       .trusted = mw_trusted,
 	                                       .is_entry = mw_is_entry,
 	                                       .same_run = mw_same_run,
+	                                       .secret = mw_opens_secret,
 	                                       .hash = mw_hash,
 	                                       .directory = mw_process.directory,
 	                                       .version = MW_VERSION,

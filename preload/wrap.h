@@ -29,4 +29,19 @@ struct mw_wrap {
 		return real_##name args;                                                           \
 	}
 
+/* The same for a call that opens something: `then` makes what is returned from its `result`. */
+#define WRAP_THEN(type, name, params, args, fail, check, then)                                     \
+	MW_REAL(type, name, params);                                                               \
+	MW_EXPORT type name params                                                                 \
+	{                                                                                          \
+		type result;                                                                       \
+                                                                                                   \
+		if (mw_likely(!mw_thread.active))                                                  \
+			return real_##name args;                                                   \
+		if (check)                                                                         \
+			return fail;                                                               \
+		result = real_##name args;                                                         \
+		return then;                                                                       \
+	}
+
 #endif

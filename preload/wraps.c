@@ -2,9 +2,12 @@
  * and tasks.c. */
 #undef _FORTIFY_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <netdb.h>
 #include <sched.h>
+#include <shadow.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,6 +33,10 @@ int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
 int __openat_2(int dir, const char *path, int flags);
 int __openat64_2(int dir, const char *path, int flags);
+/* Other names that libc has for the same. */
+int __open(const char *path, int flags, ...);
+int __open64(const char *path, int flags, ...);
+FILE *_IO_fopen(const char *path, const char *mode);
 
 /* open() and its kin take a mode only when they may create. */
 #define WITH_MODE(flags, mode)                                                                     \
@@ -46,10 +53,11 @@ int __openat64_2(int dir, const char *path, int flags);
 	MW_EXPORT int name(const char *path, int flags, ...)                                       \
 	{                                                                                          \
 		WITH_MODE(flags, mode)                                                             \
-		if (mw_unlikely(mw_thread.active) &&                                               \
-		    mw_refuse_open(#name, AT, path, flags, MW_CALLER))                             \
+		if (mw_likely(!mw_thread.active))                                                  \
+			return real_##name(path, flags, mode);                                     \
+		if (mw_refuse_open(#name, AT, path, flags, MW_CALLER))                             \
 			return -1;                                                                 \
-		return real_##name(path, flags, mode);                                             \
+		return mw_opened(#name, real_##name(path, flags, mode), flags, MW_CALLER);         \
 	}
 
 #define WRAP_OPENAT(name)                                                                          \
@@ -57,14 +65,18 @@ int __openat64_2(int dir, const char *path, int flags);
 	MW_EXPORT int name(int dir, const char *path, int flags, ...)                              \
 	{                                                                                          \
 		WITH_MODE(flags, mode)                                                             \
-		if (mw_unlikely(mw_thread.active) &&                                               \
-		    mw_refuse_open(#name, dir, path, flags, MW_CALLER))                            \
+		if (mw_likely(!mw_thread.active))                                                  \
+			return real_##name(dir, path, flags, mode);                                \
+		if (mw_refuse_open(#name, dir, path, flags, MW_CALLER))                            \
 			return -1;                                                                 \
-		return real_##name(dir, path, flags, mode);                                        \
+		return mw_opened(#name, real_##name(dir, path, flags, mode), flags, MW_CALLER);    \
 	}
 
 #define OPEN(dir, path, flags) mw_refuse_open(__func__, dir, path, flags, MW_CALLER)
 #define FOPEN(path, mode) mw_refuse_fopen(__func__, path, mode, MW_CALLER)
+#define OPENED(flags) mw_opened(__func__, result, flags, MW_CALLER)
+#define FOPENED(mode) mw_fopened(__func__, result, mode, MW_CALLER)
+#define PASSWORDS(first) mw_refuse_passwords(__func__, first, MW_CALLER)
 #define CREATE(dir, path) mw_refuse_create(__func__, dir, path, MW_CALLER)
 #define CHANGE(dir, path) mw_refuse_change(__func__, dir, path, 0, NULL, MW_CALLER)
 #define CHANGE2(dir, path, dir2, path2)                                                            \
@@ -78,19 +90,30 @@ int __openat64_2(int dir, const char *path, int flags);
 /* clang-format off */
 WRAP_OPEN(open)
 WRAP_OPEN(open64)
+WRAP_OPEN(__open)
+WRAP_OPEN(__open64)
 WRAP_OPENAT(openat)
 WRAP_OPENAT(openat64)
-WRAP(int, __open_2, (const char *path, int flags), (path, flags), -1, OPEN(AT, path, flags))
-WRAP(int, __open64_2, (const char *path, int flags), (path, flags), -1, OPEN(AT, path, flags))
-WRAP(int, __openat_2, (int dir, const char *path, int flags), (dir, path, flags), -1, OPEN(dir, path, flags))
-WRAP(int, __openat64_2, (int dir, const char *path, int flags), (dir, path, flags), -1, OPEN(dir, path, flags))
+WRAP_THEN(int, __open_2, (const char *path, int flags), (path, flags), -1, OPEN(AT, path, flags), OPENED(flags))
+WRAP_THEN(int, __open64_2, (const char *path, int flags), (path, flags), -1, OPEN(AT, path, flags), OPENED(flags))
+WRAP_THEN(int, __openat_2, (int dir, const char *path, int flags), (dir, path, flags), -1, OPEN(dir, path, flags), OPENED(flags))
+WRAP_THEN(int, __openat64_2, (int dir, const char *path, int flags), (dir, path, flags), -1, OPEN(dir, path, flags), OPENED(flags))
 WRAP(int, creat, (const char *path, mode_t mode), (path, mode), -1, OPEN(AT, path, O_CREAT | O_WRONLY | O_TRUNC))
 WRAP(int, creat64, (const char *path, mode_t mode), (path, mode), -1, OPEN(AT, path, O_CREAT | O_WRONLY | O_TRUNC))
 WRAP(int, shm_open, (const char *name, int flags, mode_t mode), (name, flags, mode), -1, mw_refuse_shared_memory(name, flags, MW_CALLER))
-WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode))
-WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode))
-WRAP(FILE *, freopen, (const char *path, const char *mode, FILE *f), (path, mode, f), NULL, FOPEN(path, mode))
-WRAP(FILE *, freopen64, (const char *path, const char *mode, FILE *f), (path, mode, f), NULL, FOPEN(path, mode))
+WRAP_THEN(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
+WRAP_THEN(FILE *, fopen64, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
+WRAP_THEN(FILE *, _IO_fopen, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
+WRAP_THEN(FILE *, setmntent, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
+WRAP_THEN(FILE *, freopen, (const char *path, const char *mode, FILE *f), (path, mode, f), NULL, FOPEN(path, mode), FOPENED(mode))
+WRAP_THEN(FILE *, freopen64, (const char *path, const char *mode, FILE *f), (path, mode, f), NULL, FOPEN(path, mode), FOPENED(mode))
+WRAP_THEN(int, open_by_handle_at, (int mount, struct file_handle *handle, int flags), (mount, handle, flags), -1, false, OPENED(flags))
+WRAP(void, setspent, (void), (), , PASSWORDS(true))
+WRAP(struct spwd *, getspent, (void), (), NULL, PASSWORDS(false))
+WRAP(int, getspent_r, (struct spwd *entry, char *buf, size_t size, struct spwd **ret), (entry, buf, size, ret), EPERM, PASSWORDS(false))
+WRAP(struct spwd *, getspnam, (const char *name), (name), NULL, PASSWORDS(true))
+WRAP(int, getspnam_r, (const char *name, struct spwd *entry, char *buf, size_t size, struct spwd **ret), (name, entry, buf, size, ret), EPERM, PASSWORDS(true))
+WRAP(ssize_t, process_vm_readv, (pid_t pid, const struct iovec *to, unsigned long n, const struct iovec *from, unsigned long m, unsigned long flags), (pid, to, n, from, m, flags), -1, mw_refuse_memory_of(__func__, pid, MW_CALLER))
 WRAP(int, mkstemp, (char *path), (path), -1, CREATE(AT, path))
 WRAP(int, mkstemp64, (char *path), (path), -1, CREATE(AT, path))
 WRAP(int, mkostemp, (char *path, int flags), (path, flags), -1, CREATE(AT, path))
@@ -241,6 +264,9 @@ static int class_of(long number)
 		return MW_WRITE;
 	case SYS_ptrace:
 	case SYS_process_vm_writev:
+#ifdef SYS_pidfd_getfd
+	case SYS_pidfd_getfd:
+#endif
 	case SYS_seccomp:
 	case SYS_unshare:
 	case SYS_setns:
@@ -301,6 +327,8 @@ static bool refuse_syscall(long number, const long a[static 6], const void *call
 	case SYS_tkill:
 	case SYS_pidfd_send_signal:
 		return a[1] && mw_refuse_tamper(op, a[1], caller);
+	case SYS_process_vm_readv:
+		return mw_refuse_memory_of(op, (pid_t)a[0], caller);
 	case SYS_prlimit64:
 		return a[2] && mw_refuse_tamper(op, a[1], caller);
 	default:
@@ -308,19 +336,40 @@ static bool refuse_syscall(long number, const long a[static 6], const void *call
 	}
 }
 
+/* How a call by number opens files, or a way that reads nothing. */
+static int open_flags(long number, const long a[static 6])
+{
+	switch (number) {
+#ifdef SYS_open
+	case SYS_open:
+		return (int)a[1];
+#endif
+	case SYS_openat:
+	case SYS_open_by_handle_at:
+		return (int)a[2];
+	default:
+		return O_PATH;
+	}
+}
+
 MW_REAL(long, syscall, (long, ...));
 MW_EXPORT long syscall(long number, ...)
 {
-	long a[6];
+	long a[6], result;
 	va_list more;
+	int flags;
 
 	va_start(more, number);
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(more, long);
 	va_end(more);
-	if (mw_unlikely(mw_thread.active) && refuse_syscall(number, a, MW_CALLER))
+	if (mw_likely(!mw_thread.active))
+		return real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (refuse_syscall(number, a, MW_CALLER))
 		return -1;
-	return real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	result = real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	flags = open_flags(number, a);
+	return flags & O_PATH ? result : mw_opened(__func__, (int)result, flags, MW_CALLER);
 }
 
 extern const struct mw_wrap __start_mw_wraps[] MW_HIDDEN;

@@ -218,17 +218,25 @@ static void take_path(struct mw_seen *seen, PyObject *object, bool must_exist)
 		seen->none = true;
 }
 
+/* The path leads to a secret, or the open is no effect. */
+static void take_read(struct mw_seen *seen, const char *path, int flags)
+{
+	seen->none = !path || !mw_shim->secret(path, flags, seen->real);
+	seen->effect.class = MW_READ;
+	seen->effect.target = seen->raw = seen->real;
+}
+
 static void take_open(struct mw_seen *seen, PyObject *args)
 {
 	PyObject *flags_object = mw_argument(args, 2);
 	long flags = flags_object && PyLong_Check(flags_object) ? PyLong_AsLong(flags_object) : 0;
 	struct stat st;
 
+	seen->effect.number = flags;
 	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & (O_CREAT | O_TRUNC))) {
-		seen->none = true;
+		take_read(seen, mw_text_of(seen, mw_argument(args, 0)), (int)flags);
 		return;
 	}
-	seen->effect.number = flags;
 	seen->effect.target = seen->raw = mw_text_of(seen, mw_argument(args, 0));
 	if (!seen->raw) {
 		seen->none = mw_argument(args, 0) &&

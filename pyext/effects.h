@@ -48,8 +48,9 @@ struct mw_seen {
 	size_t kept;
 	char address[160];
 	char program[1024]; /* as found along PATH */
-	const char *raw;    /* the target as the lower sensors will see it */
-	bool none;          /* no effect after all: it fails by itself, or only reads */
+	char real[MW_SECRET_PATH];
+	const char *raw; /* the target as the lower sensors will see it */
+	bool none;       /* no effect after all: it fails by itself, or only reads */
 };
 
 /* The event called `name`, or NULL when it is none that counts. */

@@ -93,7 +93,7 @@ void mw_announce(const struct mw_audit_event *event, const struct mw_seen *seen,
 
 	note->valid = true;
 	note->joined = false;
-	note->class = event->class;
+	note->class = seen->effect.class;
 	note->verdict = answer->verdict;
 	note->op = event->name;
 	note->frame = PyEval_GetFrame();

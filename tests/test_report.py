@@ -588,6 +588,20 @@ def test_why_claims_no_more_than_the_outcome(alert, tmp_path):
     assert "Mode deny would have" not in story and "exposed" not in story
 
 
+@pytest.mark.parametrize("path, word", [
+    ("/home/me/.ssh/id_rsa", "authorized_keys"), ("/home/me/.cache/huggingface/token", "huggingface.co"),
+    ("/home/me/.netrc", "wandb"), ("/proc/7/environ", "job's environment"), ("/etc/shadow", "users"),
+    ("/srv/key", "that the file holds")])
+def test_why_names_the_secret_to_replace(alert, tmp_path, path, word):
+    effect = {"class": "read", "detail": {"op": "open", "path": path, "path2": None}}
+    seen = made(alert, effect=effect, outcome="observed", verdict="observe", mode="observe")
+    stopped = made(alert, effect=effect)
+    file = write(tmp_path / "a", seen, stopped)
+    story = modelwatch("why", seen["id"], f"--alerts={file}").stdout
+    assert word in story.split("The secret file was opened")[1].split("  - ")[0]
+    assert "The secret file" not in modelwatch("why", stopped["id"], f"--alerts={file}").stdout
+
+
 @pytest.mark.parametrize("entry, member, word", [
     ("torch.load", "x/data.pkl", "weights_only=True"), ("torch.package", None, "weights_only=True"),
     ("numpy.load", None, "allow_pickle=False"), ("joblib.load", None, "skops"),

@@ -178,7 +178,7 @@ void mw_alert_deed(const struct mw_record_effect *effect, struct mw_text *out, s
 		map_deed(effect, out, max);
 		break;
 	case MW_READ:
-		mw_text_add(out, "read ");
+		mw_text_add(out, "read the secret file ");
 		str(out, effect->target, max);
 		break;
 	case MW_TAMPER:

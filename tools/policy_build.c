@@ -72,6 +72,7 @@ void mw_policy_build_free(struct mw_policy_build *build)
 	free(build->text.data);
 	free(build->notes.data);
 	free(build->names);
+	free(build->secret);
 	json_decref(build->labels);
 	*build = (struct mw_policy_build){0};
 }

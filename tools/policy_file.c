@@ -15,6 +15,7 @@
 
 #include "default_policy.h"
 #include "policy_image.h"
+#include "policy_secrets.h"
 #include "policy_source.h"
 
 #define FILE_MAX (16u << 20)
@@ -231,6 +232,10 @@ int mw_policy_read(struct mw_policy_build *build, const char *file, char *error,
 		result = read_user(build, error, error_size);
 	if (!result && file)
 		result = mw_policy_read_file(build, file, MW_COMMAND_LINE, error, error_size);
+	if (!result && mw_policy_secrets_end(build)) {
+		snprintf(error, error_size, "not enough memory");
+		result = -ENOMEM;
+	}
 	return result;
 }
 

@@ -142,6 +142,8 @@ static int make(struct layout *l, enum mw_verdict mode, const uint8_t digest[sta
 	                               .mode = mode,
 	                               .rule_count = l->count,
 	                               .rules = (uint32_t)l->rules};
+	if (l->build->secrets)
+		l->image->secrets = l->build->secrets + (uint32_t)l->text;
 	memcpy(l->image->digest, digest, sizeof(l->image->digest));
 	put_rules(l);
 	put_conditions(l);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy_rule.h"
+#include "policy_secrets.h"
 #include "policy_yaml.h"
 
 #define VERSION_WORD "1"
@@ -74,10 +75,9 @@ static const struct part {
 	const char *name;
 	int (*take)(struct mw_source *s);
 } parts[] = {
-        {"version", take_version},
-        {"mode", take_mode},
-        {"labels", take_labels},
-        {"rules", take_rules},
+        {"version", take_version},      {"mode", take_mode},
+        {"labels", take_labels},        {"rules", take_rules},
+        {"secrets", mw_policy_secrets},
 };
 #define PARTS (sizeof(parts) / sizeof(*parts))
 

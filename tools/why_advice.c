@@ -69,6 +69,43 @@ static void only_recorded(FILE *out)
 	      out);
 }
 
+/* What was read is to be replaced, and where. */
+static const struct {
+	const char *part, *advice;
+} replaced[] = {
+        {"/.ssh/", "a new key pair; take the old public key out of every authorized_keys"},
+        {"/.aws/", "deactivate the access key in IAM, end the user's sessions"},
+        {"/gcloud/", "`gcloud auth revoke`, and delete the keys of its service accounts"},
+        {"/.azure/", "revoke the user's sessions, replace the secrets of service principals"},
+        {"/huggingface/", "a new token at huggingface.co/settings/tokens; revoke the old one"},
+        {"/.huggingface/", "a new token at huggingface.co/settings/tokens; revoke the old one"},
+        {"/.netrc", "the passwords and keys in it: of wandb at wandb.ai/settings"},
+        {"/.kube/", "the client certificates and tokens in it"},
+        {"/secrets/", "the tokens and passwords that the container was given"},
+        {"/.docker/", "log out of the registries in it, and replace their tokens"},
+        {"/environ", "every key, token and password that is in the job's environment"},
+        {"/mem", "every key, token and password that the process had in memory"},
+        {"/etc/shadow", "the passwords of the machine's users, the weak ones first"},
+        {"_history", "every key, token and password that was ever typed there"},
+};
+
+static void replace(const json_t *story, FILE *out)
+{
+	const char *path = mw_field_text(story, "target");
+	const char *advice = "the keys, tokens and passwords that the file holds";
+
+	for (size_t i = 0; path && i < sizeof(replaced) / sizeof(replaced[0]); i++)
+		if (strstr(path, replaced[i].part)) {
+			advice = replaced[i].advice;
+			break;
+		}
+	fprintf(out,
+	        "  - The secret file was opened: its author may know what is in it. Replace "
+	        "first:\n"
+	        "    %s.\n",
+	        advice);
+}
+
 static void contain(FILE *out)
 {
 	fputs("  - Treat the machine, and every key, token and file that the user could reach "
@@ -95,6 +132,8 @@ void mw_why_next(const struct mw_entry *alert, const json_t *story, FILE *out)
 	    !strcmp(mw_field_text(alert->json, "requested"), "observe")) {
 		only_recorded(out);
 	} else {
+		if (alert->outcome != MW_PREVENTED && begins(mw_field_text(story, "class"), "read"))
+			replace(story, out);
 		if (alert->outcome != MW_PREVENTED)
 			contain(out);
 		fputs("  - Do not use this file, and do not retry it unwatched.\n"

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-CLASSES = {"exec", "connect", "send", "listen", "write", "map", "tamper", "code"}
+CLASSES = {"exec", "connect", "send", "listen", "write", "map", "read", "tamper",
+           "code"}
 PLACES = ["direct", "under_import", "old_thread", "nested"]
 
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../core/decide.h"
+#include "../../core/secret.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,6 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (int class = 0; !mw_policy_check(image, size) && class < MW_CLASS_COUNT; class ++)
 		ask(image, (enum mw_class) class, size);
+	if (!mw_policy_check(image, size))
+		mw_is_secret(image, "/home/u/.ssh/id_rsa");
 	free(image);
 	return 0;
 }

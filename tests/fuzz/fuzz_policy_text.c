@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "../../core/decide.h"
+#include "../../core/secret.h"
 #include "../../tools/policy_image.h"
+#include "../../tools/policy_secrets.h"
 #include "../../tools/policy_source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -37,6 +39,7 @@ static void make(const struct mw_policy_build *build)
 		if (mw_policy_check(image, size) < 0)
 			abort();
 		ask(image);
+		mw_is_secret(image, "/home/u/.ssh/id_rsa");
 		free(image);
 	}
 	json_decref(subject);
@@ -53,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	                     (const char *)data, size, error, sizeof(error)) < 0) {
 		if (!error[0] || strchr(error, '\n'))
 			abort();
-	} else {
+	} else if (!mw_policy_secrets_end(&build)) {
 		make(&build);
 	}
 	mw_policy_build_free(&build);

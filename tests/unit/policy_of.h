@@ -12,8 +12,9 @@
 
 /* The image of the policy `text` alone, as it would be for a subject of no properties; NULL and the
  * complaint in `error` when it is wrong. To be freed. */
-static struct mw_policy *policy_of(const char *text, size_t len, enum mw_layer layer,
-                                   enum mw_verdict mode, size_t *ret_size, char error[static 300])
+static inline struct mw_policy *policy_of(const char *text, size_t len, enum mw_layer layer,
+                                          enum mw_verdict mode, size_t *ret_size,
+                                          char error[static 300])
 {
 	static const uint8_t digest[32];
 	struct mw_policy_build build;
@@ -28,6 +29,26 @@ static struct mw_policy *policy_of(const char *text, size_t len, enum mw_layer l
 	mw_policy_build_free(&build);
 	json_decref(subject);
 	return image;
+}
+
+/* The policy of a run with --policy=`file` for `subject`, which is taken: its image, or a negative
+ * errno and its line in `error`. */
+static inline int policy_of_run(const char *file, json_t *subject, struct mw_policy **ret,
+                                size_t *ret_size, char error[static 300])
+{
+	struct mw_policy_build build;
+	int result;
+
+	*ret = NULL;
+	error[0] = '\0';
+	if (mw_policy_build_start(&build))
+		return -1;
+	result = mw_policy_read(&build, file, error, 300);
+	if (!result)
+		result = mw_policy_compile(&build, subject, 0, ret, ret_size, error, 300);
+	mw_policy_build_free(&build);
+	json_decref(subject);
+	return result;
 }
 
 #endif

@@ -446,7 +446,7 @@ static const struct {
         {"find_class", "posix.system", NULL, 0, MW_CODE, MW_FACT_DEFERRED,
          "get hold of posix.system"},
         {"compile", "<string>", NULL, 0, MW_CODE, 0, "build and run code"},
-        {"open", "/s", NULL, 0, MW_READ, 0, "read /s"},
+        {"open", "/s", NULL, 0, MW_READ, 0, "read the secret file /s"},
         {"execve", "/bin/true", NULL, 0, MW_EXEC, 0, "run `/bin/true`"},
 };
 

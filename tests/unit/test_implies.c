@@ -63,6 +63,13 @@ static const struct {
         {{MW_WRITE, "open", "/tmp/a", ""}, MW_WRITE, "/tmp/a", true},
         {{MW_WRITE, "open", "/tmp/a", ""}, MW_WRITE, "/tmp/b", false},
         {{MW_WRITE, "open", "/tmp/a", ""}, MW_WRITE, NULL, true},
+        {{MW_READ, "open", "/h/.netrc", ""}, MW_READ, "/h/.netrc", true},
+        {{MW_READ, "open", "/h/.netrc", ""}, MW_READ, "/h/.pgpass", false},
+        /* who may write a file, or copy it, may not therefore read a secret */
+        {{MW_WRITE, "open", "/h/.netrc", ""}, MW_READ, "/h/.netrc", false},
+        {{MW_WRITE, "shutil.copyfile", "/h/.netrc", "/tmp/a"}, MW_READ, "/h/.netrc", false},
+        {{MW_EXEC, "subprocess.Popen", "/bin/cat", ""}, MW_READ, "/h/.netrc", false},
+        {{MW_READ, "open", "/h/.netrc", ""}, MW_WRITE, "/h/.netrc", false},
         {{MW_MAP, "ctypes.dlopen", "/tmp/a.so", ""}, MW_MAP, "/tmp/b.so", false},
         {{MW_TAMPER, "os.kill", "", ""}, MW_TAMPER, NULL, true},
         {{MW_TAMPER, "os.kill", "", ""}, MW_EXEC, NULL, false},

@@ -11,8 +11,7 @@
 
 #include <cmocka.h>
 
-#include "../../core/decide.h"
-#include "../../tools/policy_file.h"
+#include "policy_of.h"
 
 static char path[] = "/tmp/test_policy_file.XXXXXX";
 static char error[300];
@@ -22,19 +21,8 @@ static size_t size;
 /* The policy of a run with --policy=`file`. */
 static int load_file(const char *file, json_t *subject)
 {
-	struct mw_policy_build build;
-	int result;
-
 	free(image);
-	image = NULL;
-	error[0] = '\0';
-	assert_int_equal(mw_policy_build_start(&build), 0);
-	result = mw_policy_read(&build, file, error, sizeof(error));
-	if (!result)
-		result = mw_policy_compile(&build, subject, 0, &image, &size, error, sizeof(error));
-	mw_policy_build_free(&build);
-	json_decref(subject);
-	return result;
+	return policy_of_run(file, subject, &image, &size, error);
 }
 
 static void save(const char *file, const char *text, size_t len)
