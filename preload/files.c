@@ -64,13 +64,44 @@ static bool judge(const char *op, int dir, const char *path, int dir2, const cha
 	return mw_refused(&effect, true, caller);
 }
 
+/* The announcement of an open says nothing of the directory that its path starts from. What it let
+ * through is judged once more, by the whole path. */
+static bool is_elsewhere(int dir, const char *path)
+{
+	const struct mw_note *note = &mw_thread.note;
+	const struct mw_effect effect = {.class = MW_WRITE, .target = path};
+
+	return dir != AT_FDCWD && path[0] != '/' && !mw_thread.busy &&
+	       mw_note_implies(note, &effect) && !note->id[0];
+}
+
+static bool refuse_elsewhere(const char *op, int dir, const char *path, int flags)
+{
+	const struct mw_note note = mw_thread.note;
+	char target[PATH_TEXT];
+	const struct mw_effect effect = {.class = MW_WRITE,
+	                                 .cause = note.cause,
+	                                 .sensor = MW_LIBC,
+	                                 .op = op,
+	                                 .number = flags,
+	                                 .target = absolute(dir, path, target),
+	                                 .facts = note.facts};
+
+	mw_thread.note.valid = false;
+	return mw_refused_as(&effect);
+}
+
 static bool refuse_write(const char *op, int dir, const char *path, int flags, const void *caller)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC);
 	struct stat st;
 	uint32_t facts = 0;
 
-	if (!writes || flags & O_PATH || mw_announced(MW_WRITE, path))
+	if (!writes || flags & O_PATH)
+		return false;
+	if (is_elsewhere(dir, path))
+		return refuse_elsewhere(op, dir, path, flags);
+	if (mw_announced(MW_WRITE, path))
 		return false;
 	if ((flags & O_TMPFILE) == O_TMPFILE)
 		return false; /* nameless until linked, and linkat() is wrapped */

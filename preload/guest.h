@@ -76,6 +76,8 @@ struct mw_note {
 	bool joined; /* a lower sensor has said that it sees it too */
 	enum mw_class class;
 	enum mw_verdict verdict;
+	enum mw_cause cause;
+	uint32_t facts;
 	const char *op;
 	char target[1024], target2[1024];
 	char id[40]; /* of its alert; empty: there is none */

@@ -52,13 +52,21 @@ static bool is_installed_library(const void *caller)
 	       mw_trusted(place.path);
 }
 
+bool mw_refused_as(const struct mw_effect *effect)
+{
+	struct mw_answer answer;
+	int saved = errno;
+
+	mw_judge(effect, NULL, 0, 0, &answer);
+	errno = answer.verdict >= MW_DENY ? EPERM : saved;
+	return answer.verdict >= MW_DENY;
+}
+
 bool mw_refused(const struct mw_effect *effect, bool python_sees, const void *caller)
 {
 	struct mw_thread *thread = &mw_thread;
 	struct mw_load *load = thread->load;
 	struct mw_effect full = *effect;
-	struct mw_answer answer;
-	int saved = errno;
 
 	thread->busy++;
 	full.sensor = MW_LIBC;
@@ -75,7 +83,5 @@ bool mw_refused(const struct mw_effect *effect, bool python_sees, const void *ca
 		full.facts |= MW_FACT_SCOPE | MW_FACT_AFTER | MW_FACT_CALLED;
 	}
 	thread->busy--;
-	mw_judge(&full, NULL, 0, 0, &answer);
-	errno = answer.verdict >= MW_DENY ? EPERM : saved;
-	return answer.verdict >= MW_DENY;
+	return mw_refused_as(&full);
 }

@@ -62,6 +62,9 @@ bool mw_announced(enum mw_class class, const char *target);
  * address. */
 bool mw_refused(const struct mw_effect *effect, bool python_sees, const void *caller);
 
+/* The same with cause and facts as they are in `effect`. */
+bool mw_refused_as(const struct mw_effect *effect);
+
 /* files.c, sockets.c, programs.c, memory.c: one function for each shape of wrapped call. Each
  * builds the effect and returns true when the call must not be made, with errno set: to EPERM, or
  * to what the call would have failed with anyway (then nothing is reported). */

@@ -197,7 +197,26 @@ static const char *path_of_fd(struct mw_seen *seen, PyObject *number)
 	return n > 0 ? seen->address : NULL;
 }
 
-static void take_path(struct mw_seen *seen, PyObject *object, bool must_exist)
+/* A relative path starts from the directory that a descriptor is open on, when one is given. */
+static const char *from_directory(PyObject *directory, const char *path, char out[static 1024])
+{
+	long fd = directory && PyLong_Check(directory) ? PyLong_AsLong(directory) : -1;
+	char link[40];
+	ssize_t n;
+
+	PyErr_Clear();
+	if (fd < 0 || !path || path[0] == '/')
+		return path;
+	snprintf(link, sizeof(link), "/proc/self/fd/%ld", fd);
+	n = readlink(link, out, 1023);
+	if (n <= 0 || (size_t)n + strlen(path) + 2 > 1024)
+		return path;
+	out[n] = '/';
+	strcpy(out + n + 1, path);
+	return out;
+}
+
+static void take_path(struct mw_seen *seen, PyObject *object, PyObject *directory, bool must_exist)
 {
 	struct stat st;
 
@@ -205,16 +224,17 @@ static void take_path(struct mw_seen *seen, PyObject *object, bool must_exist)
 		seen->effect.target = path_of_fd(seen, object);
 		return;
 	}
-	seen->effect.target = seen->raw = mw_text_of(seen, object);
+	seen->raw = mw_text_of(seen, object);
+	seen->effect.target = from_directory(directory, seen->raw, seen->program);
 	if (!seen->raw)
 		return;
 	if (!strcmp(seen->raw, ":memory:")) {
 		seen->none = true; /* sqlite's name for no file */
 		return;
 	}
-	if (must_exist && lstat(seen->raw, &st))
+	if (must_exist && lstat(seen->effect.target, &st))
 		seen->none = true;
-	if (!must_exist && (!lstat(seen->raw, &st) || !parent_exists(seen->raw)))
+	if (!must_exist && (!lstat(seen->effect.target, &st) || !parent_exists(seen->effect.target)))
 		seen->none = true;
 }
 
@@ -338,9 +358,19 @@ static void take_name(struct mw_seen *seen, PyObject *args)
 	seen->none = !name || mw_is_numeric(name);
 }
 
-void mw_take(struct mw_seen *seen, enum mw_shape shape, PyObject *args, const struct mw_walk *walk)
+/* The descriptor that the first or the second path starts from, borrowed; NULL when the event has
+ * none. */
+static PyObject *directory_of(const struct mw_audit_event *event, PyObject *args, int which)
 {
-	switch (shape) {
+	return event->directory ? mw_argument(args, event->directory + which) : NULL;
+}
+
+void mw_take(struct mw_seen *seen, const struct mw_audit_event *event, PyObject *args,
+             const struct mw_walk *walk)
+{
+	PyObject *directory = directory_of(event, args, 0);
+
+	switch (event->shape) {
 	case COMMAND:
 		take_command(seen, args);
 		break;
@@ -375,18 +405,20 @@ void mw_take(struct mw_seen *seen, enum mw_shape shape, PyObject *args, const st
 		take_open(seen, args);
 		break;
 	case CHANGE:
-		take_path(seen, mw_argument(args, 0), true);
+		take_path(seen, mw_argument(args, 0), directory, true);
 		break;
 	case CREATE:
-		take_path(seen, mw_argument(args, 0), false);
+		take_path(seen, mw_argument(args, 0), directory, false);
 		break;
 	case TWO:
-		take_path(seen, mw_argument(args, 0), true);
-		seen->effect.target2 = mw_text_of(seen, mw_argument(args, 1));
+		take_path(seen, mw_argument(args, 0), directory, true);
+		seen->raw2 = mw_text_of(seen, mw_argument(args, 1));
+		seen->effect.target2 =
+		        from_directory(directory_of(event, args, 1), seen->raw2, seen->second);
 		break;
 	case LINK:
-		take_path(seen, mw_argument(args, 1), false);
-		seen->effect.target2 = mw_text_of(seen, mw_argument(args, 0));
+		take_path(seen, mw_argument(args, 1), directory, false);
+		seen->effect.target2 = seen->raw2 = mw_text_of(seen, mw_argument(args, 0));
 		break;
 	case LIBRARY:
 		take_library(seen, args);

@@ -38,6 +38,9 @@ struct mw_audit_event {
 	enum mw_class class;
 	enum mw_shape shape;
 	bool frame; /* announced by Python code: what that code then does joins */
+	/* Which argument is the descriptor of the directory that a path starts from; that of a second
+	 * path comes next; 0: none. */
+	uint8_t directory;
 };
 
 /* An effect in the making: the text it points to lives here. */
@@ -47,7 +50,9 @@ struct mw_seen {
 	PyObject *keep[MW_ARGS + 4]; /* owners of encoded text */
 	size_t kept;
 	char address[160];
-	char program[1024]; /* as found along PATH */
+	char program[1024]; /* as found along PATH; or a path behind a directory's descriptor */
+	char second[1024];  /* a second such path */
+	const char *raw2;   /* the second target as the lower sensors will see it */
 	char real[MW_SECRET_PATH];
 	const char *raw; /* the target as the lower sensors will see it */
 	bool none;       /* no effect after all: it fails by itself, or only reads */
@@ -58,7 +63,8 @@ const struct mw_audit_event *mw_find_event(const char *name);
 
 /* Fills the effect of `seen` from the arguments of an event; mw_drop() lets go of what it keeps. No
  * error is left set. */
-void mw_take(struct mw_seen *seen, enum mw_shape shape, PyObject *args, const struct mw_walk *walk);
+void mw_take(struct mw_seen *seen, const struct mw_audit_event *event, PyObject *args,
+             const struct mw_walk *walk);
 void mw_drop(struct mw_seen *seen);
 
 /* Argument `i` of an event, borrowed; NULL when there are fewer. */

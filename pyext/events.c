@@ -95,11 +95,13 @@ void mw_announce(const struct mw_audit_event *event, const struct mw_seen *seen,
 	note->joined = false;
 	note->class = seen->effect.class;
 	note->verdict = answer->verdict;
+	note->cause = seen->effect.cause;
+	note->facts = seen->effect.facts;
 	note->op = event->name;
 	note->frame = PyEval_GetFrame();
 	memcpy(note->id, answer->id, sizeof(note->id));
 	keep_text(note->target, sizeof(note->target), seen->raw ? seen->raw : seen->address);
-	keep_text(note->target2, sizeof(note->target2), seen->effect.target2);
+	keep_text(note->target2, sizeof(note->target2), seen->raw2);
 }
 
 /* A thread that a call of the load starts stays in its scope; one that an import or the loader
@@ -117,6 +119,17 @@ static void on_thread(struct mw_load *load, const struct mw_walk *walk)
 		mw_shim->thread()->thread_by_call = false;
 }
 
+/* Whether running Python code announced it: in the words of the call, as the lower sensors compare.
+ */
+static bool is_announced(const struct mw_note *span, const struct mw_seen *seen)
+{
+	struct mw_effect effect = seen->effect;
+
+	effect.target = seen->raw ? seen->raw : effect.target;
+	effect.target2 = seen->raw2 ? seen->raw2 : effect.target2;
+	return mw_note_implies(span, &effect);
+}
+
 static int on_effect(const struct mw_audit_event *event, PyObject *args)
 {
 	struct mw_thread *thread = mw_shim->thread();
@@ -132,9 +145,9 @@ static int on_effect(const struct mw_audit_event *event, PyObject *args)
 			on_thread(thread->load, &walk);
 		return 0;
 	}
-	mw_take(&seen, event->shape, args, &walk);
+	mw_take(&seen, event, args, &walk);
 	PyErr_Clear();
-	if (!seen.none && !mw_note_implies(&thread->span, &seen.effect)) {
+	if (!seen.none && !is_announced(&thread->span, &seen)) {
 		result = mw_judge(&seen.effect, &walk, &answer);
 		PyErr_Clear();
 		if (result < 0)

@@ -16,7 +16,7 @@ static int on_extension(struct mw_thread *thread, const char *name, PyObject *ar
 {
 	struct mw_seen seen = {
 	        .effect = {.class = MW_MAP, .op = "import", .facts = MW_FACT_EXTENSION}};
-	const struct mw_audit_event event = {"import", MW_MAP, LIBRARY, false};
+	const struct mw_audit_event event = {"import", MW_MAP, LIBRARY, false, 0};
 	struct mw_answer answer;
 	struct mw_walk walk;
 	int result;

@@ -15,6 +15,8 @@ static int take_rules(struct mw_source *s)
 {
 	int error;
 
+	if (s->event.type == YAML_SCALAR_EVENT && !s->event.data.scalar.length)
+		return 0; /* nothing behind the colon */
 	if (s->event.type != YAML_SEQUENCE_START_EVENT)
 		return mw_source_complain(s, "'rules' must be a list");
 	for (;;) {
