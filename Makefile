@@ -65,6 +65,7 @@ TOOLS_REST := $(filter-out tools/main.c,$(TOOLS))
 UNITS := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzzers/%,$(wildcard tests/fuzz/fuzz_*.c))
 MAN := $(wildcard docs/man/*.1)
+MAN5 := $(wildcard docs/man/*.5)
 
 GUEST_FILES := $(O)/libmodelwatch.so $(O)/_modelwatch.abi3.so
 BESIDE := $(GUEST_FILES) $(O)/modelwatch.py
@@ -190,7 +191,7 @@ lint: ## clang-tidy, cppcheck, format and manual pages
 	@$(MAKE) --no-print-directory libraries
 	@CFLAGS="-std=c11 $(subst ",\",$(filter-out -MMD -MP,$(CPPFLAGS_ALL))) $(LIBRARY_CFLAGS) \
 		-DPy_LIMITED_API=0x03090000 -isystem $(PYTHON_INCLUDE)" \
-		tests/lint.sh $(FORMATTED) $(MAN)
+		tests/lint.sh $(FORMATTED) $(MAN) $(MAN5)
 
 format: ## rewrite the C files in the project's format
 	$(Q)clang-format -i $(FORMATTED)
@@ -198,15 +199,18 @@ format: ## rewrite the C files in the project's format
 BIN := $(DESTDIR)$(PREFIX)/bin
 LIB := $(DESTDIR)$(PREFIX)/lib/modelwatch
 MANDIR := $(DESTDIR)$(PREFIX)/share/man/man1
+MAN5DIR := $(DESTDIR)$(PREFIX)/share/man/man5
 
 install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share/man
-	$(Q)install -d $(BIN) $(LIB) $(MANDIR)
+	$(Q)install -d $(BIN) $(LIB) $(MANDIR) $(MAN5DIR)
 	$(Q)install -m 755 $(O)/modelwatch $(BIN)/
 	$(Q)install -m 644 $(BESIDE) core/default-policy.yaml $(LIB)/
 	$(Q)install -m 644 $(MAN) $(MANDIR)/
+	$(Q)install -m 644 $(MAN5) $(MAN5DIR)/
 
 uninstall: ## remove what install put there
-	$(Q)rm -f $(BIN)/modelwatch $(addprefix $(MANDIR)/,$(notdir $(MAN)))
+	$(Q)rm -f $(BIN)/modelwatch $(addprefix $(MANDIR)/,$(notdir $(MAN))) \
+		$(addprefix $(MAN5DIR)/,$(notdir $(MAN5)))
 	$(Q)rm -rf $(LIB)
 
 clean: ## remove build and build-san; .venv stays
