@@ -234,7 +234,8 @@ static void take_path(struct mw_seen *seen, PyObject *object, PyObject *director
 	}
 	if (must_exist && lstat(seen->effect.target, &st))
 		seen->none = true;
-	if (!must_exist && (!lstat(seen->effect.target, &st) || !parent_exists(seen->effect.target)))
+	if (!must_exist &&
+	    (!lstat(seen->effect.target, &st) || !parent_exists(seen->effect.target)))
 		seen->none = true;
 }
 

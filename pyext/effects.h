@@ -38,8 +38,8 @@ struct mw_audit_event {
 	enum mw_class class;
 	enum mw_shape shape;
 	bool frame; /* announced by Python code: what that code then does joins */
-	/* Which argument is the descriptor of the directory that a path starts from; that of a second
-	 * path comes next; 0: none. */
+	/* Which argument is the descriptor of the directory that a path starts from; that of a
+	 * second path comes next; 0: none. */
 	uint8_t directory;
 };
 

@@ -17,6 +17,8 @@ static const struct command {
         {"check", mw_policy_check_files, "what is wrong, shadowed or without effect in a file"},
         {"test", mw_policy_test, "hold the policy against a table of effects and verdicts"},
         {"explain", mw_policy_explain, "which rule decided an alert, and which would next"},
+        {"allow", mw_policy_allow,
+         "print the narrowest rule that would let an alert's effect through"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

@@ -10,6 +10,7 @@ int mw_policy_show(int argc, char **argv);
 int mw_policy_check_files(int argc, char **argv);
 int mw_policy_test(int argc, char **argv);
 int mw_policy_explain(int argc, char **argv);
+int mw_policy_allow(int argc, char **argv);
 
 /* What the subcommands have in common: a policy, and the image of it for a subject. */
 struct mw_effective {

@@ -1,16 +1,12 @@
 /* modelwatch policy explain: which rule decided an alert, and which would without it. */
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "entry.h"
 #include "fields.h"
-#include "journal.h"
-#include "lines.h"
+#include "find.h"
 #include "main.h"
 #include "policy.h"
 #include "question.h"
@@ -46,22 +42,6 @@ struct explainer {
 	const char *prefix; /* of the IDs that count; NULL: all */
 	json_t *found;      /* the latest updates, by ID */
 };
-
-/* A later line of an alert replaces an earlier one. */
-static int take_line(void *context, const char *line, size_t len)
-{
-	struct explainer *e = context;
-	struct mw_entry entry = {.json = NULL};
-	char id[MW_ID_TEXT];
-
-	if (line && !mw_entry_read(&entry, line, len) && entry.kind == MW_ENTRY_ALERT) {
-		mw_id_text(entry.id, id);
-		if (!e->prefix || !strncmp(id, e->prefix, strlen(e->prefix)))
-			json_object_set(e->found, id, entry.json);
-	}
-	mw_entry_free(&entry);
-	return 0;
-}
 
 static void print_rule(const struct explainer *e, const char *what,
                        const struct mw_decision *decision)
@@ -154,28 +134,14 @@ static int explain_found(struct explainer *e)
 	return 0;
 }
 
-static bool is_id(const char *what)
-{
-	size_t len = strlen(what);
-
-	return len >= 4 && len < MW_ID_TEXT && strspn(what, "0123456789abcdef-") == len;
-}
-
 static int find(struct explainer *e, const struct options *options)
 {
-	char journal[PATH_MAX];
-	const char *file = options->what;
-	int error;
+	bool id = mw_is_alert_id(options->what);
+	const char *file = id ? options->alerts : options->what;
+	int error = mw_find_alerts(file, id ? options->what : NULL, &e->found);
 
-	if (is_id(options->what)) {
-		e->prefix = options->what;
-		file = options->alerts ? options->alerts : journal;
-		if (!options->alerts && mw_journal_path(journal, sizeof(journal)))
-			return mw_policy_say("name a file with --alerts: there is no HOME where "
-			                     "the journal would be");
-	}
-	error = mw_lines(file, take_line, e);
-	return error ? mw_policy_say("%s: %s", file, strerror(-error)) : 0;
+	e->prefix = id ? options->what : NULL;
+	return error ? mw_policy_say("%s: %s", file ? file : "the journal", strerror(-error)) : 0;
 }
 
 static int parse(struct options *options, int argc, char **argv)
@@ -204,7 +170,7 @@ static int parse(struct options *options, int argc, char **argv)
 
 int mw_policy_explain(int argc, char **argv)
 {
-	struct explainer e = {.found = json_object()};
+	struct explainer e = {.found = NULL};
 	struct options options;
 	int status = parse(&options, argc, argv);
 
