@@ -156,6 +156,10 @@ $(O)/fuzzers/%: $(O)/fuzz/tests/fuzz/%.o $(O)/fuzz/tools.a $(O)/fuzz/core.a
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
+$(O)/bench/%: $(O)/host/tests/bench/%.o $(O)/host/tools.a $(O)/host/core.a
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
 unit-programs: $(UNITS)
 
 fuzz-programs: $(FUZZERS)
@@ -181,7 +185,7 @@ demo: setup ## an honest and a poisoned checkpoint under modelwatch
 
 bench: ## measure what it costs; writes docs/benchmarks.md
 	@PYTHON='$(PYTHON)' tests/setup.sh bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(O)/bench/decide
 	@$(TEST_PYTHON) tests/bench/bench.py --out=$(O)
 
 FORMATTED := $(wildcard core/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])

@@ -165,7 +165,7 @@ static const char *expand(const struct question *q, const char *pattern,
 	size_t n = 0;
 
 	if (!slash)
-		return NULL;
+		return strchr(pattern, MW_ARTIFACT_DIR) ? NULL : pattern;
 	for (; *pattern; pattern++) {
 		if (*pattern == MW_ARTIFACT_DIR)
 			n += mw_glob_escape(artifact, (size_t)(slash - artifact), out + n,
@@ -179,19 +179,21 @@ static const char *expand(const struct question *q, const char *pattern,
 	return out;
 }
 
-static bool pattern_matches(const struct question *q, const char *pattern, const char *text)
+static bool expanded_matches(const struct question *q, const char *pattern, const char *text)
 {
 	char expanded[PATTERN_MAX];
 
-	if (strchr(pattern, MW_ARTIFACT_DIR))
-		pattern = expand(q, pattern, expanded);
+	pattern = expand(q, pattern, expanded);
 	return pattern && mw_glob(pattern, text);
 }
 
-static bool any_matches(const struct question *q, uint32_t list, const char *text)
+static bool any_matches(const struct question *q, const struct mw_condition *condition,
+                        const char *text)
 {
-	for (const char *p = mw_policy_text_at(q->policy, list); *p; p += strlen(p) + 1)
-		if (pattern_matches(q, p, text))
+	const char *p = mw_policy_text_at(q->policy, condition->values);
+
+	for (; *p; p += strlen(p) + 1)
+		if (condition->dynamic ? expanded_matches(q, p, text) : mw_glob(p, text))
 			return true;
 	return false;
 }
@@ -223,11 +225,10 @@ static bool text_matches(struct question *q, const struct mw_condition *conditio
 		return false;
 	if (condition->hash && condition->hash != hash_of(q, field, text))
 		return false;
-	if (second && !any_matches(q, condition->values, second))
+	if (second && !any_matches(q, condition, second))
 		return false;
-	return any_matches(q, condition->values, text) ||
-	       (field == MW_FIELD_ADDRESS && q->digits[0] &&
-	        any_matches(q, condition->values, q->digits));
+	return any_matches(q, condition, text) ||
+	       (field == MW_FIELD_ADDRESS && q->digits[0] && any_matches(q, condition, q->digits));
 }
 
 static enum match condition_matches(struct question *q, const struct mw_condition *condition)
@@ -258,15 +259,22 @@ static enum match rule_matches(struct question *q, const struct mw_rule *rule)
 	return match;
 }
 
-/* Whether the rule can be passed over without a look: its only text for the key is another one. */
+/* Whether the rule can be passed over without a look. */
 static bool is_other(struct question *q, const struct mw_index_entry *entry)
 {
 	const char *text;
 
-	if (!entry->key_hash || q->load->unknown >> entry->key_field & 1)
+	if ((!entry->key_hash && !entry->prefix_len) || q->load->unknown >> entry->key_field & 1)
 		return false;
 	text = text_of(q, entry->key_field);
-	return !text || hash_of(q, entry->key_field, text) != entry->key_hash;
+	if (!text)
+		return true;
+	if (entry->key_hash)
+		return hash_of(q, entry->key_field, text) != entry->key_hash;
+	for (uint32_t i = 0; i < entry->prefix_len; i++)
+		if (text[i] != entry->prefix[i])
+			return true;
+	return false;
 }
 
 static bool has_expired(const struct mw_rule *rule, const struct mw_load_view *load)

@@ -105,7 +105,7 @@ static bool index_is_valid(const struct image *image, int class)
 	entry = (const void *)mw_policy_text_at(image->policy, at);
 	for (uint32_t i = 0; i < count; i++)
 		if (entry[i].rule >= image->policy->rule_count ||
-		    entry[i].key_field >= MW_FIELD_COUNT)
+		    entry[i].key_field >= MW_FIELD_COUNT || entry[i].prefix_len > MW_KEY_PREFIX)
 			return false;
 	return true;
 }

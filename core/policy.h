@@ -52,7 +52,8 @@ enum mw_field {
 struct mw_condition {
 	uint32_t field; /* enum mw_field */
 	uint32_t values;
-	uint32_t hash; /* mw_policy_hash() of the only text that matches, or 0 */
+	uint32_t hash;    /* mw_policy_hash() of the only text that matches, or 0 */
+	uint32_t dynamic; /* a pattern has MW_ARTIFACT_DIR in it */
 };
 
 struct mw_numbers {
@@ -75,10 +76,16 @@ struct mw_rule {
 	uint8_t pad[6];
 };
 
-/* Which rules a class has, in order. A rule whose key is another text need not be looked at. */
+#define MW_KEY_PREFIX 8
+
+/* Which rules a class has, in order. A rule whose key, one of its conditions, asks for another text
+ * need not be looked at: by the hash of the only text that matches (0: there are more), or by what
+ * all texts that match begin with. */
 struct mw_index_entry {
 	uint32_t rule;
-	uint32_t key_field, key_hash; /* of one of its conditions; key_hash 0: none */
+	uint32_t key_field, key_hash;
+	uint32_t prefix_len; /* 0 to MW_KEY_PREFIX */
+	char prefix[MW_KEY_PREFIX];
 };
 
 struct mw_policy {

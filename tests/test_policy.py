@@ -372,6 +372,59 @@ def test_every_built_in_rule_is_in_the_table():
     assert [r for r in rules if not re.search(rf"rule: {r}\b", table)] == []
 
 
+# Every rule that allows: an honest program that needs it, and an attack that tries to hide behind it.
+# None: no machine of ours has the hardware or the daemon; the table of cases has both sides.
+ALLOWED = {
+    "session-message": ("multiprocess", "session_pipe"),
+    "library-environment": ("cold_torch", "read_environment"),
+    "import-bytecode": ("cold_bytecode", "bytecode_anywhere"),
+    "import-extension": ("cold_ctypes", "import_extension_below_entry"),
+    "import-code": ("import_chain", "import_planted"),
+    "import-probe": ("machine_facts_at_import", "forged_import_frames"),
+    "import-loopback-probe": ("machine_facts_at_import", "listen_tcp"),
+    "import-name-service": (None, "unix_socket"),
+    "import-scratch": ("machine_facts_at_import", "open_write"),
+    "loader": ("network_file", "loader_hook"),
+    "library-code-pages": (None, "mmap_executable"),
+    "library-opens-library": (None, "ctypes_cdll"),
+    "library-scratch": (None, "sqlite"),
+    "library-probe": (None, "ctypes_system"),
+    "shared-memory-tracker": ("shared_memory_elsewhere", "tracker_with_a_path"),
+    "call-rebuilds-code": ("stored_functions", "cloudpickle_function"),
+    "call-null-device": (None, "os_open"),
+    "call-setstate-scratch": ("mkdtemp_in_setstate", "build_shadows"),
+}
+
+
+def blocks():
+    """The built-in rules as they are written, by name."""
+    rules = (ROOT / "core/default-policy.yaml").read_text().split("\nrules:\n")[1]
+    found = re.findall(r"^(  - (?:\{)?name: ([\w-]+)(?:.*\n)(?:    .*\n)*)", rules, re.M)
+    return {name: text for text, name in found}
+
+
+def test_every_rule_that_allows_has_both_sides():
+    assert {name for name, text in blocks().items() if "verdict: allow" in text} == set(ALLOWED)
+    for honest, attack in ALLOWED.values():
+        assert (ROOT / "tests" / "attacks" / f"{attack}.toml").exists(), attack
+        assert not honest or (ROOT / "tests" / "honest" / f"{honest}.py").exists(), honest
+
+
+@pytest.mark.parametrize("rule", [rule for rule, (honest, _) in ALLOWED.items() if honest])
+def test_an_honest_program_needs_it(rule, tmp_path, home):
+    """With a copy of the rule that only alerts, the copy does. (What it starts may have effects too.)"""
+    honest = ROOT / "tests" / "honest" / f"{ALLOWED[rule][0]}.py"
+    if rule == "library-environment":
+        pytest.importorskip("torch")
+    copy = tmp_path / "copy.yaml"
+    copy.write_text("version: 1\nrules:\n" + blocks()[rule].replace(f"name: {rule}", "name: copy")
+                    .replace("verdict: allow", "verdict: alert"))
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "cache")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = run([PYTHON, str(honest)], tmp_path / "a", options=[f"--policy={copy}"], env=environment)
+    assert "copy" in {alert["rule"] for alert in done.alerts}, done.stderr
+
+
 def test_a_case_that_fails_is_told(tmp_path, home):
     cases = tmp_path / "cases.yaml"
     cases.write_text("version: 1\ncases:\n"

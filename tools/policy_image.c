@@ -92,19 +92,49 @@ static void put_rules(struct layout *l)
 	}
 }
 
+/* What every text begins with that matches the only pattern of the condition; 0: nothing is known.
+ */
+static uint32_t prefix_of(const struct layout *l, const struct mw_condition *condition,
+                          char out[static MW_KEY_PREFIX])
+{
+	const char *pattern = l->build->text.data + condition->values;
+	size_t len = strcspn(pattern, "*?[\\ ");
+
+	if (mw_field_is_number(condition->field) || condition->field == MW_FIELD_ADDRESS ||
+	    condition->dynamic || pattern[strlen(pattern) + 1])
+		return 0;
+	if (len > MW_KEY_PREFIX)
+		len = MW_KEY_PREFIX;
+	memcpy(out, pattern, len);
+	return (uint32_t)len;
+}
+
+/* A condition on one text counts for more than one on a beginning. */
+static unsigned int value_of(const struct mw_condition *condition, uint32_t prefix_len)
+{
+	unsigned int value = worth[condition->field];
+
+	return !value ? 0 : condition->hash ? 100 + value : prefix_len ? value : 0;
+}
+
 static struct mw_index_entry entry_of(const struct layout *l, uint32_t i)
 {
 	struct mw_index_entry entry = {.rule = i};
 	const struct mw_rule *rule = rule_at(l, i);
 	const struct mw_condition *condition = conditions_of(l, rule);
+	unsigned int best = 0;
 
 	for (uint32_t k = 0; k < rule->condition_count; k++) {
-		uint32_t field = condition[k].field;
+		char prefix[MW_KEY_PREFIX] = "";
+		uint32_t len = prefix_of(l, &condition[k], prefix);
 
-		if (!condition[k].hash || worth[field] <= worth[entry.key_field] * !!entry.key_hash)
+		if (value_of(&condition[k], len) <= best)
 			continue;
-		entry.key_field = field;
+		best = value_of(&condition[k], len);
+		entry.key_field = condition[k].field;
 		entry.key_hash = condition[k].hash;
+		entry.prefix_len = len;
+		memcpy(entry.prefix, prefix, sizeof(prefix));
 	}
 	return entry;
 }

@@ -302,6 +302,8 @@ int mw_policy_condition(struct mw_source *s, const char *what, enum mw_field fie
 		return error;
 	ret->values = list.at;
 	ret->hash = hash_of(s->build, &list);
+	ret->dynamic = memchr(s->build->text.data + list.at, MW_ARTIFACT_DIR,
+	                      s->build->text.len - list.at) != NULL;
 	return end_list(s);
 }
 

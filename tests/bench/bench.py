@@ -188,8 +188,41 @@ def main():
                      THROUGH_TORCH, os.path.join(directory, "y")])) / 1024
     absolute.append(["monitor's peak memory after 100 alerts through libtorch", f"{rss:.1f} MiB",
                      "< 16 MiB", "yes" if rss < 16 else "**no**"])
+    absolute += [decide("the built-in policy", 1.0, []),
+                 decide("1,000 rules more", 5.0, [f"--policy={thousand(directory)}"])]
     write(rows, beside, absolute)
     shutil.rmtree(directory)
+
+
+def thousand(directory):
+    """Rules as `policy allow` prints them, and as a site writes them."""
+    path = os.path.join(directory, "thousand.yaml")
+    allow = "verdict: allow, reason: r, owner: o"
+    rules = [f"name: call-{i}, effect: exec, cause: call, op: subprocess.Popen, executable: /usr/bin/tool{i}, "
+             f"argv: tool{i} --probe, call: subprocess.Popen, stream_sha256: {i:064x}, {allow}"
+             for i in range(300)]
+    rules += [f"name: write-{i}, effect: write, path: '{{home}}/models/team{i}/cache/**', {allow}"
+              for i in range(300)]
+    rules += [f"name: file-{i}, effect: write, cause: call, path: /srv/out/{i}.log, sha256: {i:064x}, {allow}"
+              for i in range(200)]
+    rules += [f"name: net-{i}, effect: connect, address: 10.{i}.0.0/16, port: [443, 8000-8999], {allow}"
+              for i in range(100)]
+    rules += [f"name: code-{i}, effect: code, module: 'vendor{i}.*', artifact: '/models/{i}/**', {allow}"
+              for i in range(100)]
+    with open(path, "w") as file:
+        file.write("version: 1\nrules:\n" + "".join(f"  - {{{rule}}}\n" for rule in rules))
+    return path
+
+
+def decide(name, limit, options):
+    """The median and the slowest of the cases in tests/policy/default.yaml, the best of five runs each."""
+    command = [os.path.join(os.path.dirname(PROGRAM), "bench", "decide"), str(ROOT / "tests/policy/default.yaml"),
+               *(o.removeprefix("--policy=") for o in options)]
+    runs = [[float(line.split()[0]) for line in out(command).splitlines()] for _ in range(5)]
+    times = sorted(min(times) / 1000 for times in zip(*runs))
+    worst, middle = times[-1], statistics.median(times)
+    return [f"decide() with {name}, median / slowest case", f"{middle:.2f} / {worst:.2f} us",
+            f"< {limit:g} us", "yes" if worst < limit else "**no**"]
 
 
 def table(head, rows):
