@@ -27,7 +27,8 @@ static const struct {
         {"shutil.", MW_WRITE, MW_WRITE, INSIDE},
         {"sqlite3.connect", MW_WRITE, MW_WRITE, BEGINNING},
         {"socket.getaddrinfo", MW_SEND, MW_CONNECT, RESOLVER},
-        {"socket.gethostby", MW_SEND, MW_CONNECT, RESOLVER},
+        {"socket.gethostbyaddr", MW_SEND, MW_CONNECT, RESOLVER},
+        {"socket.gethostbyname", MW_SEND, MW_CONNECT, RESOLVER},
         {"socket.getaddrinfo", MW_SEND, MW_SEND, EQUAL},
         {"socket.", MW_CONNECT, MW_CONNECT, ADDRESS},
         {"socket.", MW_LISTEN, MW_LISTEN, ADDRESS},
@@ -108,7 +109,7 @@ static bool fits(const char *row, const char *op)
 {
 	size_t len = strlen(row);
 
-	return row[len - 1] == '.' || row[len - 1] == 'y' ? begins(op, row) : !strcmp(op, row);
+	return row[len - 1] == '.' ? begins(op, row) : !strcmp(op, row);
 }
 
 bool mw_implies(const struct mw_announced *above, const struct mw_effect *below)
