@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "paths.h"
+
 /* How the targets of the two have to agree. */
 enum agreement {
 	EQUAL,   /* the same text */
@@ -55,15 +57,6 @@ static bool begins(const char *text, const char *start)
 	return !strncmp(text, start, strlen(start));
 }
 
-static bool is_inside(const char *path, const char *directory)
-{
-	size_t len = strlen(directory);
-
-	while (len > 1 && directory[len - 1] == '/')
-		len--;
-	return !strncmp(path, directory, len) && (!path[len] || path[len] == '/');
-}
-
 static bool is_resolver(const char *target)
 {
 	const char *colon = strrchr(target, ':');
@@ -92,7 +85,7 @@ static bool agrees(enum agreement agreement, const char *above, const char *belo
 	case PROGRAM:
 		return !strcmp(last_part(above), last_part(below));
 	case INSIDE:
-		return !strchr(below, '/') || is_inside(below, above);
+		return !strchr(below, '/') || mw_path_inside(below, above);
 	case BEGINNING:
 		return begins(below, above);
 	case RESOLVER:
