@@ -130,6 +130,8 @@ $(O)/host/%.o $(O)/fuzz/%.o: %.S Makefile
 $(O)/host/tools/default_policy.o $(O)/fuzz/tools/default_policy.o: core/default-policy.yaml
 $(O)/host/tools/report_files.o $(O)/fuzz/tools/report_files.o: tools/report.html tools/report.css \
 	tools/report.js
+$(O)/host/tools/completion_files.o $(O)/fuzz/tools/completion_files.o: tools/completion.bash \
+	tools/completion.fish
 
 $(O)/modelwatch: $(O)/host/tools/main.o $(O)/host/tools.a $(O)/host/core.a
 	$(call say,LINK)
@@ -202,19 +204,29 @@ format: ## rewrite the C files in the project's format
 
 BIN := $(DESTDIR)$(PREFIX)/bin
 LIB := $(DESTDIR)$(PREFIX)/lib/modelwatch
-MANDIR := $(DESTDIR)$(PREFIX)/share/man/man1
-MAN5DIR := $(DESTDIR)$(PREFIX)/share/man/man5
+SHARE := $(DESTDIR)$(PREFIX)/share
+MANDIR := $(SHARE)/man/man1
+MAN5DIR := $(SHARE)/man/man5
+# Each where its shell looks for it.
+BASH_COMPLETION := $(SHARE)/bash-completion/completions/modelwatch
+ZSH_COMPLETION := $(SHARE)/zsh/site-functions/_modelwatch
+FISH_COMPLETION := $(SHARE)/fish/vendor_completions.d/modelwatch.fish
+COMPLETIONS := $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
 
-install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share/man
-	$(Q)install -d $(BIN) $(LIB) $(MANDIR) $(MAN5DIR)
+install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share
+	$(Q)install -d $(BIN) $(LIB) $(MANDIR) $(MAN5DIR) $(dir $(COMPLETIONS))
 	$(Q)install -m 755 $(O)/modelwatch $(BIN)/
 	$(Q)install -m 644 $(BESIDE) core/default-policy.yaml $(LIB)/
 	$(Q)install -m 644 $(MAN) $(MANDIR)/
 	$(Q)install -m 644 $(MAN5) $(MAN5DIR)/
+	$(Q)$(O)/modelwatch completion bash >$(BASH_COMPLETION)
+	$(Q)$(O)/modelwatch completion zsh >$(ZSH_COMPLETION)
+	$(Q)$(O)/modelwatch completion fish >$(FISH_COMPLETION)
+	$(Q)chmod 644 $(COMPLETIONS)
 
 uninstall: ## remove what install put there
 	$(Q)rm -f $(BIN)/modelwatch $(addprefix $(MANDIR)/,$(notdir $(MAN))) \
-		$(addprefix $(MAN5DIR)/,$(notdir $(MAN5)))
+		$(addprefix $(MAN5DIR)/,$(notdir $(MAN5))) $(COMPLETIONS)
 	$(Q)rm -rf $(LIB)
 
 clean: ## remove build and build-san; .venv stays

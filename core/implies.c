@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "paths.h"
+
 /* How the targets of the two have to agree. */
 enum agreement {
 	EQUAL,   /* the same text */
@@ -27,7 +29,8 @@ static const struct {
         {"shutil.", MW_WRITE, MW_WRITE, INSIDE},
         {"sqlite3.connect", MW_WRITE, MW_WRITE, BEGINNING},
         {"socket.getaddrinfo", MW_SEND, MW_CONNECT, RESOLVER},
-        {"socket.gethostby", MW_SEND, MW_CONNECT, RESOLVER},
+        {"socket.gethostbyaddr", MW_SEND, MW_CONNECT, RESOLVER},
+        {"socket.gethostbyname", MW_SEND, MW_CONNECT, RESOLVER},
         {"socket.getaddrinfo", MW_SEND, MW_SEND, EQUAL},
         {"socket.", MW_CONNECT, MW_CONNECT, ADDRESS},
         {"socket.", MW_LISTEN, MW_LISTEN, ADDRESS},
@@ -52,15 +55,6 @@ static const char *last_part(const char *path)
 static bool begins(const char *text, const char *start)
 {
 	return !strncmp(text, start, strlen(start));
-}
-
-static bool is_inside(const char *path, const char *directory)
-{
-	size_t len = strlen(directory);
-
-	while (len > 1 && directory[len - 1] == '/')
-		len--;
-	return !strncmp(path, directory, len) && (!path[len] || path[len] == '/');
 }
 
 static bool is_resolver(const char *target)
@@ -91,7 +85,7 @@ static bool agrees(enum agreement agreement, const char *above, const char *belo
 	case PROGRAM:
 		return !strcmp(last_part(above), last_part(below));
 	case INSIDE:
-		return !strchr(below, '/') || is_inside(below, above);
+		return !strchr(below, '/') || mw_path_inside(below, above);
 	case BEGINNING:
 		return begins(below, above);
 	case RESOLVER:
@@ -108,7 +102,7 @@ static bool fits(const char *row, const char *op)
 {
 	size_t len = strlen(row);
 
-	return row[len - 1] == '.' || row[len - 1] == 'y' ? begins(op, row) : !strcmp(op, row);
+	return row[len - 1] == '.' ? begins(op, row) : !strcmp(op, row);
 }
 
 bool mw_implies(const struct mw_announced *above, const struct mw_effect *below)

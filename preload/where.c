@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../core/paths.h"
 #include "shim.h"
 
 #define TRUST_BYTES 262144 /* long search paths are common where a build tool makes them */
@@ -41,15 +42,6 @@ void mw_trust(const char *directory)
 	trusted_used += len + 1;
 }
 
-static bool is_under(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	while (len > 1 && dir[len - 1] == '/')
-		len--;
-	return !strncmp(path, dir, len) && (path[len] == '/' || path[len] == '\0');
-}
-
 /* What was downloaded is nobody's own, wherever it lies. */
 static bool is_model_cache(const char *path)
 {
@@ -73,7 +65,7 @@ bool mw_trusted(const char *path)
 		if (!strncmp(path, system_dirs[i], strlen(system_dirs[i])))
 			return true;
 	for (size_t i = 0; i < trusted_used; i += strlen(trusted_dirs + i) + 1)
-		if (is_under(path, trusted_dirs + i))
+		if (mw_path_inside(path, trusted_dirs + i))
 			return true;
 	return false;
 }

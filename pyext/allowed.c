@@ -7,14 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../core/paths.h"
 #include "ext.h"
-
-static bool is_under(const char *path, const char *directory)
-{
-	size_t len = strlen(directory);
-
-	return !strncmp(path, directory, len) && path[len] == '/';
-}
 
 /* Below a directory of packages that was on sys.path, or of the system. */
 static bool is_installed(const char *path)
@@ -85,7 +79,7 @@ static bool came_with(const char *artifact, const char *path)
 		return false;
 	slash = strrchr(directory, '/');
 	*(slash == directory ? slash + 1 : slash) = '\0';
-	return is_under(path, directory) && !mw_shim->is_entry(directory);
+	return mw_path_inside(path, directory) && !mw_shim->is_entry(directory);
 }
 
 static bool is_newer(const char *path, int64_t since)
@@ -135,13 +129,6 @@ bool mw_is_allowed_extension(const struct mw_load *load, const char *name, const
 	return cut_packages(directory, name) && mw_shim->is_entry(directory);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n >= m && !strcmp(text + n - m, end);
-}
-
 /* sys.pycache_prefix as the interpreter started. */
 static char pycache_prefix[PATH_MAX];
 
@@ -170,7 +157,7 @@ static bool is_bytecode_name(const char *name)
 bool mw_is_bytecode_path(const char *target)
 {
 	const char *name = strrchr(target, '/');
-	bool cached = strstr(target, "/__pycache__/") || ends_with(target, "/__pycache__");
+	bool cached = strstr(target, "/__pycache__/") || mw_ends_with(target, "/__pycache__");
 	size_t len = strlen(pycache_prefix);
 
 	if (!name || strstr(target, "/../"))

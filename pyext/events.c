@@ -53,16 +53,15 @@ int mw_judge(struct mw_effect *effect, const struct mw_walk *walk, struct mw_ans
 	if (load) {
 		mw_describe(load);
 		mw_locate(load);
-		effect->cause = mw_cause(thread, walk, effect->target, &effect->facts);
 		if (load->called)
 			effect->facts |= MW_FACT_CALLED;
 		if (load->rebuilds && builds_functions(effect->op))
 			effect->facts |= MW_FACT_REBUILDER;
 		load->importing = mw_imports_global(load, walk);
 	} else {
-		effect->cause = mw_cause(thread, walk, effect->target, &effect->facts);
 		effect->facts |= MW_FACT_SCOPE | MW_FACT_AFTER | MW_FACT_CALLED;
 	}
+	effect->cause = mw_cause(thread, walk, effect->target, &effect->facts);
 	count = mw_stack(load, frames, &inside);
 	mw_shim->judge(effect, frames, count, inside, answer);
 	return answer->verdict >= MW_DENY ? -1 : 0;

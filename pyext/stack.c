@@ -3,6 +3,7 @@
  * by compile(). */
 #include <string.h>
 
+#include "../core/paths.h"
 #include "ext.h"
 
 #define CODES 1024 /* power of two */
@@ -392,13 +393,6 @@ static bool is_machinery_only(const struct mw_walk *walk, uint32_t from)
 	return true;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n >= m && !strcmp(text + n - m, end);
-}
-
 static enum mw_cause import_cause(const struct mw_thread *thread, const struct mw_walk *walk,
                                   uint32_t outer, uint32_t inner, const char *target,
                                   uint32_t *facts)
@@ -431,7 +425,7 @@ bool mw_is_rebuilder(const struct mw_walk *walk)
 		PyCodeObject *code = walk->inside[0].code;
 		const char *file = mw_code_text(code, "co_filename");
 
-		if (ends_with(file, makers[i].file) && mw_shim->trusted(file) &&
+		if (mw_ends_with(file, makers[i].file) && mw_shim->trusted(file) &&
 		    (!makers[i].function ||
 		     !strcmp(mw_code_text(code, "co_name"), makers[i].function)))
 			return true;
@@ -488,7 +482,7 @@ bool mw_imports_global(const struct mw_load *load, const struct mw_walk *walk)
 /* The standard library's wrappers do what they are told: their caller is who acts. */
 static bool is_wrapper(const char *file)
 {
-	return ends_with(file, "/signal.py") || ends_with(file, "/weakref.py");
+	return mw_ends_with(file, "/signal.py") || mw_ends_with(file, "/weakref.py");
 }
 
 bool mw_by_installed_code(const struct mw_walk *walk)

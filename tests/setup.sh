@@ -122,7 +122,11 @@ look()
 		need clang-rt have_fuzzer
 	fi
 	case $purpose in
-	test) ! can_have_browser || need chromium have_browser ;;
+	test)
+		need zsh have zsh
+		need fish have fish
+		! can_have_browser || need chromium have_browser
+		;;
 	lint)
 		need clang-tidy have clang-tidy
 		need clang-format have clang-format

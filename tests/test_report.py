@@ -293,7 +293,7 @@ def test_no_file_and_no_record(real, tmp_path):
 def test_report_usage_errors(args, real):
     done = modelwatch("report", *args, real[0])
     assert done.returncode == 125
-    assert done.stderr.startswith("modelwatch report: ")
+    assert done.stderr.startswith("modelwatch: ")
 
 
 def test_page_is_not_written_over_its_input(real, tmp_path):
@@ -642,7 +642,7 @@ def test_why_finds_by_prefix(alert, tmp_path):
 def test_why_usage_errors(args):
     done = modelwatch("why", *args)
     assert done.returncode == 125
-    assert done.stderr.startswith("modelwatch why: ")
+    assert done.stderr.startswith("modelwatch: ")
 
 
 def test_no_text_of_the_alert_stands_in_a_command(alert, tmp_path):

@@ -9,6 +9,7 @@
 #include "alert_file.h"
 #include "alert_parts.h"
 #include "journal.h"
+#include "terminal.h"
 #include "text.h"
 
 #define RECENT_MAX MW_HASHER_JOBS
@@ -36,13 +37,6 @@ struct mw_alerts {
 	char text[MW_ALERT_TEXT];
 };
 
-static bool wants_colour(void)
-{
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-}
-
 int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **ret)
 {
 	struct mw_alerts *a = calloc(1, sizeof(*a));
@@ -51,7 +45,7 @@ int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **re
 	if (!a)
 		return -ENOMEM;
 	a->options = *options;
-	a->colour = wants_colour();
+	a->colour = mw_terminal_colour(STDERR_FILENO);
 	a->file.fd = a->journal.fd = -1;
 	a->alert.options = &a->options;
 	if (options->policy_digest) {

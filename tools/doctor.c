@@ -2,7 +2,6 @@
 #include "doctor.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <gnu/libc-version.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -147,10 +146,8 @@ static int examine(bool json)
 	struct report *report = calloc(1, sizeof(*report));
 	int error = 0, status;
 
-	if (!report) {
-		fputs("modelwatch doctor: out of memory\n", stderr);
-		return MW_EXIT_OWN;
-	}
+	if (!report)
+		return mw_say("out of memory");
 	uname(&report->system);
 	report->check_count = mw_doctor_checks(report->checks, MW_DOCTOR_CHECKS_MAX);
 	report->python_count = mw_doctor_pythons(report->pythons, MW_DOCTOR_PYTHONS_MAX);
@@ -160,48 +157,45 @@ static int examine(bool json)
 		print_table(report);
 	status = all_works(report) ? 0 : 1;
 	free(report);
-	if (error || fflush(stdout)) {
-		fputs("modelwatch doctor: cannot write the report\n", stderr);
-		return MW_EXIT_OWN;
-	}
-	return status;
+	return error || fflush(stdout) ? mw_say("cannot write the report") : status;
 }
 
-static void usage(FILE *out)
+static int take(void *context, int id, const char *value)
 {
-	fputs("Usage: modelwatch doctor [--json]\n\n"
-	      "Tries what modelwatch needs on this machine and in every Python interpreter found,\n"
-	      "and says what works, what does not, and what that costs.\n\n"
-	      "  --json     the report as JSON\n"
-	      "  -h, --help this text\n\n"
-	      "Exit status: 0 when everything this version offers works, 1 when something does\n"
-	      "not, 125 when the report could not be made.\n",
-	      out);
+	bool *json = context;
+
+	(void)id;
+	(void)value;
+	*json = true;
+	return 0;
 }
 
-int mw_cmd_doctor(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-	        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
 	bool json = false;
-	int c;
+	char **operands;
+	int status = mw_options(&mw_cmd_doctor, argc, argv, take, &json, &operands);
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			usage(stdout);
-			return 0;
-		}
-		if (c != 'j') {
-			fprintf(stderr, "modelwatch doctor: unknown option %s\n", argv[optind - 1]);
-			usage(stderr);
-			return MW_EXIT_OWN;
-		}
-		json = true;
-	}
-	if (optind < argc) {
-		fprintf(stderr, "modelwatch doctor: unexpected argument %s\n", argv[optind]);
-		return MW_EXIT_OWN;
-	}
+	if (status != MW_GO_ON)
+		return status;
+	if (*operands)
+		return mw_say("unexpected argument %s; see modelwatch doctor --help", *operands);
 	return examine(json);
 }
+
+static const struct mw_option options[] = {
+        {.name = "json", .help = "the report as JSON"},
+        {0},
+};
+
+const struct mw_command mw_cmd_doctor = {
+        .name = "modelwatch doctor",
+        .help = "say what works on this machine, and for which interpreters",
+        .synopsis = "",
+        .about = "Tries what modelwatch needs on this machine and in every Python interpreter "
+                 "found, and says what works, what does not, and what that costs.",
+        .options = options,
+        .after = "Exit status: 0 when everything this version offers works, 1 when something does "
+                 "not, 125 when the report could not be made.",
+        .run = run,
+};

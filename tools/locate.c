@@ -30,36 +30,66 @@ static bool is_fetch(const struct mw_record_effect *effect)
 	return effect->op.len == 10 && !memcmp(effect->op.s, "find_class", 10);
 }
 
-/* Which opcode of the stream does it. */
-static void look(const struct mw_record *record, const struct mw_stream *stream,
-                 struct mw_location *ret)
+/* The digest of the stream alone, when its end is known. */
+static void digest(const struct mw_pickle_query *query, struct mw_location *ret)
 {
-	const struct mw_record_load *load = &record->load;
-	const struct mw_pickle_query query = {
-	        .data = stream->bytes,
-	        .len = stream->len,
-	        .cut = stream->cut,
-	        .seen = load->seen,
-	        .count = load->seen_count,
-	        .total = load->globals,
-	        .tell = load->tell,
-	        .tell_exact = load->tell_exact,
-	        .importing = load->importing,
-	        .fetching = is_fetch(&record->effect),
-	        .hint = hint(record),
-	};
-	size_t len = stream->len;
+	size_t len = query->len;
 
-	if (mw_pickle_locate(&query, &ret->call) < 0) {
-		ret->call = (struct mw_pickle_answer){0};
-		return;
-	}
 	if (ret->call.stream_len && ret->call.stream_len < len)
 		len = (size_t)ret->call.stream_len;
-	if (stream->cut && !ret->call.complete)
+	if (query->cut && !ret->call.complete)
 		return; /* there is more of it than was read */
-	if (mw_sha256(stream->bytes, len, ret->stream_sha256))
+	if (mw_sha256(query->data, len, ret->stream_sha256))
 		ret->stream_sha256[0] = '\0';
+}
+
+struct search {
+	const struct mw_record *record;
+	struct mw_location *location;
+};
+
+/* Which opcode of the stream does it. A pickle may be the first bytes of a file of many gigabytes:
+ * it is read until its STOP is there. */
+static bool look(void *context, struct mw_pickle_query *query)
+{
+	struct search *search = context;
+	struct mw_pickle_answer *call = &search->location->call;
+
+	query->fetching = is_fetch(&search->record->effect);
+	query->hint = hint(search->record);
+	if (mw_pickle_locate(query, call) < 0)
+		*call = (struct mw_pickle_answer){0};
+	else
+		digest(query, search->location);
+	return call->complete;
+}
+
+int mw_locate_read(pid_t pid, const struct mw_record *record, size_t first,
+                   bool (*enough)(void *context, struct mw_pickle_query *query), void *context,
+                   struct mw_stream *ret)
+{
+	const struct mw_record_load *load = &record->load;
+
+	for (size_t limit = first;; limit *= 8) {
+		struct mw_pickle_query query = {
+		        .seen = load->seen,
+		        .count = load->seen_count,
+		        .total = load->globals,
+		        .tell = load->tell,
+		        .tell_exact = load->tell_exact,
+		        .importing = load->importing,
+		};
+		int error = mw_stream_read(pid, load, limit, ret);
+
+		if (error)
+			return error;
+		query.data = ret->bytes;
+		query.len = ret->len;
+		query.cut = ret->cut;
+		if (enough(context, &query) || !ret->cut || limit >= MW_STREAM_MAX)
+			return 0;
+		mw_stream_free(ret);
+	}
 }
 
 /* A stream in memory may be one that an archive holds: it is told by its bytes. */
@@ -80,27 +110,10 @@ static void find_member(pid_t pid, const struct mw_record_load *load,
 	close(fd);
 }
 
-/* A pickle may be the first bytes of a file of many gigabytes: it is read until its STOP is there.
- */
-static int read_stream(pid_t pid, const struct mw_record *record, struct mw_stream *stream,
-                       struct mw_location *ret)
+/* The reader has been at its position, so that much there is. */
+static size_t first_limit(int64_t tell)
 {
-	int64_t tell = record->load.tell;
-	size_t limit = MW_STREAM_FIRST;
-	int error;
-
-	if (tell > 0 && tell < MW_STREAM_MAX)
-		limit += (size_t)tell;
-	for (;;) {
-		error = mw_stream_read(pid, &record->load, limit, stream);
-		if (error)
-			return error;
-		look(record, stream, ret);
-		if (!stream->cut || ret->call.complete || limit >= MW_STREAM_MAX)
-			return 0;
-		mw_stream_free(stream);
-		limit *= 8;
-	}
+	return MW_STREAM_FIRST + (tell > 0 && tell < MW_STREAM_MAX ? (size_t)tell : 0);
 }
 
 /* What the stream fetched last, when nothing better is known of the call. */
@@ -124,10 +137,11 @@ static void fall_back(const struct mw_record_load *load, struct mw_pickle_answer
 void mw_locate(pid_t pid, const struct mw_record *record, struct mw_location *ret)
 {
 	const struct mw_record_load *load = &record->load;
+	struct search search = {record, ret};
 	struct mw_stream stream = {0};
 
 	memset(ret, 0, sizeof(*ret));
-	if (!read_stream(pid, record, &stream, ret))
+	if (!mw_locate_read(pid, record, first_limit(load->tell), look, &search, &stream))
 		find_member(pid, load, &stream, ret);
 	mw_stream_free(&stream);
 	ret->nested = load->depth && load->data && !ret->member[0];

@@ -165,36 +165,25 @@ static void why(const struct mw_monitor *monitor, const struct mw_record *record
 	memcpy(reply->title, told->title, sizeof(told->title));
 }
 
+static bool is_called_directly(void *context, struct mw_pickle_query *query)
+{
+	bool *called = context;
+
+	*called = mw_pickle_called_directly(query);
+	return *called;
+}
+
 /* A stream that cannot be read is not condemned for it: the call itself is still judged. */
 static void fetch(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
                   struct mw_reply *reply)
 {
-	const struct mw_record_load *load = &record->load;
-	struct mw_stream stream;
-	struct mw_pickle_query query = {
-	        .seen = load->seen,
-	        .count = load->seen_count,
-	        .total = load->globals,
-	        .tell = load->tell,
-	        .tell_exact = load->tell_exact,
-	        .importing = load->importing,
-	};
+	struct mw_stream stream = {0};
+	bool called = true;
 
-	reply->slot = mw_registry_find(&monitor->registry, load->id);
-	reply->verdict = MW_ALLOW;
-	for (size_t limit = MW_STREAM_FIRST;; limit *= 8) {
-		bool cut;
-
-		if (mw_stream_read(pid, load, limit, &stream) < 0)
-			return;
-		query.data = stream.bytes;
-		query.len = stream.len;
-		cut = query.cut = stream.cut;
-		reply->verdict = mw_pickle_called_directly(&query) ? MW_ALLOW : MW_DENY;
-		mw_stream_free(&stream);
-		if (reply->verdict == MW_ALLOW || !cut || limit >= MW_STREAM_MAX)
-			return;
-	}
+	mw_locate_read(pid, record, MW_STREAM_FIRST, is_called_directly, &called, &stream);
+	mw_stream_free(&stream);
+	reply->slot = mw_registry_find(&monitor->registry, record->load.id);
+	reply->verdict = called ? MW_ALLOW : MW_DENY;
 }
 
 static void serve(void *context, pid_t pid, const struct mw_record *record, struct mw_reply *reply,

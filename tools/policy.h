@@ -1,16 +1,28 @@
-/* modelwatch policy: its subcommands, one file each, one line each in the table of policy.c.
- * argv[0] is the subcommand's name; each returns the program's exit status. */
+/* modelwatch policy: its subcommands, one file each, one line each in the table of policy.c. */
 #ifndef MW_TOOLS_POLICY_H
 #define MW_TOOLS_POLICY_H
 
 #include "../core/decide.h"
+#include "options.h"
 #include "policy_file.h"
 
-int mw_policy_show(int argc, char **argv);
-int mw_policy_check_files(int argc, char **argv);
-int mw_policy_test(int argc, char **argv);
-int mw_policy_explain(int argc, char **argv);
-int mw_policy_allow(int argc, char **argv);
+extern const struct mw_command mw_cmd_policy_show, mw_cmd_policy_check, mw_cmd_policy_test,
+        mw_cmd_policy_explain, mw_cmd_policy_allow;
+
+/* Options that more than one of them has. */
+#define MW_POLICY_OPTION(option_id)                                                                \
+	{                                                                                          \
+		.name = "policy", .argument = "FILE", .id = (option_id), .values = MW_FILES,       \
+		.help = "rules that come before those of the user and the site, as of modelwatch " \
+		        "run"                                                                      \
+	}
+
+#define MW_ALERTS_OPTION(option_id)                                                                \
+	{                                                                                          \
+		.name = "alerts", .argument = "FILE", .id = (option_id), .values = MW_FILES,       \
+		.help = "where the alert was written; by default the journal, "                    \
+		        "${XDG_STATE_HOME:-$HOME/.local/state}/modelwatch/alerts.jsonl"            \
+	}
 
 /* What the subcommands have in common: a policy, and the image of it for a subject. */
 struct mw_effective {
@@ -32,8 +44,5 @@ int mw_effective_for(struct mw_effective *effective, const json_t *subject, int 
 /* Where a rule that decided comes from, "FILE:LINE"; empty for none. */
 void mw_effective_place(const struct mw_effective *effective, const char *rule, char *out,
                         size_t size);
-
-/* One line on stderr, "modelwatch policy: ...". Returns MW_EXIT_OWN. */
-__attribute__((format(printf, 1, 2))) int mw_policy_say(const char *format, ...);
 
 #endif

@@ -1,5 +1,4 @@
 /* modelwatch policy check: what is wrong with a file, before anybody depends on it. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,16 +10,10 @@
 /* Beyond so many pairs of rules a look at all would take minutes. */
 #define PAIRS_MAX 100000000u
 
-static const char usage[] =
-        "Usage: modelwatch policy check [--site] FILE...\n"
-        "Says what is wrong with each FILE, line and column first, which rules can never match,\n"
-        "and which are shadowed: an earlier rule matches all that they do.\n\n"
-        "  --site      FILE is the site's: its rules may be final\n"
-        "  -h, --help  this text\n\n"
-        "Exit status: 0; 1 when a rule has no effect; 125 when a FILE is no policy.\n";
-
-static const struct option long_options[] = {
-        {"site", no_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
+static const struct mw_option options[] = {
+        {.name = "site", .help = "FILE is the site's: its rules may be final"},
+        {0},
+};
 
 static void finding(const struct mw_policy_build *rules, const struct mw_policy_item *item,
                     const char *what, const struct mw_policy_item *other)
@@ -100,29 +93,42 @@ static int check(const char *file, enum mw_layer layer)
 	return status;
 }
 
-int mw_policy_check_files(int argc, char **argv)
+static int take(void *context, int id, const char *value)
+{
+	enum mw_layer *layer = context;
+
+	(void)id;
+	(void)value;
+	*layer = MW_SITE;
+	return 0;
+}
+
+static int run(int argc, char **argv)
 {
 	enum mw_layer layer = MW_COMMAND_LINE;
-	int option, status = 0;
+	char **files;
+	int status = mw_options(&mw_cmd_policy_check, argc, argv, take, &layer, &files);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-		if (option == 's') {
-			layer = MW_SITE;
-		} else if (option == 'h') {
-			fputs(usage, stdout);
-			return fflush(stdout) ? MW_EXIT_OWN : 0;
-		} else {
-			return mw_policy_say("what is %s? See modelwatch policy check --help",
-			                     argv[optind - 1]);
-		}
-	}
-	if (optind == argc)
-		return mw_policy_say("no FILE; see modelwatch policy check --help");
-	for (; optind < argc; optind++) {
-		int one = check(argv[optind], layer);
+	if (status != MW_GO_ON)
+		return status;
+	if (!*files)
+		return mw_say("no FILE; see modelwatch policy check --help");
+	for (status = 0; *files; files++) {
+		int one = check(*files, layer);
 
 		status = one > status ? one : status;
 	}
 	return fflush(stdout) ? MW_EXIT_OWN : status;
 }
+
+const struct mw_command mw_cmd_policy_check = {
+        .name = "modelwatch policy check",
+        .help = "what is wrong, shadowed or without effect in a file",
+        .synopsis = "FILE...",
+        .about = "Says what is wrong with each FILE, line and column first, which rules can never "
+                 "match, and which are shadowed: an earlier rule matches all that they do.",
+        .options = options,
+        .operands = MW_FILES,
+        .after = "Exit status: 0; 1 when a rule has no effect; 125 when a FILE is no policy.",
+        .run = run,
+};

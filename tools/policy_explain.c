@@ -1,6 +1,5 @@
 /* modelwatch policy explain: which rule decided an alert, and which would without it. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,28 +12,16 @@
 
 #define NEXT_SHOWN 3
 
-static const char usage[] =
-        "Usage: modelwatch policy explain [--policy=FILE] [--alerts=FILE] ALERT_ID\n"
-        "       modelwatch policy explain [--policy=FILE] FILE\n"
-        "Says which rule of the policy that a run would have decides about an alert, or about all\n"
-        "alerts in FILE, where that rule stands, and which ones would decide if it were not "
-        "there.\n"
-        "\n"
-        "  --policy=FILE  as of modelwatch run\n"
-        "  --alerts=FILE  where the alert was written; by default the journal,\n"
-        "                 ${XDG_STATE_HOME:-$HOME/.local/state}/modelwatch/alerts.jsonl\n"
-        "  -h, --help     this text\n\n"
-        "Exit status: 0; 1 when there is no such alert; 125 when a file cannot be read or the\n"
-        "policy is wrong.\n";
+enum { POLICY, ALERTS };
 
-static const struct option long_options[] = {{"policy", required_argument, NULL, 'p'},
-                                             {"alerts", required_argument, NULL, 'a'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {0}};
+static const struct mw_option options_table[] = {
+        MW_POLICY_OPTION(POLICY),
+        MW_ALERTS_OPTION(ALERTS),
+        {0},
+};
 
 struct options {
 	const char *policy, *alerts, *what;
-	bool help;
 };
 
 struct explainer {
@@ -96,7 +83,7 @@ static int explain(struct explainer *e, const char *id, const json_t *alert)
 
 	if (mw_question_read(json, &question, &which)) {
 		json_decref(json);
-		return mw_policy_say("alert %s has a wrong %s", id, which);
+		return mw_say("alert %s has a wrong %s", id, which);
 	}
 	status = mw_effective_for(&e->policy, alert, parsed >= MW_OBSERVE ? parsed : 0);
 	printf("alert %s: ", id);
@@ -120,8 +107,7 @@ static int explain_found(struct explainer *e)
 	json_t *alert;
 
 	if (!json_object_size(e->found)) {
-		fprintf(stderr, "modelwatch policy: no alert %s\n",
-		        e->prefix ? e->prefix : "there");
+		mw_say("no alert %s", e->prefix ? e->prefix : "there");
 		return 1;
 	}
 	json_object_foreach(e->found, id, alert)
@@ -141,49 +127,52 @@ static int find(struct explainer *e, const struct options *options)
 	int error = mw_find_alerts(file, id ? options->what : NULL, &e->found);
 
 	e->prefix = id ? options->what : NULL;
-	return error ? mw_policy_say("%s: %s", file ? file : "the journal", strerror(-error)) : 0;
+	return error ? mw_say("%s: %s", file ? file : "the journal", strerror(-error)) : 0;
 }
 
-static int parse(struct options *options, int argc, char **argv)
+static int take(void *context, int id, const char *value)
 {
-	int option;
+	struct options *options = context;
 
-	opterr = 0;
-	*options = (struct options){.help = false};
-	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-		if (option == 'p')
-			options->policy = optarg;
-		else if (option == 'a')
-			options->alerts = optarg;
-		else if (option == 'h')
-			options->help = true;
-		else
-			return mw_policy_say("what is %s? See modelwatch policy explain --help",
-			                     argv[optind - 1]);
-	}
-	options->what = argv[optind];
-	return options->help || argc - optind == 1
-	               ? 0
-	               : mw_policy_say("one ALERT_ID or FILE; see modelwatch policy explain "
-	                               "--help");
+	if (id == POLICY)
+		options->policy = value;
+	else
+		options->alerts = value;
+	return 0;
 }
 
-int mw_policy_explain(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct explainer e = {.found = NULL};
-	struct options options;
-	int status = parse(&options, argc, argv);
+	struct options options = {.what = NULL};
+	char **operands;
+	int status = mw_options(&mw_cmd_policy_explain, argc, argv, take, &options, &operands);
 
-	if (!status && options.help) {
-		fputs(usage, stdout);
-	} else if (!status) {
-		status = mw_effective_read(&e.policy, options.policy);
-		if (!status)
-			status = find(&e, &options);
-		if (!status)
-			status = explain_found(&e);
-		mw_effective_free(&e.policy);
-	}
+	if (status != MW_GO_ON)
+		return status;
+	if (!operands[0] || operands[1])
+		return mw_say("one ALERT_ID or FILE; see modelwatch policy explain --help");
+	options.what = operands[0];
+	status = mw_effective_read(&e.policy, options.policy);
+	if (!status)
+		status = find(&e, &options);
+	if (!status)
+		status = explain_found(&e);
+	mw_effective_free(&e.policy);
 	json_decref(e.found);
 	return fflush(stdout) ? MW_EXIT_OWN : status;
 }
+
+const struct mw_command mw_cmd_policy_explain = {
+        .name = "modelwatch policy explain",
+        .help = "which rule decided an alert, and which would next",
+        .synopsis = "ALERT_ID | FILE",
+        .about = "Says which rule of the policy that a run would have decides about an alert, or "
+                 "about all alerts in FILE, where that rule stands, and which ones would decide if "
+                 "it were not there.",
+        .options = options_table,
+        .operands = MW_FILES,
+        .after = "Exit status: 0; 1 when there is no such alert; 125 when a file cannot be read or "
+                 "the policy is wrong.",
+        .run = run,
+};

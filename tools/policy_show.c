@@ -1,5 +1,4 @@
 /* modelwatch policy show: the rules in the order in which they are tried. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +10,7 @@
 
 #define SECOND INT64_C(1000000000)
 
-static const char usage[] =
-        "Usage: modelwatch policy show [--policy=FILE]\n"
-        "Prints the policy that a run would have, in the order in which its rules are tried: the\n"
-        "first that matches decides. A comment before each says where it comes from.\n\n"
-        "  --policy=FILE  as of modelwatch run\n"
-        "  -h, --help     this text\n";
-
-static const struct option long_options[] = {
-        {"policy", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {0}};
+static const struct mw_option options[] = {MW_POLICY_OPTION(0), {0}};
 
 /* The rule's own lines, moved to where they belong in a list. */
 static void print_rule(const struct mw_policy_build *rules, const struct mw_policy_item *item)
@@ -101,30 +92,41 @@ static int show(const char *file)
 		print(&effective, subject);
 		json_decref(subject);
 		if (fflush(stdout))
-			status = mw_policy_say("cannot write the policy");
+			status = mw_say("cannot write the policy");
 	}
 	mw_effective_free(&effective);
 	return status;
 }
 
-int mw_policy_show(int argc, char **argv)
+static int take(void *context, int id, const char *value)
+{
+	const char **file = context;
+
+	(void)id;
+	*file = value;
+	return 0;
+}
+
+static int run(int argc, char **argv)
 {
 	const char *file = NULL;
-	int option;
+	char **operands;
+	int status = mw_options(&mw_cmd_policy_show, argc, argv, take, &file, &operands);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-		if (option == 'p') {
-			file = optarg;
-		} else if (option == 'h') {
-			fputs(usage, stdout);
-			return fflush(stdout) ? MW_EXIT_OWN : 0;
-		} else {
-			return mw_policy_say("what is %s? See modelwatch policy show --help",
-			                     argv[optind - 1]);
-		}
-	}
-	if (optind < argc)
-		return mw_policy_say("show takes no %s", argv[optind]);
+	if (status != MW_GO_ON)
+		return status;
+	if (*operands)
+		return mw_say("policy show takes no %s", *operands);
 	return show(file);
 }
+
+const struct mw_command mw_cmd_policy_show = {
+        .name = "modelwatch policy show",
+        .help = "the policy in effect, with where each rule comes from",
+        .synopsis = "",
+        .about = "Prints the policy that a run would have, in the order in which its rules are "
+                 "tried: the first that matches decides. A comment before each says where it comes "
+                 "from.",
+        .options = options,
+        .run = run,
+};

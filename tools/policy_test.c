@@ -1,5 +1,4 @@
 /* modelwatch policy test: the policy against a table of what it has to decide. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,18 +8,7 @@
 #include "question.h"
 #include "yaml_json.h"
 
-static const char usage[] =
-        "Usage: modelwatch policy test [--policy=FILE] CASES...\n"
-        "Asks the policy that a run would have about each case in the files CASES, and says which\n"
-        "it decides otherwise than they expect. modelwatch-policy(5) says how cases are "
-        "written.\n\n"
-        "  --policy=FILE  as of modelwatch run\n"
-        "  -h, --help     this text\n\n"
-        "Exit status: 0; 1 when a case fails; 125 when a file is no table of cases, or the\n"
-        "policy is wrong.\n";
-
-static const struct option long_options[] = {
-        {"policy", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {0}};
+static const struct mw_option options[] = {MW_POLICY_OPTION(0), {0}};
 
 static const char *const words[] = {"name",      "line",   "effect", "cause",   "origin", "facts",
                                     "mode",      "expect", "rule",   "expired", "user",   "job",
@@ -34,9 +22,9 @@ struct tester {
 
 static int wrong(const struct tester *t, const json_t *one, const char *what, const char *which)
 {
-	return mw_policy_say("%s:%lld: %s%s%s", t->file,
-	                     (long long)json_integer_value(json_object_get(one, "line")), what,
-	                     *which ? " " : "", which);
+	return mw_say("%s:%lld: %s%s%s", t->file,
+	              (long long)json_integer_value(json_object_get(one, "line")), what,
+	              *which ? " " : "", which);
 }
 
 static bool is_known(const char *key)
@@ -145,13 +133,13 @@ static int ask_all(struct tester *t, const json_t *table)
 	const char *version = json_string_value(json_object_get(table, "version"));
 
 	if (!version || strcmp(version, "1") || !json_is_array(cases))
-		return mw_policy_say("%s: a table of cases is 'version: 1' and a list of 'cases'",
-		                     t->file);
+		return mw_say("%s: a table of cases is 'version: 1' and a list of 'cases'",
+		              t->file);
 	for (size_t i = 0; i < json_array_size(cases); i++) {
 		json_t *one = json_array_get(cases, i);
 		int status = json_is_object(one)
 		                     ? ask(t, one)
-		                     : mw_policy_say("%s: case %zu is no mapping", t->file, i + 1);
+		                     : mw_say("%s: case %zu is no mapping", t->file, i + 1);
 
 		if (status)
 			return status;
@@ -167,9 +155,9 @@ static int test_file(struct tester *t)
 	int status;
 
 	if (mw_policy_text_of(t->file, &text, &len, error, sizeof(error)))
-		return mw_policy_say("%s", error);
+		return mw_say("%s", error);
 	table = mw_yaml_json(t->file, text, len, error, sizeof(error));
-	status = table ? ask_all(t, table) : mw_policy_say("%s", error);
+	status = table ? ask_all(t, table) : mw_say("%s", error);
 	json_decref(table);
 	free(text);
 	return status;
@@ -192,24 +180,38 @@ static int test(const char *policy, char **files)
 	return status ? status : t.failed ? 1 : 0;
 }
 
-int mw_policy_test(int argc, char **argv)
+static int take(void *context, int id, const char *value)
+{
+	const char **policy = context;
+
+	(void)id;
+	*policy = value;
+	return 0;
+}
+
+static int run(int argc, char **argv)
 {
 	const char *policy = NULL;
-	int option;
+	char **files;
+	int status = mw_options(&mw_cmd_policy_test, argc, argv, take, &policy, &files);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-		if (option == 'p') {
-			policy = optarg;
-		} else if (option == 'h') {
-			fputs(usage, stdout);
-			return fflush(stdout) ? MW_EXIT_OWN : 0;
-		} else {
-			return mw_policy_say("what is %s? See modelwatch policy test --help",
-			                     argv[optind - 1]);
-		}
-	}
-	if (optind == argc)
-		return mw_policy_say("no CASES; see modelwatch policy test --help");
-	return test(policy, argv + optind);
+	if (status != MW_GO_ON)
+		return status;
+	if (!*files)
+		return mw_say("no CASES; see modelwatch policy test --help");
+	return test(policy, files);
 }
+
+const struct mw_command mw_cmd_policy_test = {
+        .name = "modelwatch policy test",
+        .help = "hold the policy against a table of effects and verdicts",
+        .synopsis = "CASES...",
+        .about = "Asks the policy that a run would have about each case in the files CASES, and "
+                 "says which it decides otherwise than they expect. modelwatch-policy(5) says how "
+                 "cases are written.",
+        .options = options,
+        .operands = MW_FILES,
+        .after = "Exit status: 0; 1 when a case fails; 125 when a file is no table of cases, or "
+                 "the policy is wrong.",
+        .run = run,
+};

@@ -1,11 +1,9 @@
 /* modelwatch run: supervises one command and all it starts. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <malloc.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +34,7 @@ struct options {
 	const char *policy, *alerts;
 	json_t *labels;
 	enum mw_alert_format format;
-	bool quiet, help;
+	bool quiet;
 	char **command;
 };
 
@@ -50,45 +48,48 @@ struct run {
 	struct mw_job job;
 };
 
-static const char usage[] =
-        "Usage: modelwatch run [OPTION...] [--] COMMAND [ARGUMENT...]\n"
-        "Runs COMMAND and stops what model files try to do in it.\n\n"
-        "  --mode=MODE       observe, alert, deny (the default) or kill\n"
-        "  --policy=FILE     rules that come before those of the user and the site\n"
-        "  --label=KEY=VALUE a label for alerts, which rules can ask for; repeatable\n"
-        "  --floor=WHEN      auto, off or require; this version has no floor\n"
-        "  --alerts=FILE     append alerts to FILE as JSON Lines; %h host, %p process,\n"
-        "                    %q{VAR} environment variable\n"
-        "  --format=FORMAT   alerts on stderr as text (the default) or json\n"
-        "  --quiet           no alerts on stderr\n"
-        "  --help            this text\n\n"
-        "The exit status is COMMAND's: 128+n when signal n ended it; 125 when modelwatch\n"
-        "failed, 126 when COMMAND cannot be executed, 127 when it is not found.\n";
+enum { MODE, POLICY, LABEL, FLOOR, ALERTS, FORMAT, QUIET };
 
-/* One line on stderr. Returns the status for our own failures. */
-static int __attribute__((format(printf, 1, 2))) say(const char *format, ...)
-{
-	char text[1024];
-	va_list args;
+static const char *const modes[] = {"observe", "alert", "deny", "kill", NULL};
+static const char *const floors[] = {"auto", "off", "require", NULL};
+static const char *const formats[] = {"text", "json", NULL};
 
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	fprintf(stderr, "modelwatch: %s\n", text);
-	return MW_EXIT_OWN;
-}
-
-enum { MODE = 256, POLICY, LABEL, FLOOR, ALERTS, FORMAT, QUIET, HELP };
-
-static const struct option long_options[] = {
-        {"mode", required_argument, NULL, MODE},
-        {"policy", required_argument, NULL, POLICY},
-        {"label", required_argument, NULL, LABEL},
-        {"floor", required_argument, NULL, FLOOR},
-        {"alerts", required_argument, NULL, ALERTS},
-        {"format", required_argument, NULL, FORMAT},
-        {"quiet", no_argument, NULL, QUIET},
-        {"help", no_argument, NULL, HELP},
+static const struct mw_option options_table[] = {
+        {.name = "mode",
+         .argument = "MODE",
+         .id = MODE,
+         .values = MW_WORDS,
+         .words = modes,
+         .help = "observe, alert, deny (the default) or kill"},
+        {.name = "policy",
+         .argument = "FILE",
+         .id = POLICY,
+         .values = MW_FILES,
+         .help = "rules that come before those of the user and the site"},
+        {.name = "label",
+         .argument = "KEY=VALUE",
+         .id = LABEL,
+         .repeats = true,
+         .help = "a label for alerts, which rules can ask for; repeatable"},
+        {.name = "floor",
+         .argument = "WHEN",
+         .id = FLOOR,
+         .values = MW_WORDS,
+         .words = floors,
+         .help = "auto, off or require; this version has no floor"},
+        {.name = "alerts",
+         .argument = "FILE",
+         .id = ALERTS,
+         .values = MW_FILES,
+         .help = "append alerts to FILE as JSON Lines; %h host, %p process, %q{VAR} environment "
+                 "variable"},
+        {.name = "format",
+         .argument = "FORMAT",
+         .id = FORMAT,
+         .values = MW_WORDS,
+         .words = formats,
+         .help = "alerts on stderr as text (the default) or json"},
+        {.name = "quiet", .id = QUIET, .help = "no alerts on stderr"},
         {0},
 };
 
@@ -97,7 +98,7 @@ static int set_mode(struct options *options, const char *word)
 	int mode = mw_verdict_parse(word);
 
 	if (mode < MW_OBSERVE)
-		return say("--mode=%s: it is observe, alert, deny or kill", word);
+		return mw_say("--mode=%s: it is observe, alert, deny or kill", word);
 	options->mode = mode;
 	return 0;
 }
@@ -107,77 +108,58 @@ static int add_label(struct options *options, const char *text)
 	const char *equals = strchr(text, '=');
 
 	if (!equals || equals == text)
-		return say("--label=%s: it is KEY=VALUE", text);
+		return mw_say("--label=%s: it is KEY=VALUE", text);
 	if (!options->labels)
 		options->labels = json_object();
 	if (json_object_setn_new(options->labels, text, (size_t)(equals - text),
 	                         json_string(equals + 1)))
-		return say("--label=%s: it is no text in UTF-8", text);
+		return mw_say("--label=%s: it is no text in UTF-8", text);
 	return 0;
 }
 
 static int set_floor(const char *word)
 {
 	if (!strcmp(word, "require"))
-		return say("--floor=require: this version has no floor");
+		return mw_say("--floor=require: this version has no floor");
 	if (strcmp(word, "auto") && strcmp(word, "off"))
-		return say("--floor=%s: it is auto, off or require", word);
+		return mw_say("--floor=%s: it is auto, off or require", word);
 	return 0;
 }
 
 static int set_format(struct options *options, const char *word)
 {
 	if (!strcmp(word, "ocsf"))
-		return say("--format=ocsf: this version cannot write it");
+		return mw_say("--format=ocsf: this version cannot write it");
 	if (strcmp(word, "text") && strcmp(word, "json"))
-		return say("--format=%s: it is text or json", word);
+		return mw_say("--format=%s: it is text or json", word);
 	options->format = *word == 'j' ? MW_JSON : MW_TEXT;
 	return 0;
 }
 
-static int set_option(struct options *options, int option, char **argv)
+static int take(void *context, int id, const char *value)
 {
-	switch (option) {
+	struct options *options = context;
+
+	switch (id) {
 	case MODE:
-		return set_mode(options, optarg);
+		return set_mode(options, value);
 	case POLICY:
-		options->policy = optarg;
+		options->policy = value;
 		return 0;
 	case LABEL:
-		return add_label(options, optarg);
+		return add_label(options, value);
 	case FLOOR:
-		return set_floor(optarg);
+		return set_floor(value);
 	case ALERTS:
-		options->alerts = optarg;
+		options->alerts = value;
 		return 0;
 	case FORMAT:
-		return set_format(options, optarg);
+		return set_format(options, value);
 	case QUIET:
 		options->quiet = true;
 		return 0;
-	case HELP:
-		options->help = true;
-		return 0;
-	case ':':
-		return say("%s wants a value; see modelwatch run --help", argv[optind - 1]);
-	default:
-		return say("no option %s; see modelwatch run --help", argv[optind - 1]);
 	}
-}
-
-/* Returns 0, or the exit status after an error, which has been said. */
-static int parse(struct options *options, int argc, char **argv)
-{
-	int option, status = 0;
-
-	*options = (struct options){0};
-	opterr = 0;
-	while (!status && (option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1)
-		status = set_option(options, option, argv);
-	options->command = argv + optind;
-	if (!status && !options->help && !options->command[0])
-		status = say("no command to run; see modelwatch run --help");
-	return status;
+	return 0;
 }
 
 static void hex(const uint8_t *bytes, size_t len, char *out)
@@ -202,14 +184,14 @@ static int open_alerts(struct run *run)
 	int error = options->alerts ? mw_expand(options->alerts, path) : 0;
 
 	if (error == -ENOENT)
-		return say("--alerts=%s: the environment variable is not set", options->alerts);
+		return mw_say("--alerts=%s: the environment variable is not set", options->alerts);
 	if (error == -EINVAL)
-		return say("--alerts=%s: after %% comes h, p, q{VAR} or %%", options->alerts);
+		return mw_say("--alerts=%s: after %% comes h, p, q{VAR} or %%", options->alerts);
 	hex(run->policy->digest, sizeof(run->policy->digest), digest);
 	if (!error)
 		error = mw_alerts_open(&to, &run->alerts);
-	return error ? say("--alerts=%s: %s", options->alerts ? options->alerts : "",
-	                   strerror(-error))
+	return error ? mw_say("--alerts=%s: %s", options->alerts ? options->alerts : "",
+	                      strerror(-error))
 	             : 0;
 }
 
@@ -219,12 +201,12 @@ static void kill_run(void *context, const char *alert_id, const char *alert_titl
 	struct run *run = context;
 	int error;
 
-	say("the whole job is killed for this, with exit status 137 (it is not out of memory): "
-	    "%s [alert %s]",
-	    alert_title, alert_id);
+	mw_say("the whole job is killed for this, with exit status 137 (it is not out of memory): "
+	       "%s [alert %s]",
+	       alert_title, alert_id);
 	error = mw_job_kill(&run->job);
 	if (error)
-		say("some of the job could not be killed: %s", strerror(-error));
+		mw_say("some of the job could not be killed: %s", strerror(-error));
 }
 
 static int load_policy(struct run *run)
@@ -245,7 +227,7 @@ static int load_policy(struct run *run)
 		                : -ENOMEM;
 	}
 	json_decref(subject);
-	return error ? say("%s", why) : 0;
+	return error ? mw_say("%s", why) : 0;
 }
 
 static int prepare(struct run *run)
@@ -256,13 +238,13 @@ static int prepare(struct run *run)
 		return status;
 	error = mw_job_open(&run->job);
 	if (error)
-		return say("cannot watch over a job: %s", strerror(-error));
+		return mw_say("cannot watch over a job: %s", strerror(-error));
 	status = open_alerts(run);
 	if (status)
 		return status;
 	error = mw_monitor_open(run->policy, run->policy_size, run->alerts, kill_run, run,
 	                        &run->monitor);
-	return error ? say("cannot open the monitor's socket: %s", strerror(-error)) : 0;
+	return error ? mw_say("cannot open the monitor's socket: %s", strerror(-error)) : 0;
 }
 
 static int start(struct run *run)
@@ -272,16 +254,16 @@ static int start(struct run *run)
 	int error = mw_installed("libmodelwatch.so", shim);
 
 	if (error)
-		return say("libmodelwatch.so is missing: %s", strerror(-error));
+		return mw_say("libmodelwatch.so is missing: %s", strerror(-error));
 	error = mw_environment(shim, mw_monitor_path(run->monitor), &environment);
 	if (error == -EINVAL)
-		return say("%s: a path with a space or a colon cannot be preloaded", shim);
+		return mw_say("%s: a path with a space or a colon cannot be preloaded", shim);
 	if (!error)
 		error = mw_job_start(&run->job, command, environment);
 	mw_environment_free(environment);
 	if (!error)
 		return 0;
-	say("%s: %s", command[0], strerror(-error));
+	mw_say("%s: %s", command[0], strerror(-error));
 	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }
 
@@ -325,12 +307,12 @@ static void report_losses(const struct run *run)
 	const struct mw_server_counters *count = mw_monitor_count(run->monitor);
 
 	if (count->refused + count->malformed + count->oversized + count->cut + count->timed_out)
-		say("messages to the monitor that were not records of this job: %llu from "
-		    "strangers, "
-		    "%llu malformed, %llu too long, %llu cut off, %llu too slow",
-		    (unsigned long long)count->refused, (unsigned long long)count->malformed,
-		    (unsigned long long)count->oversized, (unsigned long long)count->cut,
-		    (unsigned long long)count->timed_out);
+		mw_say("messages to the monitor that were not records of this job: %llu from "
+		       "strangers, "
+		       "%llu malformed, %llu too long, %llu cut off, %llu too slow",
+		       (unsigned long long)count->refused, (unsigned long long)count->malformed,
+		       (unsigned long long)count->oversized, (unsigned long long)count->cut,
+		       (unsigned long long)count->timed_out);
 }
 
 /* Room for the connections of a big job; the command has started with the limit we were given. */
@@ -360,19 +342,17 @@ static int watch(struct run *run)
 	return run->job.killed ? EXIT_KILLED : run->job.status;
 }
 
-int mw_cmd_run(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
 	struct run run = {.job = {.signals = -1, .tty = -1}};
 	int status;
 
 	mw_descriptors_fill();
-	status = parse(&run.options, argc, argv);
-	if (status)
+	status = mw_options(&mw_cmd_run, argc, argv, take, &run.options, &run.options.command);
+	if (status == MW_GO_ON && !run.options.command[0])
+		status = mw_say("no command to run; see modelwatch run --help");
+	if (status != MW_GO_ON)
 		return status;
-	if (run.options.help) {
-		fputs(usage, stdout);
-		return fflush(stdout) ? MW_EXIT_OWN : 0;
-	}
 	/* A fixed threshold: glibc raises it otherwise after each big buffer, and keeps more. */
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	status = watch(&run);
@@ -384,3 +364,15 @@ int mw_cmd_run(int argc, char **argv)
 	free(run.policy);
 	return status;
 }
+
+const struct mw_command mw_cmd_run = {
+        .name = "modelwatch run",
+        .help = "run a command and stop what model files try to do in it",
+        .synopsis = "[--] COMMAND [ARGUMENT...]",
+        .about = "Runs COMMAND and stops what model files try to do in it.",
+        .options = options_table,
+        .operands = MW_COMMAND_WORDS,
+        .after = "The exit status is COMMAND's: 128+n when signal n ended it; 125 when modelwatch "
+                 "failed, 126 when COMMAND cannot be executed, 127 when it is not found.",
+        .run = run_command,
+};

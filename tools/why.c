@@ -3,9 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +22,6 @@ struct options {
 	char prefix[MW_ID_TEXT];
 	const char *files[FILES_MAX];
 	size_t file_count;
-	bool help;
 };
 
 /* What is looked for, and what was found of it. */
@@ -38,32 +35,15 @@ struct search {
 	struct mw_relatives relatives;
 };
 
-static const char usage[] =
-        "Usage: modelwatch why ALERT_ID [--alerts=FILE]...\n"
-        "Tells the whole story of one alert: what the file did, whether that was prevented, by\n"
-        "which rule, who loaded it, how to load the weights without running it, and what to do\n"
-        "next. The beginning of the ID is enough when no other alert begins so.\n\n"
-        "  --alerts=FILE  where alerts were written, - for standard input; by default the\n"
-        "                 journal, ${XDG_STATE_HOME:-$HOME/.local/state}/modelwatch/alerts.jsonl\n"
-        "  -h, --help     this text\n\n"
-        "Exit status: 0; 1 when there is no such alert, more than one, or a FILE could not be\n"
-        "read; 125 when modelwatch was called wrongly or the story could not be written.\n";
-
-static const struct option long_options[] = {
-        {"alerts", required_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {0}};
-
-/* One line on stderr. Returns the status for our own failures. */
-static int __attribute__((format(printf, 1, 2))) say(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs("modelwatch why: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	return MW_EXIT_OWN;
-}
+static const struct mw_option options_table[] = {
+        {.name = "alerts",
+         .argument = "FILE",
+         .repeats = true,
+         .values = MW_FILES,
+         .help = "where alerts were written, - for standard input; repeatable; by default the "
+                 "journal, ${XDG_STATE_HOME:-$HOME/.local/state}/modelwatch/alerts.jsonl"},
+        {0},
+};
 
 /* The beginning of an ID, in lower case as IDs are written. */
 static int set_prefix(struct options *options, const char *word)
@@ -72,47 +52,38 @@ static int set_prefix(struct options *options, const char *word)
 
 	if (!len || len >= sizeof(options->prefix) ||
 	    strspn(word, "0123456789abcdefABCDEF-") != len)
-		return say("'%.100s' is no ALERT_ID; one looks like "
-		           "01a20974-25c5-78a7-bc1b-661314a34a5c",
-		           word);
+		return mw_say("'%.100s' is no ALERT_ID; one looks like "
+		              "01a20974-25c5-78a7-bc1b-661314a34a5c",
+		              word);
 	for (size_t i = 0; i <= len; i++)
 		options->prefix[i] = (char)tolower((unsigned char)word[i]);
 	return 0;
 }
 
-static int set_option(struct options *options, int option, char **argv)
+static int take(void *context, int id, const char *value)
 {
-	switch (option) {
-	case 'a':
-		if (options->file_count == FILES_MAX)
-			return say("no more than %d files", FILES_MAX);
-		options->files[options->file_count++] = optarg;
-		return 0;
-	case 'h':
-		options->help = true;
-		return 0;
-	case ':':
-		return say("%s wants a value; see modelwatch why --help", argv[optind - 1]);
-	default:
-		return say("no option %s; see modelwatch why --help", argv[optind - 1]);
-	}
+	struct options *options = context;
+
+	(void)id;
+	if (options->file_count == FILES_MAX)
+		return mw_say("no more than %d files", FILES_MAX);
+	options->files[options->file_count++] = value;
+	return 0;
 }
 
-/* Returns 0, or the exit status after an error, which has been said. */
+/* Returns MW_GO_ON, or the exit status. */
 static int parse(struct options *options, int argc, char **argv)
 {
-	int option, status = 0;
+	char **ids;
+	int status = mw_options(&mw_cmd_why, argc, argv, take, options, &ids);
 
-	*options = (struct options){.help = false};
-	opterr = 0;
-	while (!status && (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1)
-		status = set_option(options, option, argv);
-	if (status || options->help)
+	if (status != MW_GO_ON)
 		return status;
-	if (argc - optind != 1)
-		return say(optind < argc ? "one ALERT_ID at a time; see modelwatch why --help"
-		                         : "no ALERT_ID; see modelwatch why --help");
-	return set_prefix(options, argv[optind]);
+	if (!ids[0] || ids[1])
+		return mw_say(ids[0] ? "one ALERT_ID at a time; see modelwatch why --help"
+		                     : "no ALERT_ID; see modelwatch why --help");
+	status = set_prefix(options, ids[0]);
+	return status ? status : MW_GO_ON;
 }
 
 static bool matches(const struct search *search, const struct mw_entry *entry)
@@ -200,9 +171,9 @@ static int read_files(const struct options *options, struct search *search)
 		int error = mw_lines(options->files[i], find_line, search);
 
 		if (error == -ENOMEM)
-			return say("out of memory");
+			return mw_say("out of memory");
 		if (error) {
-			say("%s: %s", options->files[i], strerror(-error));
+			mw_say("%s: %s", options->files[i], strerror(-error));
 			status = 1;
 		}
 	}
@@ -215,11 +186,11 @@ static bool is_one(const struct search *search)
 	char id[MW_ID_TEXT];
 
 	if (!search->id_count)
-		say("no alert %s%s", search->prefix,
-		    search->unreadable ? " among the lines that can be read" : "");
+		mw_say("no alert %s%s", search->prefix,
+		       search->unreadable ? " among the lines that can be read" : "");
 	if (search->id_count <= 1)
 		return search->id_count == 1;
-	say("%s is the beginning of more than one alert:", search->prefix);
+	mw_say("%s is the beginning of more than one alert:", search->prefix);
 	for (size_t i = 0; i < search->id_count; i++) {
 		mw_id_text(search->ids[i], id);
 		fprintf(stderr, "  %s\n", id);
@@ -237,12 +208,12 @@ static int tell(const struct options *options, struct search *search)
 	search->seen = mw_seen_new();
 	search->relatives.titles = json_array();
 	if (!search->seen || !search->relatives.titles)
-		return say("out of memory");
+		return mw_say("out of memory");
 	for (size_t i = 0; i < options->file_count; i++)
 		mw_lines(options->files[i], relative_line, search);
 	error = mw_why_story(&search->alert, &search->relatives, mw_terminal_colour(STDOUT_FILENO),
 	                     stdout);
-	return error || fflush(stdout) ? say("cannot write the story") : 0;
+	return error || fflush(stdout) ? mw_say("cannot write the story") : 0;
 }
 
 static int find_and_tell(const struct options *options)
@@ -266,24 +237,35 @@ static int default_file(struct options *options, char path[static PATH_MAX])
 	if (options->file_count)
 		return 0;
 	if (mw_journal_path(path, PATH_MAX))
-		return say(
+		return mw_say(
 		        "name a file with --alerts: there is no HOME where the journal would be");
 	options->files[options->file_count++] = path;
 	return 0;
 }
 
-int mw_cmd_why(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	struct options options;
+	struct options options = {.file_count = 0};
 	char path[PATH_MAX];
 	int status = parse(&options, argc, argv);
 
-	if (status)
+	if (status != MW_GO_ON)
 		return status;
-	if (options.help) {
-		fputs(usage, stdout);
-		return fflush(stdout) ? MW_EXIT_OWN : 0;
-	}
 	status = default_file(&options, path);
 	return status ? status : find_and_tell(&options);
 }
+
+const struct mw_command mw_cmd_why = {
+        .name = "modelwatch why",
+        .help = "tell the whole story of one alert, and what to do next",
+        .synopsis = "ALERT_ID",
+        .about = "Tells the whole story of one alert: what the file did, whether that was "
+                 "prevented, by which rule, who loaded it, how to load the weights without running "
+                 "it, and what to do next. The beginning of the ID is enough when no other alert "
+                 "begins so.",
+        .options = options_table,
+        .after = "Exit status: 0; 1 when there is no such alert, more than one, or a FILE could "
+                 "not be read; 125 when modelwatch was called wrongly or the story could not be "
+                 "written.",
+        .run = run,
+};

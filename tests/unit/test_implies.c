@@ -28,6 +28,10 @@ static const struct {
         {{MW_SEND, "socket.getaddrinfo", "example.org", ""}, MW_SEND, "secret.example.net", false},
         {{MW_SEND, "socket.getaddrinfo", "example.org", ""}, MW_EXEC, "/bin/sh", false},
         {{MW_SEND, "socket.getaddrinfo", "example.org", ""}, MW_WRITE, "/etc/hosts", false},
+        {{MW_SEND, "socket.gethostbyname", "example.org", ""}, MW_CONNECT, "127.0.0.53:53", true},
+        {{MW_SEND, "socket.gethostbyaddr", "192.0.2.1", ""}, MW_CONNECT, "127.0.0.53:53", true},
+        {{MW_SEND, "socket.gethostbyaddr", "192.0.2.1", ""}, MW_CONNECT, "192.0.2.1:53", true},
+        {{MW_SEND, "socket.gethostbyname", "example.org", ""}, MW_CONNECT, "192.0.2.1:80", false},
         /* Popen: the program, wherever on PATH it is tried; no other one */
         {{MW_EXEC, "subprocess.Popen", "/usr/bin/uname", ""}, MW_EXEC, "/usr/bin/uname", true},
         {{MW_EXEC, "subprocess.Popen", "/usr/bin/uname", ""},

@@ -1,0 +1,15 @@
+/* Questions about paths as text. Nothing is looked up, and no "..", "." or double slash understood.
+ * Pure; no allocation; safe in a signal handler and a vfork child. */
+#ifndef MW_CORE_PATHS_H
+#define MW_CORE_PATHS_H
+
+#include <stdbool.h>
+
+/* Whether `path` is `directory` or below it. Slashes at the end of `directory` do not count; below
+ * "/" is nothing but itself, so that who is handed the root is not handed everything. */
+bool mw_path_inside(const char *path, const char *directory);
+
+/* Whether the last characters of `text` are `end`. */
+bool mw_ends_with(const char *text, const char *end);
+
+#endif
