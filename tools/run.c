@@ -19,6 +19,7 @@
 #include "installed.h"
 #include "job.h"
 #include "journal.h"
+#include "learn.h"
 #include "main.h"
 #include "monitor.h"
 #include "policy_file.h"
@@ -31,7 +32,7 @@
 
 struct options {
 	int mode; /* enum mw_verdict, or 0: what the policy says */
-	const char *policy, *alerts;
+	const char *policy, *alerts, *learn;
 	json_t *labels;
 	enum mw_alert_format format;
 	bool quiet;
@@ -48,7 +49,7 @@ struct run {
 	struct mw_job job;
 };
 
-enum { MODE, POLICY, LABEL, FLOOR, ALERTS, FORMAT, QUIET };
+enum { MODE, POLICY, LABEL, FLOOR, ALERTS, LEARN, FORMAT, QUIET };
 
 static const char *const modes[] = {"observe", "alert", "deny", "kill", NULL};
 static const char *const floors[] = {"auto", "off", "require", NULL};
@@ -83,6 +84,12 @@ static const struct mw_option options_table[] = {
          .values = MW_FILES,
          .help = "append alerts to FILE as JSON Lines; %h host, %p process, %q{VAR} environment "
                  "variable"},
+        {.name = "learn",
+         .argument = "DIR",
+         .id = LEARN,
+         .values = MW_DIRECTORIES,
+         .help = "stop nothing, keep the alerts in DIR, and propose in DIR/policy.yaml rules for "
+                 "what they were about"},
         {.name = "format",
          .argument = "FORMAT",
          .id = FORMAT,
@@ -153,6 +160,9 @@ static int take(void *context, int id, const char *value)
 	case ALERTS:
 		options->alerts = value;
 		return 0;
+	case LEARN:
+		options->learn = value;
+		return 0;
 	case FORMAT:
 		return set_format(options, value);
 	case QUIET:
@@ -173,7 +183,7 @@ static int open_alerts(struct run *run)
 	char path[PATH_MAX], journal[PATH_MAX], digest[2 * sizeof(run->policy->digest) + 1];
 	const struct options *options = &run->options;
 	struct mw_alert_options to = {
-	        .alerts_path = options->alerts ? path : NULL,
+	        .alerts_path = options->alerts || options->learn ? path : NULL,
 	        .quiet = options->quiet,
 	        .format = options->format,
 	        .mode = run->policy->mode,
@@ -181,8 +191,13 @@ static int open_alerts(struct run *run)
 	        .labels = run->rules.labels,
 	        .journal = mw_journal_path(journal, sizeof(journal)) ? NULL : journal,
 	};
-	int error = options->alerts ? mw_expand(options->alerts, path) : 0;
+	int error = 0;
 
+	if (options->learn)
+		error = mw_learn_open(options->learn, path);
+	if (error)
+		return mw_say("--learn=%s: %s", options->learn, strerror(-error));
+	error = options->alerts ? mw_expand(options->alerts, path) : 0;
 	if (error == -ENOENT)
 		return mw_say("--alerts=%s: the environment variable is not set", options->alerts);
 	if (error == -EINVAL)
@@ -342,6 +357,36 @@ static int watch(struct run *run)
 	return run->job.killed ? EXIT_KILLED : run->job.status;
 }
 
+/* What the run was about to be stopped for is proposed to be let through. */
+static void learn(const char *directory)
+{
+	size_t count, left;
+	int error = mw_learn_write(directory, &count, &left);
+
+	if (error)
+		mw_say("--learn=%s: %s", directory, strerror(-error));
+	else if (count + left)
+		mw_say("%s/policy.yaml proposes %zu rule%s%s: review each before you use it",
+		       directory, count, count == 1 ? "" : "s",
+		       left ? ", and names effects that no narrow rule fits" : "");
+	else
+		mw_say("%s/policy.yaml proposes no rule: nothing would have been stopped",
+		       directory);
+}
+
+/* What does not go together, and what follows from it. Returns MW_GO_ON or the exit status. */
+static int check(struct options *options)
+{
+	if (!options->command[0])
+		return mw_say("no command to run; see modelwatch run --help");
+	if (options->learn && (options->alerts || (options->mode && options->mode != MW_OBSERVE)))
+		return mw_say("--learn stops nothing and keeps the alerts itself: it goes with no "
+		              "--alerts and no other --mode than observe");
+	if (options->learn)
+		options->mode = MW_OBSERVE;
+	return MW_GO_ON;
+}
+
 static int run_command(int argc, char **argv)
 {
 	struct run run = {.job = {.signals = -1, .tty = -1}};
@@ -349,8 +394,8 @@ static int run_command(int argc, char **argv)
 
 	mw_descriptors_fill();
 	status = mw_options(&mw_cmd_run, argc, argv, take, &run.options, &run.options.command);
-	if (status == MW_GO_ON && !run.options.command[0])
-		status = mw_say("no command to run; see modelwatch run --help");
+	if (status == MW_GO_ON)
+		status = check(&run.options);
 	if (status != MW_GO_ON)
 		return status;
 	/* A fixed threshold: glibc raises it otherwise after each big buffer, and keeps more. */
@@ -358,6 +403,8 @@ static int run_command(int argc, char **argv)
 	status = watch(&run);
 	mw_monitor_close(run.monitor);
 	mw_alerts_close(run.alerts);
+	if (run.alerts && run.options.learn)
+		learn(run.options.learn);
 	mw_job_close(&run.job);
 	mw_policy_build_free(&run.rules);
 	json_decref(run.options.labels);
