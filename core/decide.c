@@ -92,10 +92,8 @@ static const char *make_text(struct question *q, enum mw_field field)
 		return effect->op;
 	case MW_FIELD_TARGET:
 		return effect->target;
-	case MW_FIELD_PATH:
-		if (!is_file(effect))
-			return NULL;
-		return effect->file ? effect->file : effect->target;
+	case MW_FIELD_PATH: /* never by how it is spelled, which proves nothing */
+		return is_file(effect) ? effect->file : NULL;
 	case MW_FIELD_EXECUTABLE:
 		if (effect->class != MW_EXEC)
 			return NULL;
@@ -135,16 +133,6 @@ static const char *text_of(struct question *q, enum mw_field field)
 		q->made |= 1u << field;
 	}
 	return q->text[field];
-}
-
-/* The second path of a rename or link, which must match too. */
-static const char *second_text_of(const struct question *q, enum mw_field field)
-{
-	const struct mw_effect *effect = q->effect;
-
-	if (!effect->target2 || (field != MW_FIELD_PATH && field != MW_FIELD_TARGET))
-		return NULL;
-	return field == MW_FIELD_PATH && effect->file2 ? effect->file2 : effect->target2;
 }
 
 static uint32_t hash_of(struct question *q, enum mw_field field, const char *text)
@@ -198,6 +186,19 @@ static bool any_matches(const struct question *q, const struct mw_condition *con
 	return false;
 }
 
+/* The second path of a rename or link, when there is one, must match too. */
+static bool second_matches(const struct question *q, const struct mw_condition *condition)
+{
+	const struct mw_effect *effect = q->effect;
+
+	if (!effect->target2 ||
+	    (condition->field != MW_FIELD_PATH && condition->field != MW_FIELD_TARGET))
+		return true;
+	if (condition->field == MW_FIELD_TARGET)
+		return any_matches(q, condition, effect->target2);
+	return effect->file2 && any_matches(q, condition, effect->file2);
+}
+
 static bool is_among(const struct question *q, uint32_t list, int64_t number)
 {
 	const struct mw_numbers *numbers = (const void *)mw_policy_text_at(q->policy, list);
@@ -219,13 +220,13 @@ static bool number_matches(struct question *q, const struct mw_condition *condit
 static bool text_matches(struct question *q, const struct mw_condition *condition)
 {
 	enum mw_field field = condition->field;
-	const char *text = text_of(q, field), *second = second_text_of(q, field);
+	const char *text = text_of(q, field);
 
 	if (!text)
 		return false;
 	if (condition->hash && condition->hash != hash_of(q, field, text))
 		return false;
-	if (second && !any_matches(q, condition, second))
+	if (!second_matches(q, condition))
 		return false;
 	return any_matches(q, condition, text) ||
 	       (field == MW_FIELD_ADDRESS && q->digits[0] && any_matches(q, condition, q->digits));

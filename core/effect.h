@@ -54,7 +54,7 @@ struct mw_effect {
 	const char *target;  /* path, program, library, "address:port" or unix path */
 	const char *target2; /* second path of a rename or link */
 	const char *file;  /* the program, as found along PATH; or what the path leads to: absolute,
-	                      no links, no ".."; NULL: as in target */
+	                      no links, no ".."; NULL: cannot be told */
 	const char *file2; /* the same for target2 */
 	const char *const *argv; /* exec only */
 	size_t argc;

@@ -68,6 +68,18 @@ static bool same(const char *pattern, char c, const char **ret_next)
 	}
 }
 
+/* The next place where what stands behind a star can begin: it passes over all others. */
+static const char *skip(int stars, const char *pattern, const char *text)
+{
+	char c = *pattern;
+
+	if (!c || c == '*' || c == '?' || c == '[' || c == '\\')
+		return text;
+	while (*text != c && !(c == ' ' && *text == MW_ARGUMENT) && passes(stars, *text))
+		text++;
+	return text;
+}
+
 /* For each kind of star the last one seen is where matching goes on after a mismatch: a later star
  * of the same kind subsumes an earlier one, and a longer star everything inside it. */
 bool mw_glob(const char *pattern, const char *text)
@@ -102,7 +114,7 @@ bool mw_glob(const char *pattern, const char *text)
 		if (kind > 3)
 			return false;
 		pattern = after[kind];
-		text = ++from[kind];
+		text = from[kind] = skip(kind, pattern, from[kind] + 1);
 		for (int k = 1; k < kind; k++)
 			after[k] = NULL;
 	}

@@ -33,6 +33,7 @@ struct mw_alerts {
 	struct mw_hasher *hasher;
 	struct recent recent[RECENT_MAX]; /* a ring, but for those that wait for a digest */
 	size_t next;
+	struct mw_alerts_sum sum;
 	struct mw_alert alert; /* the one being made: too large for the stack */
 	char text[MW_ALERT_TEXT];
 };
@@ -137,6 +138,18 @@ static void write_line(struct mw_alerts *a, const char *line, size_t len)
 		mw_alert_file_write(&a->file, line, len);
 }
 
+static void count(struct mw_alerts *a, const struct mw_alert *alert)
+{
+	if (alert->decision->requested < MW_ALERT)
+		return;
+	if (!a->sum.first[0])
+		memcpy(a->sum.first, alert->id, sizeof(a->sum.first));
+	if (mw_alert_prevented(alert))
+		a->sum.prevented++;
+	else
+		a->sum.let_go++;
+}
+
 void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,
                       const struct mw_record_load *load, const struct mw_location *at,
                       const struct mw_decision *decision, char ret_id[static 40],
@@ -163,6 +176,7 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 	if (line)
 		write_line(a, line, len);
 	show(a, line ? line : "", len);
+	count(a, alert);
 	memcpy(ret_id, alert->id, sizeof(alert->id));
 	memcpy(ret_title, alert->title, sizeof(alert->title));
 	if (place) {
@@ -174,6 +188,11 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 		free(line);
 	}
 	mw_alert_release(alert);
+}
+
+void mw_alerts_sum(const struct mw_alerts *a, struct mw_alerts_sum *ret)
+{
+	*ret = a->sum;
 }
 
 int mw_alerts_digest(struct mw_alerts *a, const struct mw_artifact *artifact, int patience_ms,

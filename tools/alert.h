@@ -43,6 +43,13 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
                       const struct mw_decision *decision, char ret_id[static 40],
                       char ret_title[static 600]);
 
+/* What was alerted about so far, less what was only to be observed. */
+struct mw_alerts_sum {
+	uint64_t prevented, let_go;
+	char first[40]; /* ID of the first alert; empty: none */
+};
+void mw_alerts_sum(const struct mw_alerts *a, struct mw_alerts_sum *ret);
+
 /* The digest of an artifact, waited for up to `patience_ms`. Returns 0, or -ENODATA when it is not
  * to be had by then. */
 int mw_alerts_digest(struct mw_alerts *a, const struct mw_artifact *artifact, int patience_ms,

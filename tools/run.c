@@ -341,6 +341,23 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The last line of a job's log is where people look first. */
+static void sum_up(const struct run *run)
+{
+	struct mw_alerts_sum sum;
+
+	mw_alerts_sum(run->alerts, &sum);
+	if (!sum.first[0] || run->options.quiet || run->options.format != MW_TEXT ||
+	    run->job.killed)
+		return;
+	mw_say("model files tried %llu thing%s that the policy does not allow: %llu prevented, "
+	       "%llu "
+	       "not; `modelwatch why %s` tells the first",
+	       (unsigned long long)(sum.prevented + sum.let_go),
+	       sum.prevented + sum.let_go == 1 ? "" : "s", (unsigned long long)sum.prevented,
+	       (unsigned long long)sum.let_go, sum.first);
+}
+
 static int watch(struct run *run)
 {
 	int status = prepare(run);
@@ -354,6 +371,7 @@ static int watch(struct run *run)
 	supervise(run);
 	drain(run);
 	report_losses(run);
+	sum_up(run);
 	return run->job.killed ? EXIT_KILLED : run->job.status;
 }
 

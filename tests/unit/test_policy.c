@@ -198,7 +198,8 @@ static struct mw_decision ask(const struct mw_effect *effect, const struct mw_lo
 
 static struct mw_decision ask_write(const char *path, uint32_t facts)
 {
-	const struct mw_effect effect = {.class = MW_WRITE, .target = path, .facts = facts};
+	const struct mw_effect effect = {
+	        .class = MW_WRITE, .target = path, .file = path, .facts = facts};
 
 	return ask(&effect, &file_load);
 }
@@ -268,7 +269,7 @@ static void what_no_rule_names_is_denied(void **state)
 
 static void what_would_decide_next_is_told(void **state)
 {
-	const struct mw_effect effect = {.class = MW_WRITE, .target = "/tmp/x"};
+	const struct mw_effect effect = {.class = MW_WRITE, .file = "/tmp/x"};
 	struct mw_decision decision;
 
 	(void)state;
@@ -279,7 +280,7 @@ static void what_would_decide_next_is_told(void **state)
 
 static void what_the_monitor_knows_is_left_to_it(void **state)
 {
-	const struct mw_effect effect = {.class = MW_WRITE, .target = "/tmp/x"};
+	const struct mw_effect effect = {.class = MW_WRITE, .file = "/tmp/x"};
 	struct mw_load_view load = file_load;
 
 	(void)state;
@@ -296,13 +297,13 @@ static void what_the_monitor_knows_is_left_to_it(void **state)
 	load.call = "a.x.c";
 	assert_string_equal(ask(&effect, &load).rule, "rest");
 	load.unknown = MW_FIELDS_OF_MONITOR;
-	assert_false(ask(&(struct mw_effect){.class = MW_WRITE, .target = "/x"}, &load).ask);
+	assert_false(ask(&(struct mw_effect){.class = MW_WRITE, .file = "/x"}, &load).ask);
 }
 
 static void a_rule_that_has_expired_is_named(void **state)
 {
 	struct mw_load_view load = file_load;
-	const struct mw_effect effect = {.class = MW_WRITE, .target = "/x"};
+	const struct mw_effect effect = {.class = MW_WRITE, .file = "/x"};
 
 	(void)state;
 	take("- {name: old, verdict: allow, expires: 2026-01-31, " OWN "}\n"
@@ -335,6 +336,9 @@ static void every_field_is_asked(void **state)
 	        .class = MW_CONNECT, .target = "/run/x", .facts = MW_FACT_UNIX};
 	static const struct mw_effect file = {
 	        .class = MW_WRITE, .target = "x/../y", .file = "/models/m/y"};
+	static const struct mw_effect spelled = {.class = MW_WRITE, .target = "/t/../etc/x"};
+	static const struct mw_effect half = {
+	        .class = MW_WRITE, .target = "/t/a", .target2 = "/t/b", .file = "/t/a"};
 	static const struct mw_effect move = {.class = MW_WRITE,
 	                                      .target = "/t/a",
 	                                      .target2 = "/t/b",
@@ -374,6 +378,8 @@ static void every_field_is_asked(void **state)
 	        {&file, "path: '{artifact_dir}/y'", "path: '{artifact_dir}/../y'"},
 	        {&move, "path: ['/t/*', '/u/*']", "path: '/t/*'"},
 	        {&file, "target: x/../y", "path: /models/y"},
+	        {&spelled, "target: /t/**", "path: /t/**"},
+	        {&half, "target: /t/*", "path: ['/t/*', '/u/*']"},
 	        {&exec, "effect: exec", "address: '*'"},
 	        {&exec, "cause: call", "cause: [import, native]"},
 	        {&exec, "origin: file", "origin: bytes"},
@@ -400,7 +406,7 @@ static void every_field_is_asked(void **state)
 
 static void the_directory_of_the_artifact_is_taken_as_it_is(void **state)
 {
-	const struct mw_effect effect = {.class = MW_WRITE, .target = "/m/ax/y"};
+	const struct mw_effect effect = {.class = MW_WRITE, .file = "/m/ax/y"};
 	struct mw_load_view load = file_load;
 
 	(void)state;
