@@ -80,7 +80,7 @@ void mw_policy_build_free(struct mw_policy_build *build)
 int mw_policy_begin(struct mw_policy_build *build, const char *name, enum mw_layer layer)
 {
 	struct mw_policy_source *sources;
-	char *copy;
+	const char *copy;
 
 	if (build->source_count == MW_POLICY_MAX_SOURCES)
 		return -E2BIG;

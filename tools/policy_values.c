@@ -30,25 +30,25 @@ static int add(struct mw_source *s, struct list *list, int64_t at)
 	return 0;
 }
 
-static int check_pattern(struct mw_source *s, const char *what, const char *text, size_t len)
+/* The pattern in the current event. */
+static int read_pattern(struct mw_source *s, const char *what, const char **ret, size_t *ret_len)
 {
-	const char *complaint = mw_glob_complaint(text);
+	int error = mw_source_scalar(s, what, ret, ret_len);
+	const char *complaint = error ? NULL : mw_glob_complaint(*ret);
 
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ')
+	for (size_t i = 0; !error && i < *ret_len; i++)
+		if ((unsigned char)(*ret)[i] < ' ')
 			return mw_source_complain(s, "%s: a pattern has no control characters",
 			                          what);
-	return complaint ? mw_source_complain(s, "%s: bad pattern: %s", what, complaint) : 0;
+	return complaint ? mw_source_complain(s, "%s: bad pattern: %s", what, complaint) : error;
 }
 
 static int take_text(struct mw_source *s, const char *what, void *out)
 {
 	const char *text;
 	size_t len;
-	int error = mw_source_scalar(s, what, &text, &len);
+	int error = read_pattern(s, what, &text, &len);
 
-	if (!error)
-		error = check_pattern(s, what, text, len);
 	return error ? error : add(s, out, mw_policy_text(s->build, text, len));
 }
 
@@ -57,10 +57,8 @@ static int take_path(struct mw_source *s, const char *what, void *out)
 	const char *text;
 	size_t len;
 	int64_t at;
-	int error = mw_source_scalar(s, what, &text, &len);
+	int error = read_pattern(s, what, &text, &len);
 
-	if (!error)
-		error = check_pattern(s, what, text, len);
 	if (error)
 		return error;
 	at = mw_policy_path(s->build, text, len);
