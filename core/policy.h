@@ -13,7 +13,7 @@
 #include "words.h"
 
 #define MW_POLICY_MAGIC 0x4d57504cu /* "MWPL" */
-#define MW_POLICY_VERSION 2u
+#define MW_POLICY_VERSION 3u
 #define MW_POLICY_MAX_SIZE (64u << 20)
 #define MW_POLICY_MAX_RULES 100000u
 
@@ -76,6 +76,13 @@ struct mw_rule {
 	uint8_t pad[6];
 };
 
+/* What a load may take until it has the effect `limit`; 0: as much as it likes. */
+struct mw_limits {
+	uint64_t time;    /* of an outermost load, in milliseconds */
+	uint64_t memory;  /* by which the process's data may grow in one, in bytes */
+	uint64_t nesting; /* loads open inside one another on a thread */
+};
+
 #define MW_KEY_PREFIX 8
 
 /* Which rules a class has, in order. A rule whose key, one of its conditions, asks for another text
@@ -98,6 +105,7 @@ struct mw_policy {
 	struct {
 		uint32_t entries, count;
 	} index[MW_CLASS_COUNT];
+	struct mw_limits limits;
 	uint8_t digest[32]; /* SHA-256 of the policy's source texts */
 };
 

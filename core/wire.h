@@ -36,6 +36,7 @@ enum mw_kind {
 	MW_ANNOUNCE, /* a load starts a thread: it is to be known, and to have a slot */
 	MW_JOIN,     /* a lower sensor sees the effect of an alert too */
 	MW_WHY,      /* a load ends, and something in its scope was denied: what was it? */
+	MW_PREVIEW,  /* what would be decided about an effect that may come? */
 	MW_KIND_COUNT
 };
 

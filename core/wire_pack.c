@@ -171,6 +171,11 @@ static bool is_legal(const struct mw_record *record)
 	       record->load.seen_count <= MW_WIRE_GLOBALS && record->stack_len <= MW_WIRE_STACK;
 }
 
+static bool has_effect(const struct mw_record *record)
+{
+	return record->kind == MW_EFFECT || record->kind == MW_PREVIEW;
+}
+
 /* The map's size is only known at the end: it is packed in its widest form and filled in then. */
 int mw_wire_pack(const struct mw_record *record, uint8_t *buf, size_t cap)
 {
@@ -189,15 +194,15 @@ int mw_wire_pack(const struct mw_record *record, uint8_t *buf, size_t cap)
 		put_text(&out, MW_KEY_ALERT, record->alert);
 		put_uint(&out, MW_KEY_SENSOR, record->effect.sensor);
 	}
-	if (record->kind == MW_EFFECT) {
+	if (has_effect(record)) {
 		put_effect(&out, &record->effect);
 		put_frames(&out, record);
 		put_stack(&out, record);
 	}
 	buf[PREFIX] = MAP32;
 	big_endian(buf + PREFIX + 1, out.keys);
-	big_endian(buf, (uint32_t)(out.len - PREFIX) +
-	                        (record->kind == MW_EFFECT ? record->stack_len : 0));
+	big_endian(buf,
+	           (uint32_t)(out.len - PREFIX) + (has_effect(record) ? record->stack_len : 0));
 	errno = saved;
 	return out.full ? -ENOSPC : (int)out.len;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const class_words[MW_CLASS_COUNT] = {
-        "exec", "connect", "send", "listen", "write", "map", "read", "tamper", "code"};
+        "exec", "connect", "send", "listen", "write", "map", "read", "tamper", "code", "limit"};
 static const char *const cause_words[MW_CAUSE_COUNT] = {"call",   "import", "machinery",
                                                         "loader", "native", "unknown"};
 static const char *const verdict_words[MW_VERDICT_COUNT] = {"allow", "observe", "alert", "deny",

@@ -16,6 +16,7 @@ enum mw_class {
 	MW_READ,
 	MW_TAMPER,
 	MW_CODE,
+	MW_LIMIT, /* the load takes more than the policy's `limits` */
 	MW_CLASS_COUNT
 };
 

@@ -41,6 +41,7 @@ MW_EXPORT int execve(const char *path, char *const argv[], char *const env[])
 {
 	if (REFUSED(path, false, argv))
 		return -1;
+	mw_unlimit_program();
 	return real_execve(path, argv, (char *const *)KEPT(env));
 }
 
@@ -48,6 +49,7 @@ MW_EXPORT int execv(const char *path, char *const argv[])
 {
 	if (REFUSED(path, false, argv))
 		return -1;
+	mw_unlimit_program();
 	return real_execve(path, argv, (char *const *)KEPT(environ));
 }
 
@@ -55,6 +57,7 @@ MW_EXPORT int execvp(const char *path, char *const argv[])
 {
 	if (REFUSED(path, true, argv))
 		return -1;
+	mw_unlimit_program();
 	return real_execvpe(path, argv, (char *const *)KEPT(environ));
 }
 
@@ -62,6 +65,7 @@ MW_EXPORT int execvpe(const char *path, char *const argv[], char *const env[])
 {
 	if (REFUSED(path, true, argv))
 		return -1;
+	mw_unlimit_program();
 	return real_execvpe(path, argv, (char *const *)KEPT(env));
 }
 
@@ -77,6 +81,7 @@ MW_EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 
 	if (REFUSED(fd_path(fd, path), false, argv))
 		return -1;
+	mw_unlimit_program();
 	return real_fexecve(fd, argv, (char *const *)KEPT(env));
 }
 
@@ -87,6 +92,7 @@ MW_EXPORT int execveat(int dir, const char *path, char *const argv[], char *cons
 
 	if (REFUSED(by_fd ? fd_path(dir, name) : path, false, argv))
 		return -1;
+	mw_unlimit_program();
 	return real_execveat(dir, path, argv, (char *const *)KEPT(env), flags);
 }
 
@@ -113,6 +119,7 @@ MW_EXPORT int execl(const char *path, const char *first, ...)
 	va_end(more);
 	if (REFUSED(path, false, argv))
 		return -1;
+	mw_unlimit_program();
 	return real_execve(path, argv, (char *const *)KEPT(environ));
 }
 
@@ -124,6 +131,7 @@ MW_EXPORT int execlp(const char *path, const char *first, ...)
 	va_end(more);
 	if (REFUSED(path, true, argv))
 		return -1;
+	mw_unlimit_program();
 	return real_execvpe(path, argv, (char *const *)KEPT(environ));
 }
 
@@ -136,6 +144,7 @@ MW_EXPORT int execle(const char *path, const char *first, ...)
 	va_end(more);
 	if (REFUSED(path, false, argv))
 		return -1;
+	mw_unlimit_program();
 	return real_execve(path, argv, (char *const *)KEPT(env));
 }
 
@@ -145,6 +154,13 @@ MW_REAL(int, posix_spawn,
 MW_REAL(int, posix_spawnp,
         (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
          char *const[], char *const[]));
+
+static int spawned(int error, const pid_t *pid)
+{
+	if (!error && pid)
+		mw_unlimit_child(*pid);
+	return error;
+}
 
 /* posix_spawn() returns its error; errno stays. */
 MW_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
@@ -159,7 +175,9 @@ MW_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_a
 		errno = saved;
 		return error;
 	}
-	return real_posix_spawn(pid, path, actions, attributes, argv, (char *const *)KEPT(env));
+	return spawned(
+	        real_posix_spawn(pid, path, actions, attributes, argv, (char *const *)KEPT(env)),
+	        pid);
 }
 
 MW_EXPORT int posix_spawnp(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
@@ -174,7 +192,9 @@ MW_EXPORT int posix_spawnp(pid_t *pid, const char *path, const posix_spawn_file_
 		errno = saved;
 		return error;
 	}
-	return real_posix_spawnp(pid, path, actions, attributes, argv, (char *const *)KEPT(env));
+	return spawned(
+	        real_posix_spawnp(pid, path, actions, attributes, argv, (char *const *)KEPT(env)),
+	        pid);
 }
 
 static bool refuse_shell(const char *op, const char *command, const void *caller)

@@ -11,6 +11,7 @@
 
 #include "../core/effect.h"
 #include "../core/implies.h"
+#include "../core/policy.h"
 #include "../core/wire.h"
 
 #define MW_GUEST_SYMBOL "modelwatch_guest_1"
@@ -67,6 +68,19 @@ struct mw_load {
 	uint64_t data, data_len, start;
 	int64_t tell;
 	bool tell_exact;
+
+	/* Set when the policy has limits; kept by the extension. */
+	struct {
+		bool memory;   /* it would be denied more memory, and the process cannot get it */
+		bool grows;    /* it would not, and what it has taken is looked at when it ends */
+		uint64_t data; /* of the process when it began, in bytes */
+		struct mw_load *next; /* of those whose time runs */
+		uint64_t thread;      /* pthread_t that it runs on; 0: its time does not run */
+		uint64_t elapsed;     /* in milliseconds */
+		bool judged;          /* its time was over, and that was judged */
+		bool refused;         /* ... and denied */
+		bool interrupted;     /* an exception is on its way to its thread */
+	} limit;
 };
 
 /* An announcement by the Python sensor: the lower events of this thread that it implies join it
@@ -94,6 +108,8 @@ static inline bool mw_note_implies(const struct mw_note *note, const struct mw_e
 struct mw_thread {
 	uint32_t active; /* the idle path's one branch: an open load, or a scope */
 	uint32_t busy;   /* inside our own code: nested events are ours ... */
+	bool stands_in;  /* `load` is a copy of another thread's: this one's stack is not the load's
+	                  */
 	bool collects;   /* the garbage collector was on when our own code was entered */
 	void *own;       /* ... but not those of a Python frame above this one, when it is set */
 	struct mw_load *load;
@@ -118,11 +134,17 @@ struct mw_answer {
 struct mw_guest {
 	struct mw_thread *(*thread)(void);
 
+	/* The load's id, which it gets now if it has none. */
+	uint64_t (*load_id)(struct mw_load *load);
+
 	/* Decides the effect for the calling thread and, when the decision asks for it, has the
 	 * monitor record it before returning. `frames` is the Python stack (NULL when unknown).
 	 * Marks the open loads denied. Never returns when the verdict is kill. */
 	void (*judge)(const struct mw_effect *effect, const struct mw_pyframe *frames,
 	              uint32_t count, uint32_t inside, struct mw_answer *ret);
+
+	/* What the effect would be answered, were it to come; nothing is recorded. */
+	bool (*would_deny)(const struct mw_effect *effect);
 
 	/* Asks the monitor whether the stream uses the global it fetched last only by calling it at
 	 * once. True too when nobody answers: the call itself is still judged. */
@@ -148,6 +170,16 @@ struct mw_guest {
 
 	/* The key of a note: a hash of the target. */
 	uint64_t (*hash)(const char *text);
+
+	/* What the policy lets a load take; NULL: whatever it likes. */
+	const struct mw_limits *limits;
+
+	/* From here to the matching call of `unlimit_memory` the process's data may grow by so many
+	 * bytes and no more, unless a lower limit was set. Calls may overlap; both under the GIL.
+	 * Returns 0 or a negative errno. */
+	int (*limit_memory)(uint64_t growth);
+	void (*unlimit_memory)(void);
+	uint64_t (*data_size)(void); /* the process's data in bytes; 0: it cannot be told */
 
 	const char *directory; /* where the shim lies, without a final slash */
 	const char *version;

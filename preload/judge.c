@@ -99,7 +99,8 @@ static int tell_monitor(enum mw_kind kind, const struct mw_effect *effect,
 		record.load.after |= (effect->facts & MW_FACT_AFTER) != 0;
 		fill_effect(&record.effect, effect);
 		fill_frames(&record, frames, count, inside);
-		copy_native(&record, mw_thread.load);
+		if (kind == MW_EFFECT && !mw_thread.stands_in)
+			copy_native(&record, mw_thread.load);
 	}
 	error = mw_exchange(&record, reply, NULL);
 	if (!error)
@@ -269,6 +270,21 @@ void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, u
 		return;
 	mw_thread.last_denied = key;
 	mark_denied(effect, &reply, told);
+}
+
+bool mw_would_deny(const struct mw_effect *effect)
+{
+	struct view view;
+	struct mw_decision decision;
+	struct mw_reply reply = {0};
+
+	if (!mw_process.policy)
+		return false;
+	look_at(&view, effect);
+	mw_decide(mw_process.policy, &view.load, &view.effect, &decision);
+	if (decision.ask && !tell_monitor(MW_PREVIEW, &view.effect, NULL, 0, 0, &reply))
+		return reply.verdict >= MW_DENY;
+	return decision.verdict >= MW_DENY;
 }
 
 bool mw_only_called(void)

@@ -43,6 +43,7 @@ uint64_t mw_load_id(struct mw_load *load);
 /* judge.c */
 void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, uint32_t count,
               uint32_t inside, struct mw_answer *ret);
+bool mw_would_deny(const struct mw_effect *effect);
 bool mw_only_called(void);
 void mw_announce(void);
 void mw_ask_why(void);
@@ -111,6 +112,15 @@ bool mw_refuse_tamper(const char *op, int64_t number, const void *caller);
  * it points to. False when it cannot be told. */
 #define MW_FILE_TEXT 1024
 bool mw_resolve_file(const char *path, bool entry, char out[static MW_FILE_TEXT]);
+
+/* memory_limit.c */
+uint64_t mw_data_size(void); /* in bytes; 0: it cannot be told */
+int mw_limit_memory(uint64_t growth);
+void mw_unlimit_memory(void);
+/* In a process that is about to become another program, which no limit of a load is for. */
+void mw_unlimit_program(void);
+/* The same for a child that runs a new program already. */
+void mw_unlimit_child(pid_t child);
 
 /* env.c: the environment for a new program, with the shim and the socket in it. Writes at most
  * `cap` pointers; returns `env` unchanged when nothing is missing or nothing fits. */

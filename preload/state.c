@@ -135,10 +135,19 @@ static void find_self(void)
 		*slash = '\0';
 }
 
+static const struct mw_limits *limits(void)
+{
+	const struct mw_limits *limits = mw_process.policy ? &mw_process.policy->limits : NULL;
+
+	return limits && (limits->time || limits->memory || limits->nesting) ? limits : NULL;
+}
+
 static void fill_table(void)
 {
 	modelwatch_guest_1 = (struct mw_guest){.thread = this_thread,
+	                                       .load_id = mw_load_id,
 	                                       .judge = mw_judge,
+	                                       .would_deny = mw_would_deny,
 	                                       .only_called = mw_only_called,
 	                                       .denials = mw_denials,
 	                                       .ask_why = mw_ask_why,
@@ -147,6 +156,10 @@ static void fill_table(void)
 	                                       .is_entry = mw_is_entry,
 	                                       .same_run = mw_same_run,
 	                                       .secret = mw_opens_secret,
+	                                       .limits = limits(),
+	                                       .limit_memory = mw_limit_memory,
+	                                       .unlimit_memory = mw_unlimit_memory,
+	                                       .data_size = mw_data_size,
 	                                       .hash = mw_hash,
 	                                       .directory = mw_process.directory,
 	                                       .version = MW_VERSION,

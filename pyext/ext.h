@@ -70,6 +70,17 @@ int64_t mw_tell(PyObject *file); /* -1 when it cannot be asked safely */
 /* loads.c */
 int mw_hook_pickle(const char *module);
 
+/* limits.c: what the policy's `limits` ask of a load; only called when there are any. A load that
+ * mw_limit_open() returns false for does not run: an exception is set. Both are called under the
+ * GIL by the thread of the load; mw_limit_close() once, and keeps the error indicator. */
+bool mw_limit_open(struct mw_load *load);
+void mw_limit_close(struct mw_load *load);
+
+/* watchdog.c: the time of loads. mw_watch() begins, mw_unwatch() ends; when that returns, what the
+ * watchdog has said about the load is what happened. */
+void mw_watch(struct mw_load *load);
+void mw_unwatch(struct mw_load *load);
+
 /* globals.c: what the names that a stream fetches stand for. */
 enum mw_global { MW_PLAIN, MW_CLASS, MW_REBUILDS, MW_OTHER, MW_EFFECTFUL, MW_NEVER };
 enum mw_global mw_classify(const char *module, const char *name);

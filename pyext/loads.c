@@ -38,6 +38,7 @@ static inline struct mw_load *open_load(struct mw_load *room, const char *entry,
 	load->origin = MW_FROM_FILE;
 	load->path[0] = '\0';
 	load->start_tell = -1;
+	memset(&load->limit, 0, sizeof(load->limit));
 	thread->load = load;
 	thread->active = 1;
 	return load;
@@ -54,12 +55,21 @@ static void unlink_load(struct mw_thread *thread, const struct mw_load *load)
 		*at = load->outer;
 }
 
+static inline bool may_run(struct mw_load *load)
+{
+	return __builtin_expect(!mw_shim->limits, 1) || mw_limit_open(load);
+}
+
 static inline PyObject *close_load(struct mw_load *load, PyObject *result)
 {
 	struct mw_thread *thread = mw_shim->thread();
 
+	if (__builtin_expect(mw_shim->limits != NULL, 0))
+		mw_limit_close(load);
 	/* The model goes while its load is open: finalizers that came with it are still judged. */
-	if (__builtin_expect(load->denied || (load->slot && mw_shim->denials(load)), 0))
+	if (__builtin_expect(load->denied || load->limit.refused ||
+	                             (load->slot && mw_shim->denials(load)),
+	                     0))
 		result = mw_refuse(load, result);
 	unlink_load(thread, load);
 	thread->active = thread->load || thread->scope;
@@ -86,7 +96,7 @@ static PyObject *method_noargs(PyObject *self, PyObject *unused)
 	struct mw_load room,
 	        *load = open_load(&room, "pickle.Unpickler.load", self, mw_file_of(self));
 	load->start_tell = position(load);
-	return close_load(load, real_method(self, unused));
+	return close_load(load, may_run(load) ? real_method(self, unused) : NULL);
 }
 
 static PyObject *method_keywords(PyObject *self, PyTypeObject *type, PyObject *const *args,
@@ -95,8 +105,9 @@ static PyObject *method_keywords(PyObject *self, PyTypeObject *type, PyObject *c
 	struct mw_load room,
 	        *load = open_load(&room, "pickle.Unpickler.load", self, mw_file_of(self));
 	load->start_tell = position(load);
-	return close_load(load, ((mw_method_keywords)(void (*)(void))real_method)(self, type, args,
-	                                                                          n, names));
+	return close_load(load, may_run(load) ? ((mw_method_keywords)(void (*)(void))real_method)(
+	                                                self, type, args, n, names)
+	                                      : NULL);
 }
 
 static PyObject *function_load(PyObject *module, PyObject *const *args, Py_ssize_t n,
@@ -104,14 +115,18 @@ static PyObject *function_load(PyObject *module, PyObject *const *args, Py_ssize
 {
 	struct mw_load room, *load = open_load(&room, "pickle.load", NULL, n > 0 ? args[0] : NULL);
 	load->start_tell = position(load);
-	return close_load(load, ((mw_keywords)(void (*)(void))real_load)(module, args, n, names));
+	return close_load(load, may_run(load) ? ((mw_keywords)(void (*)(void))real_load)(
+	                                                module, args, n, names)
+	                                      : NULL);
 }
 
 static PyObject *function_loads(PyObject *module, PyObject *const *args, Py_ssize_t n,
                                 PyObject *names)
 {
 	struct mw_load room, *load = open_load(&room, "pickle.loads", NULL, n > 0 ? args[0] : NULL);
-	return close_load(load, ((mw_keywords)(void (*)(void))real_loads)(module, args, n, names));
+	return close_load(load, may_run(load) ? ((mw_keywords)(void (*)(void))real_loads)(
+	                                                module, args, n, names)
+	                                      : NULL);
 }
 
 /* Returns 0 when the definition is the one expected and now leads to `ours`. */
@@ -195,7 +210,9 @@ static PyObject *pure_load(PyObject *capsule, PyObject *self)
 	load->file = pure_file(self);
 	mw_leave(outer);
 	load->start_tell = position(load);
-	return close_load(load, PyObject_CallFunctionObjArgs(pure->original, self, NULL));
+	return close_load(load, may_run(load)
+	                                ? PyObject_CallFunctionObjArgs(pure->original, self, NULL)
+	                                : NULL);
 }
 
 /* Compiles `def load(self): ...` with our function among its constants, under the name and place of

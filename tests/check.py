@@ -41,8 +41,10 @@ def say(text):
     print(text, flush=True)
 
 
-def make(*args):
-    command = ["make", "-k", "--no-print-directory", "-C", str(ROOT), f"-j{os.cpu_count()}", *args]
+def make(out, *args):
+    # As people name the directory: make knows what it has built by the names that it had then.
+    command = ["make", "-k", "--no-print-directory", "-C", str(ROOT), f"-j{os.cpu_count()}",
+               f"O={os.path.relpath(out, ROOT)}", *args]
     # Variables from make's command line are in the environment; its job server does not reach here.
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
     return subprocess.run(command, env=environment).returncode == 0
@@ -53,11 +55,11 @@ def sanitized(out):
 
 
 def build(args, total):
-    total.result(make(f"O={args.out}", "all"), "build")
+    total.result(make(args.out, "all"), "build")
 
 
 def symbols(args, total):
-    total.result(make(f"O={args.out}", "check-symbols"), "symbols of the injected objects")
+    total.result(make(args.out, "check-symbols"), "symbols of the injected objects")
 
 
 def count_tap(program, run, total):
@@ -77,7 +79,7 @@ def count_tap(program, run, total):
 
 def unit(args, total):
     out = Path(sanitized(args.out))
-    if not make(f"O={out}", "SAN=1", "unit-programs"):
+    if not make(out, "SAN=1", "unit-programs"):
         total.result(False, "build of the unit tests")
     sources = sorted((ROOT / "tests/unit").glob("test_*.c"))
     if not sources:
@@ -106,7 +108,7 @@ def fuzz(args, total):
         for source in sources:
             total.skip(f"{source.stem}: needs clang")
         return
-    if not make(f"O={args.out}", "fuzz-programs"):
+    if not make(args.out, "fuzz-programs"):
         total.result(False, "build of the fuzzers")
     for source in sources:
         program = args.out / "fuzzers" / source.stem

@@ -99,6 +99,7 @@ static json_t *detail_of(const struct mw_record_effect *effect)
 		break;
 	case MW_TAMPER:
 	case MW_CODE:
+	case MW_LIMIT:
 	case MW_CLASS_COUNT:
 		json_object_set_new(out, "target", mw_json_str(effect->target));
 		json_object_set_new(out, "number", number_of(effect));

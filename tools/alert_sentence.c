@@ -5,6 +5,7 @@
 
 #include "../core/redact.h"
 #include "alert_parts.h"
+#include "quantity.h"
 #include "text.h"
 
 #define PATH_SHOWN 72
@@ -146,6 +147,26 @@ static void code_deed(const struct mw_record_effect *effect, struct mw_text *out
 	}
 }
 
+static void limit_deed(const struct mw_record_effect *effect, struct mw_text *out)
+{
+	char text[MW_QUANTITY_TEXT];
+
+	if (has(effect->op, "memory")) {
+		mw_quantity_bytes((uint64_t)effect->number, text);
+		mw_text_add(out, "take more than %s of memory", text);
+	} else if (has(effect->op, "time")) {
+		mw_quantity_time((uint64_t)effect->number, text);
+		mw_text_add(out, "take longer than %s", text);
+	} else if (has(effect->op, "nesting")) {
+		mw_text_add(out, "open more than %lld load%s inside one another",
+		            (long long)effect->number, effect->number == 1 ? "" : "s");
+	} else {
+		mw_text_add(out,
+		            "go on when its time was over, where no exception reaches it, and its "
+		            "process is killed (it is not out of memory)");
+	}
+}
+
 static void network_deed(const struct mw_record_effect *effect, struct mw_text *out, size_t max)
 {
 	const char *verb = effect->class == MW_CONNECT  ? "connect to "
@@ -183,6 +204,9 @@ void mw_alert_deed(const struct mw_record_effect *effect, struct mw_text *out, s
 		break;
 	case MW_TAMPER:
 		tamper_deed(effect, out, max);
+		break;
+	case MW_LIMIT:
+		limit_deed(effect, out);
 		break;
 	case MW_CODE:
 	case MW_CLASS_COUNT:

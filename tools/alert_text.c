@@ -147,15 +147,32 @@ static const char *safer(const struct mw_record_load *load)
 	return "A pickle runs what its author wrote; safetensors and JSON run no code.";
 }
 
-static void advice(const struct mw_alert *alert, struct mw_text *out)
+/* An honest file may be larger than whoever set the limit had thought. */
+static void advice_on_limit(struct mw_text *out)
 {
-	field(out, "next");
+	mw_text_add(out,
+	            "If you know the file and it may take that much: `modelwatch policy allow`\n"
+	            "              proposes a rule for it alone, `limits:` of the policy are for "
+	            "all.\n");
+}
+
+static void advice_on_attack(const struct mw_alert *alert, struct mw_text *out)
+{
 	mw_text_add(out, "%s\n              %s\n",
 	            mw_alert_prevented(alert)
 	                    ? "Do not use this file, and do not retry it unwatched."
 	                    : "Treat this machine as exposed to the file's author.",
 	            safer(alert->load));
 	mw_text_add(out, "              Tell your security team and whoever published it:\n");
+}
+
+static void advice(const struct mw_alert *alert, struct mw_text *out)
+{
+	field(out, "next");
+	if (alert->record->effect.class == MW_LIMIT)
+		advice_on_limit(out);
+	else
+		advice_on_attack(alert, out);
 	field(out, "alert");
 	mw_text_add(out, "%s\n", alert->id);
 }

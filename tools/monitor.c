@@ -127,7 +127,7 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 	at = look_up(monitor, pid, record, reply->slot, &load, &room);
 	mw_verdict(monitor->policy, monitor->alerts, pid, record, &load, at, &decision);
 	reply->verdict = decision.verdict;
-	if (!decision.record)
+	if (!decision.record || record->kind == MW_PREVIEW)
 		return;
 	mw_alerts_effect(monitor->alerts, pid, record, &load, at, &decision, reply->id,
 	                 reply->title);
@@ -200,6 +200,7 @@ static void serve(void *context, pid_t pid, const struct mw_record *record, stru
 		born(monitor, pid, record, reply);
 		break;
 	case MW_EFFECT:
+	case MW_PREVIEW:
 		effect(monitor, pid, record, reply);
 		break;
 	case MW_FETCH:

@@ -206,6 +206,8 @@ static void pin_effect(struct narrow *n)
 	case MW_CODE:
 		pin(n, "target", "effect.detail.target");
 		return;
+	case MW_LIMIT: /* its operation says which one */
+		return;
 	default:
 		fail(n, "the alert is of an effect that this version does not know", "");
 	}

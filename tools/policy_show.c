@@ -5,6 +5,7 @@
 
 #include "main.h"
 #include "policy.h"
+#include "policy_limits.h"
 #include "subject.h"
 #include "when.h"
 
@@ -72,6 +73,7 @@ static void print(const struct mw_effective *effective, const json_t *subject)
 		free(text);
 		json_decref(name);
 	}
+	mw_policy_limits_show(&rules->limits, stdout);
 	printf("rules:\n");
 	for (size_t i = 0; i < mw_policy_count(rules); i++) {
 		const struct mw_policy_item *item = &mw_policy_items(rules)[effective->order[i]];

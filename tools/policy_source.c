@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy_limits.h"
 #include "policy_rule.h"
 #include "policy_secrets.h"
 #include "policy_yaml.h"
@@ -79,7 +80,7 @@ static const struct part {
 } parts[] = {
         {"version", take_version},      {"mode", take_mode},
         {"labels", take_labels},        {"rules", take_rules},
-        {"secrets", mw_policy_secrets},
+        {"secrets", mw_policy_secrets}, {"limits", mw_policy_limits},
 };
 #define PARTS (sizeof(parts) / sizeof(*parts))
 

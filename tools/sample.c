@@ -126,6 +126,8 @@ json_t *mw_sample_target(const json_t *alert)
 		return paths_of(detail);
 	case MW_MAP:
 		return mw_shown_field(detail, "library", TEXT);
+	case MW_LIMIT:
+		return mw_shown_field(detail, "op", TEXT);
 	default:
 		return mw_shown_field(detail, "target", TEXT);
 	}

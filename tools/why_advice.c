@@ -126,10 +126,20 @@ static void digests(const json_t *story, FILE *out)
 		fprintf(out, "    Its pickle's, the same in other archives: %s\n", stream);
 }
 
+static void on_limit(FILE *out)
+{
+	fputs("  - If you know the file and it may take that much, let it through: `modelwatch\n"
+	      "    policy allow` proposes a rule for this file alone, `limits:` of the policy are\n"
+	      "    for all loads. Else it is made to take the job down: do not use it.\n",
+	      out);
+}
+
 void mw_why_next(const struct mw_entry *alert, const json_t *story, FILE *out)
 {
-	if (alert->outcome == MW_OBSERVED && !alert->deny_would_stop &&
-	    !strcmp(mw_field_text(alert->json, "requested"), "observe")) {
+	if (begins(mw_field_text(story, "class"), "limit")) {
+		on_limit(out);
+	} else if (alert->outcome == MW_OBSERVED && !alert->deny_would_stop &&
+	           !strcmp(mw_field_text(alert->json, "requested"), "observe")) {
 		only_recorded(out);
 	} else {
 		if (alert->outcome != MW_PREVENTED && begins(mw_field_text(story, "class"), "read"))

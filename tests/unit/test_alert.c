@@ -448,6 +448,9 @@ static const struct {
         {"compile", "<string>", NULL, 0, MW_CODE, 0, "build and run code"},
         {"open", "/s", NULL, 0, MW_READ, 0, "read the secret file /s"},
         {"execve", "/bin/true", NULL, 0, MW_EXEC, 0, "run `/bin/true`"},
+        {"memory", NULL, NULL, 1 << 30, MW_LIMIT, 0, "take more than 1 GiB of memory"},
+        {"time", NULL, NULL, 90000, MW_LIMIT, 0, "take longer than 90 s"},
+        {"nesting", NULL, NULL, 1, MW_LIMIT, 0, "open more than 1 load inside one another"},
 };
 
 static struct mw_str str_of(const char *s)
