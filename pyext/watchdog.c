@@ -95,7 +95,7 @@ static void *interrupt(void *argument)
 
 static void send_interrupt(uint64_t id)
 {
-	uint64_t *argument = malloc(sizeof(*argument));
+	uint64_t *argument = Py_IsInitialized() ? malloc(sizeof(*argument)) : NULL;
 
 	if (!argument)
 		return;
