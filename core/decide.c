@@ -180,8 +180,10 @@ static bool any_matches(const struct question *q, const struct mw_condition *con
 {
 	const char *p = mw_policy_text_at(q->policy, condition->values);
 
+	if (!condition->dynamic)
+		return mw_glob_any(p, text);
 	for (; *p; p += strlen(p) + 1)
-		if (condition->dynamic ? expanded_matches(q, p, text) : mw_glob(p, text))
+		if (expanded_matches(q, p, text))
 			return true;
 	return false;
 }

@@ -9,10 +9,7 @@
 
 static bool any_matches(const struct mw_policy_build *build, uint32_t list, const char *text)
 {
-	for (const char *p = build->text.data + list; text && *p; p += strlen(p) + 1)
-		if (mw_glob(p, text))
-			return true;
-	return false;
+	return text && mw_glob_any(build->text.data + list, text);
 }
 
 static bool number_matches(const struct mw_policy_build *build, uint32_t list, const json_t *number)

@@ -59,6 +59,14 @@ static void patterns(void **state)
 			fail_msg("%s against %s", cases[i].pattern, cases[i].text);
 }
 
+/* The sets of the patterns that are made below. */
+static bool set_has(const char *p, char c)
+{
+	if (c == '/' || c == MW_ARGUMENT)
+		return false;
+	return !strncmp(p, "[!a]", 4) ? c != 'a' : c == 'a' || c == 'b';
+}
+
 /* What patterns mean, said without a thought for speed. */
 static bool naive(const char *p, const char *t)
 {
@@ -76,30 +84,72 @@ static bool naive(const char *p, const char *t)
 		return !*p && !*t;
 	if (*p == '\\' && p[1])
 		return p[1] == *t && naive(p + 2, t + 1);
+	if (*p == '[')
+		return set_has(p, *t) && naive(p + 4, t + 1);
 	if (*p == '?' ? *t == '/' || *t == MW_ARGUMENT
 	              : *p != *t && !(*p == ' ' && *t == MW_ARGUMENT))
 		return false;
 	return naive(p + 1, t + 1);
 }
 
+/* A text of up to `most` of the pieces, of which there are `count`. */
+static void make_text(char *out, const char *const *pieces, int count, int most)
+{
+	out[0] = '\0';
+	for (int n = rand() % (most + 1); n > 0; n--)
+		strcat(out, pieces[rand() % count]);
+}
+
+static void make_pattern(char *out)
+{
+	static const char *const pieces[] = {"a",   "b", "/",    "*",    "**",   "***",
+	                                     "?", " ", "\\a", "\\*", "[!a]", "[ab]"};
+
+	make_text(out, pieces, 12, 6);
+}
+
+static void make_subject(char *out)
+{
+	static const char *const pieces[] = {"a", "b", "/", "\x1f"};
+
+	make_text(out, pieces, 4, 8);
+}
+
 static void patterns_agree_with_their_definition(void **state)
 {
-	static const char alphabet[] = "ab/*? \\";
-	char pattern[7], text[9];
+	char pattern[32], text[16];
 
 	(void)state;
 	srand(1);
 	for (int round = 0; round < 300000; round++) {
-		size_t n = (size_t)rand() % sizeof(pattern), m = (size_t)rand() % sizeof(text);
-
-		for (size_t i = 0; i < n; i++)
-			pattern[i] = alphabet[rand() % 7];
-		for (size_t i = 0; i < m; i++)
-			text[i] = "ab/\x1f"[rand() % 4];
-		pattern[n] = text[m] = '\0';
-		if (n < sizeof(pattern) && m < sizeof(text) &&
-		    mw_glob(pattern, text) != naive(pattern, text))
+		make_pattern(pattern);
+		make_subject(text);
+		if (mw_glob(pattern, text) != naive(pattern, text))
 			fail_msg("'%s' against '%s'", pattern, text);
+	}
+}
+
+/* What one pattern failed by is not tried again in the next. */
+static void a_list_matches_when_one_of_it_does(void **state)
+{
+	(void)state;
+	srand(2);
+	for (int round = 0; round < 300000; round++) {
+		char list[8 * 32], one[32] = "", text[16], *end = list;
+		bool expected = false;
+
+		make_subject(text);
+		for (int n = rand() % 6; n > 0; n--) {
+			size_t same = strlen(one) ? (size_t)rand() % strlen(one) : 0;
+
+			same = strcspn(one, "[\\") < same ? 0 : same; /* nothing cut in two */
+			make_pattern(one + same);
+			expected |= *one && mw_glob(one, text);
+			end += *one ? sprintf(end, "%s", one) + 1 : 0;
+		}
+		*end = '\0';
+		if (mw_glob_any(list, text) != expected)
+			fail_msg("'%s'... against '%s'", list, text);
 	}
 }
 
@@ -488,6 +538,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(patterns),
 	        cmocka_unit_test(patterns_agree_with_their_definition),
+	        cmocka_unit_test(a_list_matches_when_one_of_it_does),
 	        cmocka_unit_test(a_pattern_of_stars_takes_no_time),
 	        cmocka_unit_test(an_escaped_text_matches_itself_alone),
 	        cmocka_unit_test(wrong_patterns_are_told),
