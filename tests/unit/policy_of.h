@@ -8,6 +8,7 @@
 #include "../../core/decide.h"
 #include "../../tools/policy_file.h"
 #include "../../tools/policy_image.h"
+#include "../../tools/policy_secrets.h"
 #include "../../tools/policy_source.h"
 
 /* The image of the policy `text` alone, as it would be for a subject of no properties; NULL and the
@@ -24,6 +25,7 @@ static inline struct mw_policy *policy_of(const char *text, size_t len, enum mw_
 	error[0] = '\0';
 	if (!mw_policy_build_start(&build) &&
 	    !mw_policy_source(&build, "policy", layer, text, len, error, 300) &&
+	    !mw_policy_secrets_end(&build) &&
 	    mw_policy_image(&build, subject, mode, digest, &image, ret_size))
 		strcpy(error, "too large");
 	mw_policy_build_free(&build);
