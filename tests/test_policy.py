@@ -451,7 +451,8 @@ def test_a_case_that_fails_is_told(tmp_path, home):
     for text, what in (("cases: x\n", "table of cases"), ("version: 1\ncases: [{effect: fly, expect: deny}]\n",
                        "wrong effect"), ("version: 1\ncases: [{effect: exec}]\n", "no expect"),
                        ("version: 1\ncases: [{effect: exec, colour: x, expect: deny}]\n", "unknown field colour"),
-                       ("version: 1\ncases: [*a]\n", "aliases"), ("[" * 1000, "too deeply")):
+                       ("version: 1\ncases: [*a]\n", "aliases"), ("[" * 1000, "too deeply"),
+                       ("version: 1\ncases: []\n---\ncases: []\n", ":3:1: there is a second document")):
         cases.write_text(text)
         done = ask("test", cases)
         assert done.returncode == 125 and what in done.stderr, done.stderr

@@ -144,8 +144,10 @@ static int take_expires(struct mw_source *s, const char *what, struct rule *rule
 		return error;
 	if (parse_time(text, len, &rule->item.image.expires) || !rule->item.image.expires)
 		return mw_source_complain(
-		        s, "%s: '%.40s' is no day or time as RFC 3339 writes it (2027-01-31)", what,
-		        text);
+		        s,
+		        "%s: '%.40s' is no day or time until 2261 as RFC 3339 writes it "
+		        "(2027-01-31)",
+		        what, text);
 	if (s->build->sources[rule->item.source].layer == MW_COMMAND_LINE &&
 	    rule->item.image.expires <= s->build->now)
 		return mw_source_complain(s, "%s: %.40s is in the past: the rule has expired", what,

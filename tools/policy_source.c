@@ -9,6 +9,7 @@
 #include "policy_rule.h"
 #include "policy_secrets.h"
 #include "policy_yaml.h"
+#include "text.h"
 
 #define VERSION_WORD "1"
 
@@ -149,11 +150,11 @@ static int take_stream(struct mw_source *s)
 int mw_policy_source(struct mw_policy_build *build, const char *name, enum mw_layer layer,
                      const char *text, size_t len, char *error, size_t error_size)
 {
-	static const char mark[] = "\xef\xbb\xbf"; /* of a file in UTF-8 */
+	size_t mark = mw_utf8_mark(text, len);
 	struct mw_source s = {.build = build,
 	                      .name = name,
-	                      .text = text,
-	                      .len = len,
+	                      .text = text + mark,
+	                      .len = len - mark,
 	                      .error = error,
 	                      .error_size = error_size};
 	int result = mw_policy_begin(build, name, layer);
@@ -165,10 +166,8 @@ int mw_policy_source(struct mw_policy_build *build, const char *name, enum mw_la
 		         result == -E2BIG ? "too many files" : "not enough memory");
 		return result;
 	}
-	if (len >= 3 && !memcmp(text, mark, 3))
-		s.bytes = 3;
 	yaml_parser_set_encoding(&s.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&s.parser, (const unsigned char *)text, len);
+	yaml_parser_set_input_string(&s.parser, (const unsigned char *)s.text, s.len);
 	result = take_stream(&s);
 	yaml_event_delete(&s.event);
 	yaml_parser_delete(&s.parser);

@@ -6,20 +6,21 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Text of the file goes to a terminal: control characters stay out of it. */
+#include "text.h"
+
+/* Text of the file goes to a terminal: nothing that moves the cursor is in it. */
 int mw_source_wrong(struct mw_source *s, yaml_mark_t mark, const char *format, ...)
 {
-	int n = snprintf(s->error, s->error_size, "%s:%zu:%zu: ", s->name, mark.line + 1,
-	                 mark.column + 1);
+	char what[512];
+	struct mw_text text;
 	va_list args;
 
 	va_start(args, format);
-	if (n >= 0 && (size_t)n < s->error_size)
-		vsnprintf(s->error + n, s->error_size - (size_t)n, format, args);
+	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	for (char *p = s->error; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	mw_text_start(&text, s->error, s->error_size);
+	mw_text_add(&text, "%s:%zu:%zu: ", s->name, mark.line + 1, mark.column + 1);
+	mw_text_shown(&text, what, strlen(what), 2 * sizeof(what));
 	return -EINVAL;
 }
 
@@ -29,6 +30,23 @@ int mw_source_no_room(struct mw_source *s, int64_t error)
 	                   error == -EFBIG ? "the compiled policy would be too large"
 	                                   : "not enough memory");
 	return (int)error;
+}
+
+yaml_mark_t mw_yaml_stopped(const yaml_parser_t *parser, const char *text, size_t len)
+{
+	yaml_mark_t mark = {0};
+
+	if (parser->error != YAML_READER_ERROR)
+		return parser->problem_mark;
+	for (size_t i = 0; i < parser->problem_offset && i < len; i++) {
+		if (text[i] == '\n') {
+			mark.line++;
+			mark.column = 0;
+		} else if (((unsigned char)text[i] & 0xc0) != 0x80) {
+			mark.column++;
+		}
+	}
+	return mark;
 }
 
 /* Aliases would let a short text stand for a huge one. */
@@ -41,8 +59,7 @@ int mw_source_next(struct mw_source *s)
 		memset(&s->event, 0, sizeof(s->event));
 		if (p->error == YAML_MEMORY_ERROR)
 			return mw_source_no_room(s, -ENOMEM);
-		return mw_source_wrong(s, p->error == YAML_READER_ERROR ? p->mark : p->problem_mark,
-		                       "no valid YAML: %s",
+		return mw_source_wrong(s, mw_yaml_stopped(p, s->text, s->len), "no valid YAML: %s",
 		                       p->problem ? p->problem : "unknown error");
 	}
 	if (s->event.type == YAML_ALIAS_EVENT)

@@ -20,6 +20,10 @@ struct mw_source {
 	size_t error_size;
 };
 
+/* Where in `text` the parser found that it is no YAML. The parser's own mark lags behind bytes that
+ * are no characters, which it meets when it reads ahead. */
+yaml_mark_t mw_yaml_stopped(const yaml_parser_t *parser, const char *text, size_t len);
+
 /* Says what is wrong at `mark`, in s->error. Returns -EINVAL. */
 __attribute__((format(printf, 3, 4))) int mw_source_wrong(struct mw_source *s, yaml_mark_t mark,
                                                           const char *format, ...);

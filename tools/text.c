@@ -75,6 +75,11 @@ size_t mw_utf8_clean(const char *s, size_t len, char *out, size_t size)
 	return used;
 }
 
+size_t mw_utf8_mark(const char *s, size_t len)
+{
+	return len >= 3 && !memcmp(s, "\xef\xbb\xbf", 3) ? 3 : 0;
+}
+
 void mw_text_start(struct mw_text *t, char *out, size_t size)
 {
 	*t = (struct mw_text){out, size, 0};

@@ -18,6 +18,9 @@ size_t mw_utf8_next(const char *s, size_t len, uint32_t *ret);
  * characters. Returns the bytes written, less the NUL that ends them. */
 size_t mw_utf8_clean(const char *s, size_t len, char *out, size_t size);
 
+/* The length of the mark that some editors put before UTF-8, or 0 where there is none. */
+size_t mw_utf8_mark(const char *s, size_t len);
+
 /* An empty text in `out`; `size` > 0. */
 void mw_text_start(struct mw_text *t, char *out, size_t size);
 

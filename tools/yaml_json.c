@@ -6,24 +6,24 @@
 
 #include <yaml.h>
 
+#include "policy_yaml.h"
+#include "text.h"
+
 #define DEPTH_MAX 8
 
 struct reader {
 	yaml_parser_t parser;
 	yaml_event_t event;
-	const char *name;
+	const char *name, *text;
+	size_t len;
 	char *error;
 	size_t error_size;
 };
 
-/* Text of the file goes to a terminal: control characters stay out of it. */
 static json_t *complain(struct reader *r, yaml_mark_t mark, const char *what)
 {
 	snprintf(r->error, r->error_size, "%s:%zu:%zu: %s", r->name, mark.line + 1, mark.column + 1,
 	         what);
-	for (char *p = r->error; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
 	return NULL;
 }
 
@@ -33,7 +33,7 @@ static bool next(struct reader *r)
 	if (yaml_parser_parse(&r->parser, &r->event))
 		return true;
 	memset(&r->event, 0, sizeof(r->event));
-	complain(r, r->parser.problem_mark,
+	complain(r, mw_yaml_stopped(&r->parser, r->text, r->len),
 	         r->parser.problem ? r->parser.problem : "no valid YAML");
 	return false;
 }
@@ -120,18 +120,39 @@ static json_t *value(struct reader *r, int depth)
 	}
 }
 
+/* The value of the document, which is the only one. */
+static json_t *whole(struct reader *r)
+{
+	json_t *out = value(r, 0);
+
+	if (!out)
+		return NULL;
+	if (next(r) && next(r)) { /* the end of the document, and of the stream */
+		if (r->event.type == YAML_STREAM_END_EVENT)
+			return out;
+		complain(r, r->event.start_mark, "there is a second document");
+	}
+	json_decref(out);
+	return NULL;
+}
+
 json_t *mw_yaml_json(const char *name, const char *text, size_t len, char *error, size_t error_size)
 {
-	struct reader r = {.name = name, .error = error, .error_size = error_size};
+	size_t mark = mw_utf8_mark(text, len);
+	struct reader r = {.name = name,
+	                   .text = text + mark,
+	                   .len = len - mark,
+	                   .error = error,
+	                   .error_size = error_size};
 	json_t *out = NULL;
 
 	snprintf(error, error_size, "%s: not enough memory", name);
 	if (!yaml_parser_initialize(&r.parser))
 		return NULL;
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.text, r.len);
 	if (next(&r) && next(&r) && next(&r)) /* the start of the stream, and of the document */
-		out = value(&r, 0);
+		out = whole(&r);
 	yaml_event_delete(&r.event);
 	yaml_parser_delete(&r.parser);
 	return out;

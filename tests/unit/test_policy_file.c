@@ -303,7 +303,11 @@ static const struct {
          ":2:35: ", "already a rule called 'a'"},
         {"version: 1\nrules: [\n", ":3:1: ", "no valid YAML"},
         {"version: 1\n\trules: []\n", ":2:1: ", "no valid YAML"},
-        {"version: \xff\n", ":1:", "no valid YAML"},
+        {"version: \xff\n", ":1:10: ", "no valid YAML"},
+        {"version: 1\nlabels: {\xc3\xa9: \xc3\xa9, b: \xc3(}\n", ":2:20: ", "no valid YAML"},
+        {"\xef\xbb\xbfversion: 1\nrule: []\n", ":2:1: ", "unknown field 'rule'"},
+        {"\xef\xbb\xbf[]", ":1:1: ", "version: 1"},
+        {"version: 1\nrules: [{name: a, expires: 9999-12-31}]\n", ":2:28: ", "until 2261"},
 };
 
 static void mistakes_are_told_with_their_place(void **state)
@@ -316,6 +320,8 @@ static void mistakes_are_told_with_their_place(void **state)
 	}
 	assert_int_equal(load("version: 1\nrules: [{\"\\e[31m\": 1}]\n"), -EINVAL);
 	assert_null(strchr(error, '\033'));
+	assert_int_equal(load("version: 1\nrules: [{\"\\x9b31m\\u202e\": 1}]\n"), -EINVAL);
+	assert_non_null(strstr(error, "'\\u009b31m\\u202e'"));
 	assert_int_equal(load_bytes("version: 1\0\n", 12), -EINVAL);
 }
 
