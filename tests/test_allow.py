@@ -1,5 +1,6 @@
 """`modelwatch policy allow`: the rule it prints lets exactly one effect through."""
-import ctypes
+import functools
+import json
 import os
 import pickle
 import re
@@ -69,6 +70,7 @@ def listener(tmp_path):
 EFFECTS = {
     "exec": lambda tmp: [(os.system, f"touch '{tmp}/a b' {tmp}/effect")],
     "popen": lambda tmp: [(subprocess.check_call, ["touch", f"{tmp}/effect", f"{tmp}/*[x] {{y}}"])],
+    "letters": lambda tmp: [(subprocess.check_call, ["touch", f"{tmp}/effect", f"{tmp}/\u00e9\u4e16\U0001f600\x85"])],
     "write": lambda tmp: [(open, f"{tmp}/effect", "w")],
     "relative": lambda tmp: [(open, "effect", "w")],
     "mkdir": lambda tmp: [(os.mkdir, f"{tmp}/effect")],
@@ -209,6 +211,7 @@ def test_an_expiry_and_a_name(tmp_path, home):
 def test_what_a_rule_cannot_be_made_of(tmp_path, home):
     alerts = f"--alerts={tmp_path}/alerts.jsonl"
     for call, what in (((os.system, "curl -H 'Authorization: Bearer abcdefghijklmnop1234567890'"), "redacted"),
+                       ((os.system, "true\ntrue"), "argv"),
                        ((subprocess.call, ["true", *"x" * 40]), "argv"),
                        ((subprocess.call, ["true", "x" * 2000]), "argv"),
                        ((open, b"/tmp/\xff\xfe", "wb"), "path")):
@@ -216,6 +219,21 @@ def test_what_a_rule_cannot_be_made_of(tmp_path, home):
         printed = allow(*WHO, alerts, done.alerts[0]["id"])
         assert printed.returncode == 1 and printed.stdout == "", call
         assert "no narrow rule can be made" in printed.stderr and what in printed.stderr
+
+
+@pytest.mark.parametrize("field, value", [
+    ("cause", "call]"), ("effect.detail.op", 5), ("effect.detail.op", "\0"), ("effect.detail.argv", "true"),
+    ("effect.detail.argv", ["true", "a\0b"]), ("effect.detail.executable_owner", "root"), ("load.origin", []),
+    ("load.call", "posix\0system"), ("load.entry", {}), ("load.artifact.sha256", True)])
+def test_what_is_not_as_alerts_are_is_not_left_out(field, value, tmp_path, home):
+    """A rule without it would be a wider one."""
+    alert = load(model(tmp_path / "m.pkl", (subprocess.call, ["true"])), tmp_path).alerts[0]
+    *parents, name = field.split(".")
+    functools.reduce(dict.get, parents, alert)[name] = value
+    (tmp_path / "alerts.jsonl").write_text(json.dumps(alert) + "\n")
+    printed = allow(*WHO, f"--alerts={tmp_path}/alerts.jsonl", alert["id"])
+    assert (printed.returncode, printed.stdout) == (1, "")
+    assert "something else than a" in printed.stderr
 
 
 @pytest.mark.parametrize("args, what", [

@@ -77,6 +77,21 @@ def test_one_part_of_a_path_is_generalised(tmp_path, home):
     assert "UnsafeLoadError" in done.stdout and not (tmp_path / "other" / "out.txt").exists()
 
 
+def test_letters_beyond_ascii_stay_whole(tmp_path, home):
+    """A star never stands within an escape of one."""
+    artifact = model(tmp_path / "m.pkl", (open, "out.txt", "w"), (os.system, "true 'a\nb'"))
+    learn = f"--learn={tmp_path}/proposal"
+    load = "import os, sys; os.chdir(sys.argv[2]); " + LOAD.strip().split("\n")[0] + "\n" + LOAD
+    for name in ("\u00e8", "\u00e9", "\U0001f600", "\U0001f601", "a b", "a c"):
+        (tmp_path / name).mkdir()
+        run(learn, "--quiet", job=[PYTHON, "-c", load, artifact, tmp_path / name])
+    rules = tmp_path / "proposal" / "policy.yaml"
+    assert subprocess.run([PROGRAM, "policy", "check", rules]).returncode == 0
+    text = rules.read_text()
+    assert text.count("  - name: ") == 6 and "*" not in text.split("rules:\n")[1].replace("# ", "")
+    assert "# No rule (a rule cannot ask for a line's end" in text
+
+
 def test_where_nothing_is_stopped_nothing_is_proposed(tmp_path, home):
     done = run(f"--learn={tmp_path}/proposal", job=["true"])
     assert "proposes no rule" in done.stderr

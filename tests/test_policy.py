@@ -1,6 +1,7 @@
 """The policy from outside: its layers, what rules ask about, bad input, and `modelwatch policy`."""
 import datetime
 import hashlib
+import json
 import os
 import pickle
 import re
@@ -512,6 +513,12 @@ def test_explain_names_the_rule_and_the_next(tmp_path, home, evil):
         done = ask("explain", f"--policy={rules}", *what)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines() == expected
+    strange = tmp_path / "strange.jsonl"
+    strange.write_text("".join(json.dumps({**alert, "id": id, "cause": cause}) + "\n" for id, cause in (
+        ("f" + alert["id"][1:], "fly"), (alert["id"], alert["cause"]))))
+    done = ask("explain", f"--policy={rules}", strange)
+    assert done.returncode == 1 and "has a wrong cause" in done.stderr
+    assert done.stdout.splitlines() == expected
     assert ask("explain", "0123-ffff").returncode == 1
     assert ask("explain", tmp_path / "none").returncode == 125
 

@@ -131,6 +131,17 @@ static int take(struct learner *l, const json_t *alert)
 	return 0;
 }
 
+/* Whether the part between slashes that [from, to) of a path lies in has an escape in it, which a star
+ * could cut in two. */
+static bool has_escape(const char *path, size_t from, size_t to, size_t len)
+{
+	while (from > 0 && path[from - 1] != '/')
+		from--;
+	while (to < len && path[to] != '/')
+		to++;
+	return memchr(path + from, '\\', to - from) != NULL;
+}
+
 /* Whether two rules differ in their path alone, and there in one part between slashes. The part is
  * [*ret_from, *ret_to) of the first path. */
 static bool differ_in_one_part(const struct proposal *a, const struct proposal *b, size_t *ret_from,
@@ -148,15 +159,14 @@ static bool differ_in_one_part(const struct proposal *a, const struct proposal *
 	while (tail < first_len - same && tail < second_len - same &&
 	       first[first_len - 1 - tail] == second[second_len - 1 - tail])
 		tail++;
-	for (size_t i = same; i < first_len - tail; i++)
-		if (first[i] == '/' || first[i] == '\\')
-			return false;
-	for (size_t i = same; i < second_len - tail; i++)
-		if (second[i] == '/' || second[i] == '\\')
-			return false;
+	if (memchr(first + same, '/', first_len - tail - same) ||
+	    memchr(second + same, '/', second_len - tail - same) ||
+	    has_escape(first, same, first_len - tail, first_len) ||
+	    has_escape(second, same, second_len - tail, second_len))
+		return false;
 	*ret_from = same;
 	*ret_to = first_len - tail;
-	return same > 0 && first[same - 1] != '\\';
+	return same > 0;
 }
 
 /* Puts the star in the first rule and drops the second. The whole of what is left of the part is

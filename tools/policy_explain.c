@@ -83,7 +83,8 @@ static int explain(struct explainer *e, const char *id, const json_t *alert)
 
 	if (mw_question_read(json, &question, &which)) {
 		json_decref(json);
-		return mw_say("alert %s has a wrong %s", id, which);
+		mw_say("alert %s has a wrong %s", id, which);
+		return 1;
 	}
 	status = mw_effective_for(&e->policy, alert, parsed >= MW_OBSERVE ? parsed : 0);
 	printf("alert %s: ", id);
@@ -105,6 +106,7 @@ static int explain_found(struct explainer *e)
 {
 	const char *id;
 	json_t *alert;
+	int worst = 0;
 
 	if (!json_object_size(e->found)) {
 		mw_say("no alert %s", e->prefix ? e->prefix : "there");
@@ -114,10 +116,11 @@ static int explain_found(struct explainer *e)
 	{
 		int status = explain(e, id, alert);
 
-		if (status)
+		if (status == MW_EXIT_OWN)
 			return status;
+		worst = status ? status : worst; /* the others are explained all the same */
 	}
-	return 0;
+	return worst;
 }
 
 static int find(struct explainer *e, const struct options *options)
@@ -172,7 +175,7 @@ const struct mw_command mw_cmd_policy_explain = {
                  "it were not there.",
         .options = options_table,
         .operands = MW_FILES,
-        .after = "Exit status: 0; 1 when there is no such alert; 125 when a file cannot be read or "
-                 "the policy is wrong.",
+        .after = "Exit status: 0; 1 when there is no such alert, or one that is not as modelwatch "
+                 "writes them; 125 when a file cannot be read or the policy is wrong.",
         .run = run,
 };

@@ -11,6 +11,7 @@
 #include "../core/words.h"
 #include "fields.h"
 #include "sha256.h"
+#include "text.h"
 
 #define PATTERN_MAX (2 * MW_WIRE_TEXT + 2)
 
@@ -32,15 +33,44 @@ static void fail(struct narrow *n, const char *what, const char *field)
 	n->failed = true;
 }
 
-/* A string of JSON is one of YAML. */
+/* In ASCII only, each character beyond it as one escape: what JSON writes for those that need two is
+ * none in YAML. */
 static void put_quoted(FILE *out, const char *text)
 {
-	json_t *string = json_string(text);
-	char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
+	size_t len = strlen(text);
+	uint32_t code;
 
-	fputs(quoted ? quoted : "\"\"", out);
-	free(quoted);
-	json_decref(string);
+	fputc('"', out);
+	for (size_t i = 0; i < len;) {
+		i += mw_utf8_next(text + i, len - i, &code);
+		if (code == '"' || code == '\\')
+			fprintf(out, "\\%c", (char)code);
+		else if (code >= ' ' && code < 0x7f)
+			fputc((int)code, out);
+		else
+			fprintf(out, code > 0xffff ? "\\U%08x" : "\\u%04x", code);
+	}
+	fputc('"', out);
+}
+
+static bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* The text at `path`, NULL when there is none. What is no text, or has a NUL in it, is of no alert
+ * that modelwatch writes: left out it would make the rule wider. */
+static const char *text_at(struct narrow *n, const char *path)
+{
+	const json_t *value = mw_field(n->alert, path);
+	const char *text = json_string_value(value);
+
+	if (value && (!text || strlen(text) != json_string_length(value)))
+		fail(n, "the alert has something else than a text", path);
+	return text && *text ? text : NULL;
 }
 
 /* Whether the text is what the process had: not redacted, not cut, every byte of it. */
@@ -52,6 +82,8 @@ static bool is_whole(struct narrow *n, const char *field, const char *text)
 		fail(n, "the alert holds only the beginning", field);
 	else if (strstr(text, "\xef\xbf\xbd"))
 		fail(n, "the alert holds bytes of it only as replacement characters", field);
+	else if (has_control(text))
+		fail(n, "a rule cannot ask for a line's end or another control character", field);
 	return !n->failed;
 }
 
@@ -68,9 +100,9 @@ static void put_literal(struct narrow *n, const char *field, const char *text)
 /* `field: "value"` of the text at `path`, when there is one. */
 static bool pin(struct narrow *n, const char *field, const char *path)
 {
-	const char *text = mw_field_text(n->alert, path);
+	const char *text = text_at(n, path);
 
-	if (!text || !*text)
+	if (!text)
 		return false;
 	fprintf(n->out, "    %s: ", field);
 	put_literal(n, field, text);
@@ -82,8 +114,12 @@ static bool pin_number(struct narrow *n, const char *field, const char *path)
 {
 	uint64_t number;
 
-	if (!mw_field_number(n->alert, path, &number))
+	if (!mw_field(n->alert, path))
 		return false;
+	if (!mw_field_number(n->alert, path, &number)) {
+		fail(n, "the alert has something else than a number", path);
+		return false;
+	}
 	fprintf(n->out, "    %s: %llu\n", field, (unsigned long long)number);
 	return true;
 }
@@ -91,9 +127,11 @@ static bool pin_number(struct narrow *n, const char *field, const char *path)
 /* A word of the glossary as it stands. */
 static void pin_word(struct narrow *n, const char *field, const char *path)
 {
-	const char *text = mw_field_text(n->alert, path);
+	const char *text = text_at(n, path);
 
-	if (text && strspn(text, "abcdefghijklmnopqrstuvwxyz") == strlen(text))
+	if (text && strspn(text, "abcdefghijklmnopqrstuvwxyz") != strlen(text))
+		fail(n, "the alert has something else than a word", path);
+	else if (text)
 		fprintf(n->out, "    %s: %s\n", field, text);
 }
 
@@ -103,12 +141,19 @@ static void pin_argv(struct narrow *n)
 	char line[PATTERN_MAX * 4];
 	size_t len = 0;
 
+	if (argv && !json_is_array(argv))
+		fail(n, "the alert has something else than a list", "argv");
 	if (json_is_true(mw_field(n->alert, "effect.detail.argv_cut")))
 		fail(n, "the alert does not hold all arguments", "argv");
 	for (size_t i = 0; i < json_array_size(argv) && !n->failed; i++) {
-		const char *arg = json_string_value(json_array_get(argv, i));
+		const json_t *value = json_array_get(argv, i);
+		const char *arg = json_string_value(value);
 
-		if (!arg || !is_whole(n, "argv", arg))
+		if (!arg || strlen(arg) != json_string_length(value))
+			fail(n, "the alert has something else than a text", "argv");
+		else
+			is_whole(n, "argv", arg);
+		if (n->failed)
 			break;
 		if (i && len + 1 < sizeof(line))
 			line[len++] = ' ';
@@ -126,8 +171,8 @@ static void pin_argv(struct narrow *n)
 /* Both paths of a rename or link must match the same list. */
 static void pin_files(struct narrow *n)
 {
-	const char *file = mw_field_text(n->alert, "effect.detail.file");
-	const char *other = mw_field_text(n->alert, "effect.detail.file2");
+	const char *file = text_at(n, "effect.detail.file");
+	const char *other = text_at(n, "effect.detail.file2");
 
 	if (!file) {
 		fail(n, "the alert does not say where the file really lies", "path");
@@ -217,7 +262,7 @@ static void pin_effect(struct narrow *n)
 static void pin_load(struct narrow *n)
 {
 	bool some = pin(n, "sha256", "load.artifact.sha256");
-	const char *call = mw_field_text(n->alert, "load.call");
+	const char *call = text_at(n, "load.call");
 
 	some |= pin(n, "stream_sha256", "load.artifact.stream_sha256");
 	if (!some)
