@@ -214,17 +214,20 @@ static bool has_extension(const struct mw_scan *s, const struct value *v)
 	return v->to - i >= 2 && i > v->from + 1 && s->text[i - 1] == '.';
 }
 
+/* What only ends like a file's name can be a directory that is named by a secret: there digits of any
+ * kind betray it. */
 static bool is_path(const struct mw_scan *s, const struct value *v)
 {
 	size_t end = v->to - v->from < LOOK ? v->to : v->from + LOOK;
+	bool begins = mw_among(s->text[v->from], "/~") || mw_text_has(s, v->from, "./") ||
+	              mw_text_has(s, v->from, "../");
 
-	if (!mw_among(s->text[v->from], "/~") && !mw_text_has(s, v->from, "./") &&
-	    !mw_text_has(s, v->from, "../") && !has_extension(s, v))
+	if (!begins && !has_extension(s, v))
 		return false;
 	for (size_t i = v->from, from = i; i <= end; i++) {
 		if (i < end && s->text[i] != '/')
 			continue;
-		if (mw_is_random(s, (struct mw_secret){from, i, NULL}, true))
+		if (mw_is_random(s, (struct mw_secret){from, i, NULL}, begins))
 			return false; /* base64 that happens to start with a slash */
 		from = i + 1;
 	}

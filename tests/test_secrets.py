@@ -1,12 +1,14 @@
 """Secrets stay out: planted in arguments, addresses, paths, names and stacks, found in no output."""
 import base64
+import json
 import random
 import string
+import subprocess
 import sys
 
 import pytest
 
-from conftest import run
+from conftest import PROGRAM, run
 
 LETTERS = string.ascii_letters + string.digits
 
@@ -86,6 +88,56 @@ def test_planted(place, tmp_path):
         if needle in text or noise_of(needle) in text:
             leaks.append((around, [l for l in text.splitlines() if noise_of(needle) in l][:1]))
         assert result.alerts, around
+    assert not leaks
+
+
+STACK = """
+import os, pickle, sys
+class Act:
+    def __reduce__(self):
+        return os.system, ("true " + sys.argv[1],)
+pickle.loads(pickle.dumps(Act()))
+"""
+
+
+def outputs(alerts, tmp_path):
+    """All that modelwatch says of the alerts of a file, by what says it."""
+    page = tmp_path / "page.html"
+    ids = {json.loads(line)["id"] for line in alerts.read_text().splitlines()}
+    commands = [["report", f"--html={page}", alerts], ["report", "--json", alerts],
+                ["policy", "explain", alerts]]
+    for alert in ids:
+        commands += [["why", f"--alerts={alerts}", alert], ["policy", "explain", f"--alerts={alerts}", alert],
+                     ["policy", "allow", "--reason=r", "--owner=o", f"--alerts={alerts}", alert]]
+    said = {"alerts": alerts.read_text()}
+    for command in commands:
+        done = subprocess.run([PROGRAM, *map(str, command)], capture_output=True, text=True, timeout=60)
+        said[" ".join(map(str, command))] = done.stdout + done.stderr
+    said["page"] = page.read_text()
+    return said
+
+
+def test_planted_in_stacks_and_looked_for_in_every_output(tmp_path):
+    """In the paths of the job's own files, in its arguments and in the call."""
+    leaks = []
+    for number, (around, secret) in enumerate(SECRETS):
+        text = around.format(secret)
+        if "://" in text or "\n" in text:
+            continue  # no name of a directory
+        needle = noise_of(secret.replace("/", "%"))
+        directory = tmp_path / str(number) / text.replace("/", "%")
+        directory.mkdir(parents=True)
+        (directory / "job.py").write_text(STACK)
+        alerts, learnt = tmp_path / f"alerts{number}", tmp_path / f"learnt{number}"
+        done = run([sys.executable, str(directory / "job.py"), text], alerts, options=["--format=text"])
+        subprocess.run([PROGRAM, "run", "--quiet", f"--learn={learnt}", "--", sys.executable,
+                        directory / "job.py", text], capture_output=True, timeout=60)
+        said = outputs(alerts, tmp_path)
+        ours, *traceback = done.stderr.split("Traceback (most recent call last)")  # that is Python's own
+        said["stderr"] = ours + traceback[-1].split("UnsafeLoadError: ")[-1]
+        said["learnt"] = (learnt / "policy.yaml").read_text() + (learnt / "alerts.jsonl").read_text()
+        assert done.alerts[0]["python_stack"] and len(said) >= 10, around
+        leaks += [(around, where) for where, what in said.items() if needle in what]
     assert not leaks
 
 

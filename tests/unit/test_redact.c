@@ -344,6 +344,7 @@ static const struct found secrets[] = {
         {"HF_TOKEN=", "whatever", " python x.py", "token"},
         {"KAGGLE_KEY=", H32, "", "kaggle-key"},
         {"WANDB_API_KEY=", H40, "", "api-key"},
+        {"runs/WANDB_API_KEY=", H40 "/job.py", "", "api-key"},
         {"api_key: str = \"", "abc", "\"", "api-key"},
         {"openai.api_key = \"", "abc", "\"", "api-key"},
         {"apiKey: \"", "abc", "\"", "api-key"},
