@@ -220,6 +220,20 @@ int mw_policy_read_built_in(struct mw_policy_build *build, char *error, size_t e
 	           error_size);
 }
 
+static int no_room(int result, char *error, size_t error_size)
+{
+	snprintf(error, error_size, "%s",
+	         result == -EFBIG ? "the compiled policy would be too large" : "not enough memory");
+	return result;
+}
+
+static int end(struct mw_policy_build *build, char *error, size_t error_size)
+{
+	int result = mw_policy_secrets_end(build);
+
+	return result ? no_room(result, error, error_size) : 0;
+}
+
 int mw_policy_read(struct mw_policy_build *build, const char *file, char *error, size_t error_size)
 {
 	int result = mw_policy_read_built_in(build, error, error_size);
@@ -232,10 +246,8 @@ int mw_policy_read(struct mw_policy_build *build, const char *file, char *error,
 		result = read_user(build, error, error_size);
 	if (!result && file)
 		result = mw_policy_read_file(build, file, MW_COMMAND_LINE, error, error_size);
-	if (!result && mw_policy_secrets_end(build)) {
-		snprintf(error, error_size, "not enough memory");
-		result = -ENOMEM;
-	}
+	if (!result)
+		result = end(build, error, error_size);
 	return result;
 }
 
@@ -249,9 +261,5 @@ int mw_policy_compile(const struct mw_policy_build *build, const json_t *subject
 		mode = build->mode ? build->mode : MW_DENY;
 	result = mw_policy_image(build, subject, (enum mw_verdict)mode, build->digest, ret_image,
 	                         ret_size);
-	if (result)
-		snprintf(error, error_size, "%s",
-		         result == -EFBIG ? "the compiled policy would be too large"
-		                          : "not enough memory");
-	return result;
+	return result ? no_room(result, error, error_size) : 0;
 }

@@ -1,5 +1,6 @@
 #include "policy_secrets.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <limits.h>
@@ -15,6 +16,7 @@
 #include "../core/secret.h"
 
 #define SPECIAL "*?\\["
+#define ENTRIES_MAX 100000u
 
 static int note_place(struct mw_policy_build *build, uint32_t at)
 {
@@ -127,15 +129,48 @@ static int add_resolved(struct mw_policy_build *build, const char *pattern)
 	return add(build, whole);
 }
 
+/* How many more entries of directories are read: a pattern like a disk's whole tree is not looked up
+ * for minutes. The functions that glob() calls get no context. */
+static size_t entries_left;
+
+static struct dirent *next_entry(void *directory)
+{
+	if (!entries_left)
+		return NULL;
+	entries_left--;
+	return readdir(directory);
+}
+
+static void *open_directory(const char *path)
+{
+	return entries_left ? opendir(path) : NULL;
+}
+
+static void close_directory(void *directory)
+{
+	closedir(directory);
+}
+
+/* The files that there are of a pattern. To be freed when it returns true. */
+static bool look_up(const char *pattern, glob_t *ret)
+{
+	*ret = (glob_t){.gl_opendir = open_directory,
+	                .gl_readdir = next_entry,
+	                .gl_closedir = close_directory,
+	                .gl_stat = stat,
+	                .gl_lstat = lstat};
+	return !glob(pattern, GLOB_NOSORT | GLOB_ALTDIRFUNC, NULL, ret);
+}
+
 /* A file that the pattern names may itself be a link, to a place that no pattern names. */
 static int add_links(struct mw_policy_build *build, const char *pattern)
 {
 	char real[PATH_MAX];
-	glob_t found = {0};
+	glob_t found;
 	int error = 0;
 
 	if (pattern[0] != '/' || strstr(pattern, "**") || !strpbrk(pattern, SPECIAL) ||
-	    glob(pattern, GLOB_NOSORT, NULL, &found))
+	    !look_up(pattern, &found))
 		return 0;
 	for (size_t i = 0; i < found.gl_pathc && !error; i++) {
 		if (!realpath(found.gl_pathv[i], real) || mw_glob(pattern, real) || is_device(real))
@@ -215,6 +250,7 @@ int mw_policy_secrets_end(struct mw_policy_build *build)
 
 	if (!build->secret_count)
 		return 0;
+	entries_left = ENTRIES_MAX;
 	other_home(build, home);
 	error = add_kind(build, true, home);
 	if (!error)

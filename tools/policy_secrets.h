@@ -10,7 +10,8 @@
 int mw_policy_secrets(struct mw_source *s);
 
 /* After the last text: makes the one list of all patterns, each also in the home directory of
- * the password file when $HOME is another, and with links in it replaced by where they lead.
+ * the password file when $HOME is another, and with links in it replaced by where they lead: as
+ * far as reading 100,000 entries of directories goes.
  * Returns 0 or a negative errno. */
 int mw_policy_secrets_end(struct mw_policy_build *build);
 
