@@ -31,7 +31,9 @@ static inline struct mw_load *open_load(struct mw_load *room, const char *entry,
 	load->slot = 0;
 	load->depth = load->outer ? load->outer->depth + 1 : 0;
 	load->described = load->denied = load->importing = false;
-	load->pending = load->called = load->rebuilds = false;
+	load->pending = load->rebuilds = false;
+	/* Whatever the stream around it has prepared is there in this one too. */
+	load->called = load->outer && load->outer->called;
 	load->globals = 0;
 	load->imports.native = MW_BY_NATIVE;
 	load->imports.count = 0;

@@ -435,8 +435,7 @@ bool mw_is_rebuilder(const struct mw_walk *walk)
 
 static bool is_setstate(const struct mw_frame *root)
 {
-	return !strcmp(mw_code_text(root->code, "co_name"), "__setstate__") &&
-	       mw_shim->trusted(mw_code_text(root->code, "co_filename"));
+	return !strcmp(mw_code_text(root->code, "co_name"), "__setstate__");
 }
 
 enum mw_cause mw_cause(const struct mw_thread *thread, const struct mw_walk *walk,
@@ -454,11 +453,14 @@ enum mw_cause mw_cause(const struct mw_thread *thread, const struct mw_walk *wal
 	if (!own)
 		return MW_BY_CALL;
 	root = &walk->inside[own - 1];
+	/* BUILD runs no global, so the last one has been called, or stands where this will call it. */
+	if (is_setstate(root) && load && load->pending)
+		*facts |= MW_FACT_CALLED;
 	if (proved_imports(imports_of(thread), walk, &outer, &inner))
 		return import_cause(thread, walk, outer, inner, target, facts);
 	if (load && is_loader(load, root))
 		return MW_BY_LOADER;
-	if (is_setstate(root))
+	if (is_setstate(root) && mw_shim->trusted(mw_code_text(root->code, "co_filename")))
 		*facts |= MW_FACT_SETSTATE;
 	return MW_BY_CALL;
 }

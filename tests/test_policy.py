@@ -397,7 +397,7 @@ ALLOWED = {
     "shared-memory-tracker": ("shared_memory_elsewhere", "tracker_with_a_path"),
     "call-rebuilds-code": ("stored_functions", "cloudpickle_function"),
     "call-null-device": ("quiet_output", "os_open"),
-    "call-setstate-scratch": ("mkdtemp_in_setstate", "build_shadows"),
+    "call-setstate-scratch": ("mkdtemp_in_setstate", "setstate_of_another"),
 }
 
 
