@@ -248,6 +248,7 @@ void mw_describe(struct mw_load *load)
 		set_text(load->path, sizeof(load->path), load->outer->path);
 		load->origin = load->outer->origin;
 	}
+	load->called |= mw_has_called(load);
 	load->described = true;
 }
 

@@ -13,6 +13,37 @@ static int refuse_fetch(const char *name)
 	return mw_judge_here(&effect);
 }
 
+/* Files with a stream that called something, by a hash of their paths: a later stream of the same file
+ * finds what that has prepared. Streams without a file are of one kind. Kept by the GIL. */
+static uint64_t callers[64];
+static unsigned int caller_count;
+
+static uint64_t hash_of(const char *path)
+{
+	uint64_t h = 14695981039346656037u; /* FNV-1a */
+
+	for (; *path; path++)
+		h = (h ^ (uint8_t)*path) * 1099511628211u;
+	return h ? h : 1;
+}
+
+bool mw_has_called(const struct mw_load *load)
+{
+	uint64_t hash = hash_of(load->path);
+
+	for (size_t i = 0; i < sizeof(callers) / sizeof(*callers); i++)
+		if (callers[i] == hash)
+			return load->origin != MW_FROM_SESSION;
+	return false;
+}
+
+void mw_remember_calls(const struct mw_load *load)
+{
+	if (!load->described || load->origin == MW_FROM_SESSION || mw_has_called(load))
+		return;
+	callers[caller_count++ % (sizeof(callers) / sizeof(*callers))] = hash_of(load->path);
+}
+
 /* The global before the one that is fetched now has arrived: what could not be told of a module
  * that was not imported yet can be told now. */
 static void settle(struct mw_load *load)

@@ -32,8 +32,8 @@ static inline struct mw_load *open_load(struct mw_load *room, const char *entry,
 	load->depth = load->outer ? load->outer->depth + 1 : 0;
 	load->described = load->denied = load->importing = false;
 	load->pending = load->rebuilds = false;
-	/* Whatever the stream around it has prepared is there in this one too. */
-	load->called = load->outer && load->outer->called;
+	/* Whatever the stream around it, or the one that started the thread, has prepared is there. */
+	load->called = load->outer ? load->outer->called : thread->scope != 0;
 	load->globals = 0;
 	load->imports.native = MW_BY_NATIVE;
 	load->imports.count = 0;
@@ -73,6 +73,8 @@ static inline PyObject *close_load(struct mw_load *load, PyObject *result)
 	                             (load->slot && mw_shim->denials(load)),
 	                     0))
 		result = mw_refuse(load, result);
+	if (__builtin_expect(load->called || load->pending, 0))
+		mw_remember_calls(load);
 	unlink_load(thread, load);
 	thread->active = thread->load || thread->scope;
 	thread->note.valid = thread->span.valid = false;

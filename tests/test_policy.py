@@ -191,6 +191,29 @@ def test_a_directory_descriptor_is_no_way_out(tmp_path, home):
         assert (directory / "effect").exists() == (directory / "made").exists() == allowed, done.stderr
 
 
+def test_a_later_stream_of_a_file_finds_what_was_prepared(tmp_path, home):
+    """Formats are made of several streams: what the first one does to the environment in memory decides
+    what a module that the second one imports starts."""
+    artifact, effect = tmp_path / "m.pkl", tmp_path / "effect"
+    code = textwrap.dedent(f"""
+        import pickle, sys
+        for i in range(2):
+            with open({str(artifact)!r}, "rb") as file:
+                file.seek(ENDS[i])
+                try:
+                    pickle.load(file)
+                except Exception as error:
+                    print(type(error).__name__)
+    """)
+    first = (b"\x80\x04\x8c\x02os\x8c\x0denviron._data\x93" +
+             f"cos\nfsencode\n(VBROWSER\ntRcos\nfsencode\n(Vtouch {effect} %s\ntRs.".encode())
+    artifact.write_bytes(first + b"cantigravity\ngeohash\n.")
+    done = run([PYTHON, "-c", f"ENDS = [0, {len(first)}]\n{code}"], tmp_path / "a")
+    assert done.stdout == "UnsafeLoadError\n", done.stderr
+    assert not effect.exists()
+    assert (done.alerts[0]["rule"], done.alerts[0]["cause"]) == ("load-exec", "import")
+
+
 # Layers
 
 def in_site(site, command, **kwargs):
