@@ -14,7 +14,7 @@
 	X(PYC, "pyc")                 /* the .pyc of the spec being imported, or its directory */  \
 	X(EXTENSION, "extension")     /* the extension file of the spec being imported */          \
 	X(INSTALLED, "installed")     /* file in a directory trusted before the load began */      \
-	X(PINNED, "pinned")           /* root-owned program in a root-owned directory */           \
+	X(PINNED, "pinned")           /* root's program and directory; loaders' variables kept */  \
 	X(LOOPBACK, "loopback")       /* address on this machine */                                \
 	X(UNIX, "unix")               /* unix socket */                                            \
 	X(EPHEMERAL, "ephemeral")     /* bind to port 0 */                                         \

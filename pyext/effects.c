@@ -146,6 +146,58 @@ static void take_first(struct mw_seen *seen, PyObject *list)
 	}
 }
 
+static const char *plain_text(PyObject *object)
+{
+	const char *text = PyBytes_Check(object)     ? PyBytes_AsString(object)
+	                   : PyUnicode_Check(object) ? PyUnicode_AsUTF8AndSize(object, NULL)
+	                                             : NULL;
+
+	PyErr_Clear();
+	return text;
+}
+
+/* Variables that make a program run code, or other programs, from where they say. */
+static bool is_loaders(const char *name)
+{
+	static const char *const names[] = {"LD_",      "GCC_",   "COLLECT_", "COMPILER_PATH",
+	                                    "LIBRARY_", "GCONV_", "GLIBC_",   "PATH"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strncmp(name, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+/* Whether a program gets those variables as they are in this process, where changing them is an
+ * effect. os.environ can be changed in memory without one. */
+static bool keeps_environment(PyObject *environment)
+{
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (!environment || environment == Py_None)
+		return true;
+	if (!PyDict_CheckExact(environment))
+		return false;
+	while (PyDict_Next(environment, &at, &key, &value)) {
+		const char *name = plain_text(key), *text, *own;
+
+		if (!name || !is_loaders(name))
+			continue;
+		text = plain_text(value);
+		own = getenv(name);
+		if (!text || !own || strcmp(text, own) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void take_environment(struct mw_seen *seen, PyObject *environment)
+{
+	if (!keeps_environment(environment))
+		seen->effect.facts &= ~MW_FACT_PINNED;
+}
+
 static void take_popen(struct mw_seen *seen, PyObject *args)
 {
 	PyObject *list = mw_argument(args, 1);
@@ -158,6 +210,7 @@ static void take_popen(struct mw_seen *seen, PyObject *args)
 	             : seen->effect.argc ? seen->argv[0]
 	                                 : NULL,
 	             cwd == Py_None ? NULL : mw_text_of(seen, cwd));
+	take_environment(seen, mw_argument(args, 3));
 }
 
 static void take_command(struct mw_seen *seen, PyObject *args)
@@ -378,10 +431,12 @@ void mw_take(struct mw_seen *seen, const struct mw_audit_event *event, PyObject 
 	case PROGRAM:
 		take_argv(seen, mw_argument(args, 1));
 		take_program(seen, mw_text_of(seen, mw_argument(args, 0)), NULL);
+		take_environment(seen, mw_argument(args, 2));
 		break;
 	case SPAWN:
 		take_argv(seen, mw_argument(args, 2));
 		take_program(seen, mw_text_of(seen, mw_argument(args, 1)), NULL);
+		take_environment(seen, mw_argument(args, 3));
 		break;
 	case POPEN:
 		take_popen(seen, args);

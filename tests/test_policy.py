@@ -214,6 +214,23 @@ def test_a_later_stream_of_a_file_finds_what_was_prepared(tmp_path, home):
     assert (done.alerts[0]["rule"], done.alerts[0]["cause"]) == ("load-exec", "import")
 
 
+def test_a_pinned_program_keeps_its_environment(tmp_path, home):
+    """uname of an import is known; with a library that the stream has put before it, it is not."""
+    library, artifact = tmp_path / "library", tmp_path / "models" / "m.pkl"
+    library.mkdir()
+    artifact.parent.mkdir()
+    (library / "probes.py").write_text("import os, subprocess\n"
+                                       "machine = subprocess.run(['uname', '-p'], env=dict(os.environ), stdout=-3)\n")
+    fetch = b"cprobes\nmachine\n."
+    prepare = b"\x80\x04\x8c\x02os\x8c\x0denviron._data\x93C%c%bC%c%bs"
+    environment = {**os.environ, "PYTHONPATH": str(library)}
+    for name, allowed in ((b"LC_ALL", True), (b"LD_PRELOAD", False), (b"PATH", False), (b"COMPILER_PATH", False)):
+        artifact.write_bytes(prepare % (len(name), name, 2, b"/x") + fetch)
+        done = load(artifact, tmp_path, env=environment)
+        assert done.stdout.startswith("loaded") == allowed, (name, done.stderr)
+        assert not done.alerts == allowed and (allowed or done.alerts[0]["rule"] == "load-exec")
+
+
 # Layers
 
 def in_site(site, command, **kwargs):
