@@ -18,8 +18,8 @@ static bool is_special(char c)
 	return special[(unsigned char)c];
 }
 
-/* Whether the set at `pattern` has `c` in it; `*ret_next` is what comes after it. In one pass: rules
- * have lists of patterns that differ in a set only. */
+/* Whether the set at `pattern` has `c` in it; `*ret_next` is what comes after it. In one pass:
+ * rules have lists of patterns that differ in a set only. */
 static bool in_set(const char *pattern, char c, const char **ret_next)
 {
 	bool not = pattern[1] == '!', found = false;

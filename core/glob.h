@@ -15,8 +15,8 @@
  * exactly one argument. Bounded by |pattern| * |text|. */
 bool mw_glob(const char *pattern, const char *text);
 
-/* True when `text` matches one of a run of NUL-terminated patterns that ends with an empty one. None
- * of them is a wrong one. Patterns that begin alike cost little more than one. */
+/* True when `text` matches one of a run of NUL-terminated patterns that ends with an empty one.
+ * None of them is a wrong one. Patterns that begin alike cost little more than one. */
 bool mw_glob_any(const char *list, const char *text);
 
 /* What is wrong with a pattern, or NULL. A wrong pattern is safe to match with: what is wrong in it

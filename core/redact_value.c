@@ -214,8 +214,8 @@ static bool has_extension(const struct mw_scan *s, const struct value *v)
 	return v->to - i >= 2 && i > v->from + 1 && s->text[i - 1] == '.';
 }
 
-/* What only ends like a file's name can be a directory that is named by a secret: there digits of any
- * kind betray it. */
+/* What only ends like a file's name can be a directory that is named by a secret: there digits of
+ * any kind betray it. */
 static bool is_path(const struct mw_scan *s, const struct value *v)
 {
 	size_t end = v->to - v->from < LOOK ? v->to : v->from + LOOK;

@@ -51,8 +51,8 @@ void mw_stack_add_machinery(PyObject *type);
 /* describe.c: what the load reads, as far as that can be told without running the job's code. */
 void mw_describe(struct mw_load *load);
 
-/* Whether an earlier stream of the same file, or of no file as this one, has called something beyond
- * the plain rebuilders; and what says so when a load that did ends. */
+/* Whether an earlier stream of the same file, or of no file as this one, has called something
+ * beyond the plain rebuilders; and what says so when a load that did ends. */
 bool mw_has_called(const struct mw_load *load);
 void mw_remember_calls(const struct mw_load *load);
 void mw_locate(struct mw_load *load);

@@ -13,8 +13,8 @@ static int refuse_fetch(const char *name)
 	return mw_judge_here(&effect);
 }
 
-/* Files with a stream that called something, by a hash of their paths: a later stream of the same file
- * finds what that has prepared. Streams without a file are of one kind. Kept by the GIL. */
+/* Files with a stream that called something, by a hash of their paths: a later stream of the same
+ * file finds what that has prepared. Streams without a file are of one kind. Kept by the GIL. */
 static uint64_t callers[64];
 static unsigned int caller_count;
 

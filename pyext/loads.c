@@ -32,7 +32,8 @@ static inline struct mw_load *open_load(struct mw_load *room, const char *entry,
 	load->depth = load->outer ? load->outer->depth + 1 : 0;
 	load->described = load->denied = load->importing = false;
 	load->pending = load->rebuilds = false;
-	/* Whatever the stream around it, or the one that started the thread, has prepared is there. */
+	/* Whatever the stream around it, or the one that started the thread, has prepared is there.
+	 */
 	load->called = load->outer ? load->outer->called : thread->scope != 0;
 	load->globals = 0;
 	load->imports.native = MW_BY_NATIVE;

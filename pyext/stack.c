@@ -453,7 +453,8 @@ enum mw_cause mw_cause(const struct mw_thread *thread, const struct mw_walk *wal
 	if (!own)
 		return MW_BY_CALL;
 	root = &walk->inside[own - 1];
-	/* BUILD runs no global, so the last one has been called, or stands where this will call it. */
+	/* BUILD runs no global, so the last one has been called, or stands where this will call it.
+	 */
 	if (is_setstate(root) && load && load->pending)
 		*facts |= MW_FACT_CALLED;
 	if (proved_imports(imports_of(thread), walk, &outer, &inner))

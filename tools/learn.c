@@ -131,8 +131,8 @@ static int take(struct learner *l, const json_t *alert)
 	return 0;
 }
 
-/* Whether the part between slashes that [from, to) of a path lies in has an escape in it, which a star
- * could cut in two. */
+/* Whether the part between slashes that [from, to) of a path lies in has an escape in it, which a
+ * star could cut in two. */
 static bool has_escape(const char *path, size_t from, size_t to, size_t len)
 {
 	while (from > 0 && path[from - 1] != '/')

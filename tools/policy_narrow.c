@@ -33,8 +33,8 @@ static void fail(struct narrow *n, const char *what, const char *field)
 	n->failed = true;
 }
 
-/* In ASCII only, each character beyond it as one escape: what JSON writes for those that need two is
- * none in YAML. */
+/* In ASCII only, each character beyond it as one escape: what JSON writes for those that need two
+ * is none in YAML. */
 static void put_quoted(FILE *out, const char *text)
 {
 	size_t len = strlen(text);

@@ -129,8 +129,8 @@ static int add_resolved(struct mw_policy_build *build, const char *pattern)
 	return add(build, whole);
 }
 
-/* How many more entries of directories are read: a pattern like a disk's whole tree is not looked up
- * for minutes. The functions that glob() calls get no context. */
+/* How many more entries of directories are read: a pattern like a disk's whole tree is not looked
+ * up for minutes. The functions that glob() calls get no context. */
 static size_t entries_left;
 
 static struct dirent *next_entry(void *directory)

@@ -1,5 +1,6 @@
 /* A compiled policy image of any bytes: what mw_policy_check() lets pass, mw_decide() reads safely.
- * The bytes start as those of a policy that asks about every field: by chance no image has a rule. */
+ * The bytes start as those of a policy that asks about every field: by chance no image has a rule.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ static const char policy_text[] =
         "version: 1\n"
         "secrets: ['/home/*/.ssh/**', '!/home/*/.ssh/*.pub']\n"
         "rules:\n"
-        "- {name: a, origin: file, op: [open, 'os.*'], path: ['/tmp/?', '/srv/[a-z]**'], " ALLOW "}\n"
+        "- {name: a, origin: file, op: [open, 'os.*'], path: ['/tmp/?', '/srv/[a-z]**'], " ALLOW
+        "}\n"
         "- {name: b, path: '{artifact_dir}/**', when: [new], unless: [pyc], " ALLOW "}\n"
         "- {name: c, effect: exec, executable: /usr/bin/gcc, executable_owner: 0, cause: call,\n"
         "   argv: [gcc -o *, 'gcc -[a-c] **', 'cc ***'], " ALLOW "}\n"

@@ -102,7 +102,7 @@ static void make_text(char *out, const char *const *pieces, int count, int most)
 
 static void make_pattern(char *out)
 {
-	static const char *const pieces[] = {"a",   "b", "/",    "*",    "**",   "***",
+	static const char *const pieces[] = {"a", "b", "/",   "*",   "**",   "***",
 	                                     "?", " ", "\\a", "\\*", "[!a]", "[ab]"};
 
 	make_text(out, pieces, 12, 6);
