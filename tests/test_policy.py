@@ -231,6 +231,17 @@ def test_a_pinned_program_keeps_its_environment(tmp_path, home):
         assert not done.alerts == allowed and (allowed or done.alerts[0]["rule"] == "load-exec")
 
 
+def test_a_package_looks_for_a_library_after_a_call(tmp_path, home):
+    """ctypes.util asks ldconfig, gcc with a temporary file, and ld."""
+    library, artifact = tmp_path / "library", tmp_path / "models" / "m.pkl"
+    library.mkdir()
+    artifact.parent.mkdir()
+    (library / "looks.py").write_text("import ctypes.util\nfound = ctypes.util.find_library('there-is-none')\n")
+    artifact.write_bytes(b"coperator\nadd\n(I1\nI2\ntR0clooks\nfound\n.")
+    done = load(artifact, tmp_path, env={**os.environ, "PYTHONPATH": str(library)})
+    assert done.stdout == "loaded None\n" and not done.alerts, done.stderr
+
+
 # Layers
 
 def in_site(site, command, **kwargs):
