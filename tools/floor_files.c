@@ -174,7 +174,7 @@ static int own_error(const struct mw_floor_file_call *call)
 	case MW_FLOOR_RENAME:
 		return rename_error(call);
 	case MW_FLOOR_LINK:
-		return old_error(&call->at) ? old_error(&call->at) : new_error(&call->at2);
+		return new_error(&call->at2);
 	default:
 		return old_error(&call->at);
 	}
@@ -185,6 +185,8 @@ static int take_paths(const struct mw_tracee *tracee, const struct mw_floor_row 
 {
 	int error = resolve(tracee, ret, row->dir, row->path, how_first(ret, row), &ret->at);
 
+	if (!error && ret->act == MW_FLOOR_LINK) /* before the second path is looked at */
+		error = old_error(&ret->at);
 	if (!error && row->path2 >= 0)
 		error = resolve(tracee, ret, row->dir2, row->path2, MW_FLOOR_NAME, &ret->at2);
 	if (error)
