@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/fs.h>
 #include <linux/xattr.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "floor_errors.h"
 #include "floor_table.h"
 
 #define TTY_MAJOR_MINOR makedev(5, 0) /* /dev/tty */
@@ -47,24 +47,6 @@ static int resolve(const struct mw_tracee *tracee, const struct mw_floor_file_ca
 	return error ? error : mw_floor_path(tracee, directory(call, dir), text, how, ret);
 }
 
-/* The errors that the flags alone bring, before anything is looked at. */
-static int flag_error(const struct mw_floor_file_call *call, const struct mw_floor_row *row)
-{
-	unsigned flags = call->flags;
-
-	if (call->act == MW_FLOOR_RENAME)
-		return (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
-		                       ((flags & RENAME_EXCHANGE) &&
-		                        (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
-		               ? -EINVAL
-		               : 0;
-	if (call->act == MW_FLOOR_OPEN) /* what it does depends on the kernel's version */
-		return (flags & O_CREAT) && (flags & O_DIRECTORY) ? MW_FLOOR_CANNOT : 0;
-	if (row->flags < 0 || call->act == MW_FLOOR_SETXATTR)
-		return 0;
-	return flags & ~row->valid ? -EINVAL : 0;
-}
-
 /* How the first path is to be resolved. */
 static int how_first(const struct mw_floor_file_call *call, const struct mw_floor_row *row)
 {
@@ -94,99 +76,13 @@ static int how_first(const struct mw_floor_file_call *call, const struct mw_floo
 	}
 }
 
-/* A name that is to be made must be one, and free. */
-static int new_error(const struct mw_floor_path *path)
-{
-	return path->exists ? -EEXIST : 0;
-}
-
-static int old_error(const struct mw_floor_path *path)
-{
-	if (!path->exists)
-		return -ENOENT;
-	return path->slash && !S_ISDIR(path->st.st_mode) ? -ENOTDIR : 0;
-}
-
-static int open_error(const struct mw_floor_file_call *call)
-{
-	const struct mw_floor_path *at = &call->at;
-	bool create = call->flags & O_CREAT;
-
-	if (create && at->slash && at->last == MW_LAST_NAME)
-		return -EISDIR;
-	if (create && (call->flags & O_EXCL) && at->exists)
-		return -EEXIST;
-	if (!create && old_error(at))
-		return old_error(at);
-	if (!at->exists)
-		return 0;
-	if (S_ISDIR(at->st.st_mode))
-		return -EISDIR;
-	if (call->flags & O_DIRECTORY)
-		return -ENOTDIR;
-	return S_ISLNK(at->st.st_mode) ? -ELOOP : 0;
-}
-
-static int unlink_error(const struct mw_floor_file_call *call)
-{
-	const struct mw_floor_path *at = &call->at;
-	bool dir = call->flags & AT_REMOVEDIR;
-
-	if (at->last != MW_LAST_NAME)
-		return !dir                         ? -EISDIR
-		       : at->last == MW_LAST_ROOT   ? -EBUSY
-		       : at->last == MW_LAST_DOTDOT ? -ENOTEMPTY
-		                                    : -EINVAL;
-	if (old_error(at))
-		return old_error(at);
-	if (S_ISDIR(at->st.st_mode))
-		return dir ? 0 : -EISDIR;
-	return dir ? -ENOTDIR : 0;
-}
-
-static int rename_error(const struct mw_floor_file_call *call)
-{
-	const struct mw_floor_path *at = &call->at, *to = &call->at2;
-
-	if (at->last != MW_LAST_NAME)
-		return -EBUSY;
-	if (to->last != MW_LAST_NAME)
-		return call->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	if (old_error(at))
-		return old_error(at);
-	if ((call->flags & RENAME_NOREPLACE) && to->exists)
-		return -EEXIST;
-	return (call->flags & RENAME_EXCHANGE) && !to->exists ? -ENOENT : 0;
-}
-
-/* The errors that the call has by itself once its paths are known. */
-static int own_error(const struct mw_floor_file_call *call)
-{
-	switch (call->act) {
-	case MW_FLOOR_OPEN:
-		return open_error(call);
-	case MW_FLOOR_MKDIR:
-	case MW_FLOOR_MKNOD:
-	case MW_FLOOR_SYMLINK:
-		return new_error(&call->at);
-	case MW_FLOOR_UNLINK:
-		return unlink_error(call);
-	case MW_FLOOR_RENAME:
-		return rename_error(call);
-	case MW_FLOOR_LINK:
-		return new_error(&call->at2);
-	default:
-		return old_error(&call->at);
-	}
-}
-
 static int take_paths(const struct mw_tracee *tracee, const struct mw_floor_row *row,
                       struct mw_floor_file_call *ret)
 {
 	int error = resolve(tracee, ret, row->dir, row->path, how_first(ret, row), &ret->at);
 
 	if (!error && ret->act == MW_FLOOR_LINK) /* before the second path is looked at */
-		error = old_error(&ret->at);
+		error = mw_floor_old_error(&ret->at);
 	if (!error && row->path2 >= 0)
 		error = resolve(tracee, ret, row->dir2, row->path2, MW_FLOOR_NAME, &ret->at2);
 	if (error)
@@ -196,7 +92,7 @@ static int take_paths(const struct mw_tracee *tracee, const struct mw_floor_row 
 	ret->target2 = ret->at2.target;
 	ret->file2 = ret->at2.file;
 	ret->is_new = !(row->path2 >= 0 ? ret->at2.exists : ret->at.exists);
-	return own_error(ret);
+	return mw_floor_own_error(ret);
 }
 
 /* The task's own descriptor: what it was opened for decides what may be done with it. */
@@ -304,7 +200,7 @@ static int take(const struct mw_tracee *tracee, const struct mw_floor_row *row,
 		return MW_FLOOR_CANNOT;
 	ret->umask = facts.umask;
 	ret->elsewhere = facts.elsewhere;
-	flags = flag_error(ret, row);
+	flags = mw_floor_flag_error(ret, row);
 	if (flags < 0)
 		return flags;
 	if (ret->act == MW_FLOOR_OPEN && !mw_tracee_has_room(tracee, &facts))

@@ -805,6 +805,7 @@ static void test_hostile_pointers(void **state)
 	const long pointers[] = {0, P(without_end), P(with_end), -4096L, LONG_MIN};
 	size_t rows = 0, different = 0;
 
+	(void)state;
 	for (int number = 0; number < 600; number++) {
 		const struct mw_floor_row *row = mw_floor_row(number);
 
