@@ -40,9 +40,10 @@ static char *name_target(const struct mw_walk *w, const char *path)
 	if (*path == '/')
 		return strdup(path);
 	start = mw_floor_path_of_fd(w->at);
-	target = start && *path ? below(start, path) : start;
-	if (target != start)
-		free(start);
+	if (!start || !*path)
+		return start;
+	target = below(start, path);
+	free(start);
 	return target;
 }
 

@@ -30,9 +30,9 @@ static pid_t *thread_id; /* shared with the child */
 
 struct case_ {
 	const char *path;
-	int flags, dir; /* 0: AT_FDCWD */
-	int error;
 	const char *file; /* below base; what begins with "//" is below /proc/PID */
+	int flags, dir;   /* 0: AT_FDCWD */
+	int error;
 	enum mw_floor_last last;
 	mode_t type; /* 0: there is no such file */
 	bool slash;
@@ -192,25 +192,25 @@ static void check_all(const struct mw_tracee *tracee, const struct case_ *cases,
 static void test_names(void **state)
 {
 	const struct case_ cases[] = {
-	        {"new", 0, 0, 0, "/dir/new", MW_LAST_NAME, 0, false},
-	        {"inner", 0, 0, 0, "/dir/inner", MW_LAST_NAME, S_IFREG, false},
-	        {"./sub/.././/inner", 0, 0, 0, "/dir/inner", MW_LAST_NAME, S_IFREG, false},
-	        {"../fifo", FOLLOW, 0, 0, "/fifo", MW_LAST_NAME, S_IFIFO, false},
-	        {"sub//", 0, 0, 0, "/dir/sub", MW_LAST_NAME, S_IFDIR, true},
-	        {"sub/.", 0, 0, 0, "/dir/sub", MW_LAST_DOT, S_IFDIR, false},
-	        {"sub/..", 0, 0, 0, "/dir", MW_LAST_DOTDOT, S_IFDIR, false},
-	        {".", 0, 0, 0, "/dir", MW_LAST_DOT, S_IFDIR, false},
-	        {"file", 0, DIR_FD, 0, "/file", MW_LAST_NAME, S_IFREG, false},
-	        {"inner/.", 0, 0, -ENOTDIR, NULL, 0, 0, false},
-	        {"inner/x", 0, 0, -ENOTDIR, NULL, 0, 0, false},
-	        {"../fifo/x", 0, 0, -ENOTDIR, NULL, 0, 0, false},
-	        {"new/x", 0, 0, -ENOENT, NULL, 0, 0, false},
-	        {"", 0, 0, -ENOENT, NULL, 0, 0, false},
-	        {"x", 0, FILE_FD, -ENOTDIR, NULL, 0, 0, false},
-	        {"x", 0, 99, -EBADF, NULL, 0, 0, false},
-	        {"x", 0, -7, -EBADF, NULL, 0, 0, false},
-	        {"", MW_FLOOR_EMPTY, FILE_FD, 0, "/dir/inner", MW_LAST_FILE, S_IFREG, false},
-	        {"", MW_FLOOR_EMPTY, 0, 0, "/dir", MW_LAST_FILE, S_IFDIR, false},
+	        {"new", "/dir/new", 0, 0, 0, MW_LAST_NAME, 0, false},
+	        {"inner", "/dir/inner", 0, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"./sub/.././/inner", "/dir/inner", 0, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"../fifo", "/fifo", FOLLOW, 0, 0, MW_LAST_NAME, S_IFIFO, false},
+	        {"sub//", "/dir/sub", 0, 0, 0, MW_LAST_NAME, S_IFDIR, true},
+	        {"sub/.", "/dir/sub", 0, 0, 0, MW_LAST_DOT, S_IFDIR, false},
+	        {"sub/..", "/dir", 0, 0, 0, MW_LAST_DOTDOT, S_IFDIR, false},
+	        {".", "/dir", 0, 0, 0, MW_LAST_DOT, S_IFDIR, false},
+	        {"file", "/file", 0, DIR_FD, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"inner/.", NULL, 0, 0, -ENOTDIR, 0, 0, false},
+	        {"inner/x", NULL, 0, 0, -ENOTDIR, 0, 0, false},
+	        {"../fifo/x", NULL, 0, 0, -ENOTDIR, 0, 0, false},
+	        {"new/x", NULL, 0, 0, -ENOENT, 0, 0, false},
+	        {"", NULL, 0, 0, -ENOENT, 0, 0, false},
+	        {"x", NULL, 0, FILE_FD, -ENOTDIR, 0, 0, false},
+	        {"x", NULL, 0, 99, -EBADF, 0, 0, false},
+	        {"x", NULL, 0, -7, -EBADF, 0, 0, false},
+	        {"", "/dir/inner", MW_FLOOR_EMPTY, FILE_FD, 0, MW_LAST_FILE, S_IFREG, false},
+	        {"", "/dir", MW_FLOOR_EMPTY, 0, 0, MW_LAST_FILE, S_IFDIR, false},
 	};
 	struct mw_tracee tracee = start(NULL);
 
@@ -223,18 +223,18 @@ static void test_links(void **state)
 {
 	const int name = MW_FLOOR_NAME;
 	const struct case_ cases[] = {
-	        {"../link", FOLLOW, 0, 0, "/file", MW_LAST_NAME, S_IFREG, false},
-	        {"../link", 0, 0, 0, "/link", MW_LAST_NAME, S_IFLNK, false},
-	        {"../link/", 0, 0, 0, "/file", MW_LAST_NAME, S_IFREG, true},
-	        {"../link/", name, 0, 0, "/link", MW_LAST_NAME, S_IFLNK, true},
-	        {"../dangling", FOLLOW, 0, 0, "/nowhere", MW_LAST_NAME, 0, false},
-	        {"../dangling/", FOLLOW, 0, 0, "/nowhere", MW_LAST_NAME, 0, true},
-	        {"../dirlink", FOLLOW, 0, 0, "/dir", MW_LAST_NAME, S_IFDIR, true},
-	        {"../dirlink/inner", 0, 0, 0, "/dir/inner", MW_LAST_NAME, S_IFREG, false},
-	        {"../loop", FOLLOW, 0, -ELOOP, NULL, 0, 0, false},
-	        {"../loop/x", 0, 0, -ELOOP, NULL, 0, 0, false},
-	        {"../chain40", FOLLOW, 0, 0, "/chain0", MW_LAST_NAME, S_IFREG, false},
-	        {"../chain41", FOLLOW, 0, -ELOOP, NULL, 0, 0, false},
+	        {"../link", "/file", FOLLOW, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"../link", "/link", 0, 0, 0, MW_LAST_NAME, S_IFLNK, false},
+	        {"../link/", "/file", 0, 0, 0, MW_LAST_NAME, S_IFREG, true},
+	        {"../link/", "/link", name, 0, 0, MW_LAST_NAME, S_IFLNK, true},
+	        {"../dangling", "/nowhere", FOLLOW, 0, 0, MW_LAST_NAME, 0, false},
+	        {"../dangling/", "/nowhere", FOLLOW, 0, 0, MW_LAST_NAME, 0, true},
+	        {"../dirlink", "/dir", FOLLOW, 0, 0, MW_LAST_NAME, S_IFDIR, true},
+	        {"../dirlink/inner", "/dir/inner", 0, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"../loop", NULL, FOLLOW, 0, -ELOOP, 0, 0, false},
+	        {"../loop/x", NULL, 0, 0, -ELOOP, 0, 0, false},
+	        {"../chain40", "/chain0", FOLLOW, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"../chain41", NULL, FOLLOW, 0, -ELOOP, 0, 0, false},
 	};
 	struct mw_tracee tracee = start(NULL);
 	struct mw_floor_path path;
@@ -273,16 +273,16 @@ static void test_target(void **state)
 static void test_proc(void **state)
 {
 	const struct case_ cases[] = {
-	        {"/proc/self/status", 0, 0, 0, "//status", MW_LAST_NAME, S_IFREG, false},
-	        {"/proc/mounts", FOLLOW, 0, 0, "//mounts", MW_LAST_NAME, S_IFREG, false},
-	        {"/proc/self/cwd/new", 0, 0, 0, "/dir/new", MW_LAST_NAME, 0, false},
-	        {"/proc/self/root/proc/self/comm", 0, 0, 0, "//comm", MW_LAST_NAME, S_IFREG, false},
-	        {"/proc/self/fd/60/file", 0, 0, 0, "/file", MW_LAST_NAME, S_IFREG, false},
-	        {"../descriptors/60/file", 0, 0, 0, "/file", MW_LAST_NAME, S_IFREG, false},
-	        {"/dev/fd/62", FOLLOW, 0, 0, "/dir/inner", MW_LAST_FILE, S_IFREG, false},
-	        {"/proc/self/fd/62", 0, 0, 0, "//fd/62", MW_LAST_NAME, S_IFLNK, false},
-	        {"/proc/self/fd/62/x", 0, 0, -ENOTDIR, NULL, 0, 0, false},
-	        {"/proc/self/fd/99", FOLLOW, 0, 0, "//fd/99", MW_LAST_NAME, 0, false},
+	        {"/proc/self/status", "//status", 0, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"/proc/mounts", "//mounts", FOLLOW, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"/proc/self/cwd/new", "/dir/new", 0, 0, 0, MW_LAST_NAME, 0, false},
+	        {"/proc/self/root/proc/self/comm", "//comm", 0, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"/proc/self/fd/60/file", "/file", 0, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"../descriptors/60/file", "/file", 0, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"/dev/fd/62", "/dir/inner", FOLLOW, 0, 0, MW_LAST_FILE, S_IFREG, false},
+	        {"/proc/self/fd/62", "//fd/62", 0, 0, 0, MW_LAST_NAME, S_IFLNK, false},
+	        {"/proc/self/fd/62/x", NULL, 0, 0, -ENOTDIR, 0, 0, false},
+	        {"/proc/self/fd/99", "//fd/99", FOLLOW, 0, 0, MW_LAST_NAME, 0, false},
 	};
 	struct mw_tracee tracee = start(NULL), thread = tracee;
 	struct mw_floor_path path;
@@ -314,14 +314,14 @@ static void leave_root(void)
 static void test_chroot(void **state)
 {
 	const struct case_ cases[] = {
-	        {"/inner", 0, 0, 0, "/dir/inner", MW_LAST_NAME, S_IFREG, false},
-	        {"/absolute", FOLLOW, 0, 0, "/dir/inner", MW_LAST_NAME, S_IFREG, false},
-	        {"../../../new", 0, 0, 0, "/dir/new", MW_LAST_NAME, 0, false},
-	        {"up", FOLLOW, 0, 0, "/dir", MW_LAST_DOT, S_IFDIR, true},
-	        {"/", 0, 0, 0, "/dir", MW_LAST_ROOT, S_IFDIR, false},
-	        {"/..", 0, 0, 0, "/dir", MW_LAST_DOTDOT, S_IFDIR, false},
-	        {"/proc/self", 0, 0, -ENOENT, NULL, 0, 0, false},
-	        {"file", 0, DIR_FD, 0, "/file", MW_LAST_NAME, S_IFREG, false},
+	        {"/inner", "/dir/inner", 0, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"/absolute", "/dir/inner", FOLLOW, 0, 0, MW_LAST_NAME, S_IFREG, false},
+	        {"../../../new", "/dir/new", 0, 0, 0, MW_LAST_NAME, 0, false},
+	        {"up", "/dir", FOLLOW, 0, 0, MW_LAST_DOT, S_IFDIR, true},
+	        {"/", "/dir", 0, 0, 0, MW_LAST_ROOT, S_IFDIR, false},
+	        {"/..", "/dir", 0, 0, 0, MW_LAST_DOTDOT, S_IFDIR, false},
+	        {"/proc/self", NULL, 0, 0, -ENOENT, 0, 0, false},
+	        {"file", "/file", 0, DIR_FD, 0, MW_LAST_NAME, S_IFREG, false},
 	};
 	struct mw_tracee tracee;
 
@@ -367,7 +367,7 @@ static void test_no_task(void **state)
 static void test_descriptors(void **state)
 {
 	struct mw_tracee tracee = start(NULL);
-	const char *paths[] = {"new", "../link", "../loop", "/proc/self/fd/62", "inner/x", "/", ""};
+	const char *paths[] = {"new", "inner/x", "../link", "../loop", "/proc/self/fd/62", "/", ""};
 	struct mw_floor_path path;
 	int before = dup(0), after;
 

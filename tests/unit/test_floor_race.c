@@ -25,14 +25,20 @@
 static char base[] = "/tmp/floor-race-XXXXXX";
 
 /* The child's: the path of its calls, whose first part another thread changes all the time. */
-static char path[64];
+static volatile char path[64];
 static volatile bool over;
+
+static void begin_with(const char *word)
+{
+	for (int i = 0; i < 3; i++)
+		path[i] = word[i];
+}
 
 static void *flip_bytes(void *unused)
 {
 	while (!over) {
-		memcpy(path, "one", 3);
-		memcpy(path, "two", 3);
+		begin_with("one");
+		begin_with("two");
 	}
 	return unused;
 }
@@ -66,7 +72,7 @@ static _Noreturn void race(int out, void *(*flip)(void *), const char *dir, int 
 	listener = floor_listen(SYS_openat);
 	(void)!write(out, &listener, sizeof(listener));
 	for (int i = 0; i < RACES; i++) {
-		snprintf(path, sizeof(path), "%s/%d", dir, i % names);
+		snprintf((char *)path, sizeof(path), "%s/%d", dir, i % names);
 		fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_APPEND | O_WRONLY, 0600);
 		(void)!write(fd, "", 1);
 		close(fd);
@@ -310,7 +316,7 @@ static struct child start_single(const struct single *single)
 
 static int take_next(struct child *child, struct mw_tracee *tracee, struct mw_floor_file_call *call)
 {
-	struct seccomp_notif note;
+	struct seccomp_notif note = {0};
 	uint64_t args[6];
 
 	assert_true(floor_next(child->listener, child->end, child->pid, &note, tracee));
