@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static char base[] = "/tmp/floor-race-XXXXXX";
 
 /* The child's: the path of its calls, whose first part another thread changes all the time. */
 static volatile char path[64];
-static volatile bool over;
+static atomic_int over;
 
 static void begin_with(const char *word)
 {
@@ -77,7 +78,7 @@ static _Noreturn void race(int out, void *(*flip)(void *), const char *dir, int 
 		(void)!write(fd, "", 1);
 		close(fd);
 	}
-	over = true;
+	over = 1;
 	pthread_join(thread, NULL);
 	_exit(0);
 }
