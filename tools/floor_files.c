@@ -51,7 +51,6 @@ static int resolve(const struct mw_tracee *tracee, const struct mw_floor_file_ca
 static int how_first(const struct mw_floor_file_call *call, const struct mw_floor_row *row)
 {
 	unsigned flags = call->flags;
-	bool at_flags = row->flags >= 0;
 
 	switch (call->act) {
 	case MW_FLOOR_OPEN:
@@ -63,10 +62,8 @@ static int how_first(const struct mw_floor_file_call *call, const struct mw_floo
 		       (flags & AT_EMPTY_PATH ? MW_FLOOR_EMPTY : 0);
 	case MW_FLOOR_CHMOD:
 	case MW_FLOOR_CHOWN:
-		return (row->nofollow || (at_flags && (flags & AT_SYMLINK_NOFOLLOW))
-		                ? 0
-		                : MW_FLOOR_FOLLOW) |
-		       (at_flags && (flags & AT_EMPTY_PATH) ? MW_FLOOR_EMPTY : 0);
+		return (row->nofollow || (flags & AT_SYMLINK_NOFOLLOW) ? 0 : MW_FLOOR_FOLLOW) |
+		       (flags & AT_EMPTY_PATH ? MW_FLOOR_EMPTY : 0);
 	case MW_FLOOR_TRUNCATE:
 	case MW_FLOOR_SETXATTR:
 	case MW_FLOOR_REMOVEXATTR:
@@ -81,14 +78,16 @@ static int take_paths(const struct mw_tracee *tracee, const struct mw_floor_row 
 {
 	int error = resolve(tracee, ret, row->dir, row->path, how_first(ret, row), &ret->at);
 
-	if (!error && ret->act == MW_FLOOR_LINK) /* before the second path is looked at */
+	if (error)
+		return error;
+	ret->target = ret->at.target;
+	ret->file = ret->at.file;
+	if (ret->act == MW_FLOOR_LINK) /* before the second path is looked at */
 		error = mw_floor_old_error(&ret->at);
 	if (!error && row->path2 >= 0)
 		error = resolve(tracee, ret, row->dir2, row->path2, MW_FLOOR_NAME, &ret->at2);
 	if (error)
 		return error;
-	ret->target = ret->at.target;
-	ret->file = ret->at.file;
 	ret->target2 = ret->at2.target;
 	ret->file2 = ret->at2.file;
 	ret->is_new = !(row->path2 >= 0 ? ret->at2.exists : ret->at.exists);
