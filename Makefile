@@ -27,7 +27,7 @@ TEST_PYTHON = $(if $(PYTHON),$(PYTHON),.venv/bin/python)
 # Makefile is read: the targets that install what is missing must work without it.
 first_of = $(firstword $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
 MSGPACK := $(call first_of,msgpack-c msgpack)
-HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto yaml-0.1 zlib liblzma
+HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto yaml-0.1 zlib liblzma libseccomp
 MISSING := $(strip $(foreach p,$(HOST_LIBRARIES),$(if $(call first_of,$(p)),,$(p))) \
 	$(if $(MSGPACK),,msgpack-c))
 ifeq ($(MISSING),)

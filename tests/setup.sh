@@ -112,6 +112,7 @@ look()
 	need libssl-dev have_library libcrypto
 	need zlib1g-dev have_library zlib
 	need liblzma-dev have_library liblzma
+	need libseccomp-dev have_library libseccomp
 	need libbz2-dev have_header bzlib.h
 	need python3-dev have_python_header
 	[ "$purpose" = build ] && return

@@ -75,7 +75,7 @@ def test_status_is_the_commands(script, status):
 
 @pytest.mark.parametrize("args", [
     ["--mode=no", "true"], ["--mode=allow", "true"], ["--nonsense", "true"], ["--mode"], [],
-    ["--floor=require", "true"], ["--floor=x", "true"], ["--format=ocsf", "true"],
+    ["--floor=x", "true"], ["--format=ocsf", "true"],
     ["--format=x", "true"], ["--policy=/nonexistent", "true"], ["--alerts=/tmp/%x", "true"],
     ["--alerts=/tmp/%q{MW_NOT_SET}", "true"], ["--alerts=/tmp/%q{", "true"]])
 def test_own_failure(args):

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "floor_start.h"
 #include "tasks.h"
 
 #define LINEAGE_MAX 4096
@@ -59,52 +61,79 @@ void mw_job_close(struct mw_job *job)
 		close(job->signals);
 }
 
-/* In the child. What it must not see of us: the mask, what SIGCHLD does, our descriptors. */
-static _Noreturn void become(struct mw_job *job, char *const argv[], char *const env[], bool give,
-                             int failure)
+static void tell(int to, int error)
 {
-	int error;
+	while (write(to, &error, sizeof(error)) < 0 && errno == EINTR)
+		continue;
+}
 
+/* In the child. What it must not see of us: the mask, what SIGCHLD does, our descriptors. Behind
+ * the floor's filter nothing but exec is left to do. */
+static _Noreturn void become(struct mw_job *job, char *const argv[], char *const env[], bool give,
+                             const struct mw_job_floor *floor, int parent)
+{
 	setpgid(0, 0);
 	if (give)
 		tcsetpgrp(job->tty, getpid());
 	sigaction(SIGCHLD, &job->child, NULL);
 	sigprocmask(SIG_SETMASK, &job->mask, NULL);
-	execvpe(argv[0], argv, env);
-	error = errno;
-	while (write(failure, &error, sizeof(error)) < 0 && errno == EINTR)
-		continue;
+	if (!floor || !mw_floor_enter(floor->filter, parent)) {
+		execvpe(argv[0], argv, env);
+		tell(parent, errno);
+	}
 	_exit(127);
+}
+
+/* The exec of a command behind the filter waits for an answer, so somebody has to give it first. */
+static int begin_floor(struct mw_job *job, struct mw_job_floor *floor, int child)
+{
+	int listener = mw_floor_listener(job->command, child);
+
+	floor->error = listener < 0 ? listener : floor->begin(floor->context, listener);
+	if (floor->error && listener >= 0)
+		close(listener);
+	return floor->error ? floor->error : mw_floor_go(child);
+}
+
+static int exec_result(int child)
+{
+	ssize_t got;
+	int error;
+
+	do
+		got = read(child, &error, sizeof(error));
+	while (got < 0 && errno == EINTR);
+	return got == sizeof(error) ? -error : 0;
 }
 
 /* The terminal goes to the command at once only when nobody else of our process group could want
  * it: in a pipeline or a script all get what is typed, Ctrl-C above all, and we pass it on; the
  * command gets the terminal when it asks for it. */
-int mw_job_start(struct mw_job *job, char *const argv[], char *const env[])
+int mw_job_start(struct mw_job *job, char *const argv[], char *const env[],
+                 struct mw_job_floor *floor)
 {
 	bool give = in_foreground(job) && mw_task_in_group(getpgrp()) == 1;
-	int ends[2], error = 0;
-	ssize_t got;
+	int ends[2], error;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	job->command = fork();
 	if (job->command == 0)
-		become(job, argv, env, give, ends[1]);
-	if (job->command < 0)
-		error = -errno;
+		become(job, argv, env, give, floor, ends[1]);
+	error = job->command < 0 ? -errno : 0;
 	close(ends[1]);
 	if (!error) {
 		job->group = job->command;
 		job->has_tty = give;
-		do
-			got = read(ends[0], &error, sizeof(error));
-		while (got < 0 && errno == EINTR);
-		error = got == sizeof(error) ? -error : 0;
+		error = floor ? begin_floor(job, floor, ends[0]) : 0;
 	}
+	if (!error)
+		error = exec_result(ends[0]);
 	close(ends[0]);
-	if (error && job->command > 0)
+	if (error && job->command > 0) {
 		waitpid(job->command, NULL, 0);
+		job->command = 0;
+	}
 	return error;
 }
 

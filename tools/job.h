@@ -6,6 +6,7 @@
 #ifndef MW_TOOLS_JOB_H
 #define MW_TOOLS_JOB_H
 
+#include <linux/filter.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,10 +36,21 @@ int mw_job_open(struct mw_job *job);
 /* Gives the terminal back and closes. */
 void mw_job_close(struct mw_job *job);
 
-/* Starts argv[0] (looked up on PATH when it has no slash) with the environment `env`, and with
- * signals as this process had them. Returns 0 when it runs, else the negative errno of the start.
- */
-int mw_job_start(struct mw_job *job, char *const argv[], char *const env[]);
+/* The floor that a command is started behind (floor_filter.h). */
+struct mw_job_floor {
+	const struct sock_fprog *filter;
+	/* Has the listener answered from now on, by a thread: the start itself waits for that.
+	 * Takes the listener over when it returns 0, else returns a negative errno. */
+	int (*begin)(void *context, int listener);
+	void *context;
+	int error; /* set when the floor is why the command was not started: a negative errno */
+};
+
+/* Starts argv[0] (looked up on PATH when it has no slash) with the environment `env`, with signals
+ * as this process had them, and behind `floor` (NULL: none). Returns 0 when it runs, else the
+ * negative errno of the start, after which another may be tried. */
+int mw_job_start(struct mw_job *job, char *const argv[], char *const env[],
+                 struct mw_job_floor *floor);
 
 /* Passes on the signals that have come. */
 void mw_job_signals(struct mw_job *job);

@@ -16,6 +16,8 @@
 #include "descriptors.h"
 #include "environment.h"
 #include "expand.h"
+#include "floor.h"
+#include "floor_start.h"
 #include "installed.h"
 #include "job.h"
 #include "journal.h"
@@ -30,11 +32,14 @@
 #define EXIT_KILLED 137
 #define DRAIN_MS 2000
 
+enum floor_wish { FLOOR_AUTO, FLOOR_OFF, FLOOR_REQUIRE };
+
 struct options {
 	int mode; /* enum mw_verdict, or 0: what the policy says */
 	const char *policy, *alerts, *learn;
 	json_t *labels;
 	enum mw_alert_format format;
+	enum floor_wish floor;
 	bool quiet;
 	char **command;
 };
@@ -46,6 +51,8 @@ struct run {
 	size_t policy_size;
 	struct mw_alerts *alerts;
 	struct mw_monitor *monitor;
+	struct mw_floor floor;
+	bool has_floor;
 	struct mw_job job;
 };
 
@@ -77,7 +84,7 @@ static const struct mw_option options_table[] = {
          .id = FLOOR,
          .values = MW_WORDS,
          .words = floors,
-         .help = "auto, off or require; this version has no floor"},
+         .help = "auto (the default), off or require: system calls that pass libc by"},
         {.name = "alerts",
          .argument = "FILE",
          .id = ALERTS,
@@ -124,13 +131,15 @@ static int add_label(struct options *options, const char *text)
 	return 0;
 }
 
-static int set_floor(const char *word)
+static int set_floor(struct options *options, const char *word)
 {
-	if (!strcmp(word, "require"))
-		return mw_say("--floor=require: this version has no floor");
-	if (strcmp(word, "auto") && strcmp(word, "off"))
-		return mw_say("--floor=%s: it is auto, off or require", word);
-	return 0;
+	for (int wish = FLOOR_AUTO; wish <= FLOOR_REQUIRE; wish++) {
+		if (!strcmp(word, floors[wish])) {
+			options->floor = (enum floor_wish)wish;
+			return 0;
+		}
+	}
+	return mw_say("--floor=%s: it is auto, off or require", word);
 }
 
 static int set_format(struct options *options, const char *word)
@@ -156,7 +165,7 @@ static int take(void *context, int id, const char *value)
 	case LABEL:
 		return add_label(options, value);
 	case FLOOR:
-		return set_floor(value);
+		return set_floor(options, value);
 	case ALERTS:
 		options->alerts = value;
 		return 0;
@@ -245,10 +254,35 @@ static int load_policy(struct run *run)
 	return error ? mw_say("%s", why) : 0;
 }
 
+/* Goes on without a floor, unless one is required. Returns 0 or the exit status. */
+static int do_without(struct run *run, int error)
+{
+	mw_floor_close(&run->floor);
+	run->has_floor = false;
+	if (run->options.floor == FLOOR_REQUIRE)
+		return mw_say("--floor=require: %s", mw_floor_why(error));
+	mw_say("no floor below libc here: %s; raw system calls are not seen", mw_floor_why(error));
+	return 0;
+}
+
+static int prepare_floor(struct run *run)
+{
+	const struct mw_floor_options options = {0};
+	int error;
+
+	if (run->options.floor == FLOOR_OFF)
+		return 0;
+	run->has_floor = true;
+	error = mw_floor_open(&run->floor, &options);
+	return error ? do_without(run, error) : 0;
+}
+
 static int prepare(struct run *run)
 {
 	int error, status = load_policy(run);
 
+	if (!status)
+		status = prepare_floor(run);
 	if (status)
 		return status;
 	error = mw_job_open(&run->job);
@@ -260,6 +294,22 @@ static int prepare(struct run *run)
 	error = mw_monitor_open(run->policy, run->policy_size, run->alerts, kill_run, run,
 	                        &run->monitor);
 	return error ? mw_say("cannot open the monitor's socket: %s", strerror(-error)) : 0;
+}
+
+/* Returns 0, the negative errno of the start, or the exit status when a floor is required. */
+static int start_command(struct run *run, char **environment)
+{
+	struct mw_job_floor floor = {.filter = &run->floor.filter,
+	                             .begin = mw_floor_begin,
+	                             .context = &run->floor};
+	int status, error = mw_job_start(&run->job, run->options.command, environment,
+	                                 run->has_floor ? &floor : NULL);
+
+	if (!floor.error)
+		return error;
+	status = do_without(run, floor.error);
+	return status ? status
+	              : mw_job_start(&run->job, run->options.command, environment, NULL);
 }
 
 static int start(struct run *run)
@@ -274,10 +324,10 @@ static int start(struct run *run)
 	if (error == -EINVAL)
 		return mw_say("%s: a path with a space or a colon cannot be preloaded", shim);
 	if (!error)
-		error = mw_job_start(&run->job, command, environment);
+		error = start_command(run, environment);
 	mw_environment_free(environment);
-	if (!error)
-		return 0;
+	if (error >= 0)
+		return error;
 	mw_say("%s: %s", command[0], strerror(-error));
 	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }
@@ -423,6 +473,7 @@ static int run_command(int argc, char **argv)
 	mw_alerts_close(run.alerts);
 	if (run.alerts && run.options.learn)
 		learn(run.options.learn);
+	mw_floor_close(&run.floor);
 	mw_job_close(&run.job);
 	mw_policy_build_free(&run.rules);
 	json_decref(run.options.labels);

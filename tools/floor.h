@@ -1,0 +1,24 @@
+/* The floor of one run: its filter, who answers it, and who does when the monitor has died. */
+#ifndef MW_TOOLS_FLOOR_H
+#define MW_TOOLS_FLOOR_H
+
+#include "floor_filter.h"
+#include "floor_gate.h"
+
+struct mw_floor {
+	struct sock_fprog filter;
+	struct mw_keeper_page *page;
+	struct mw_gate *gate;
+};
+
+/* Makes what is needed before the command starts. Call it before mw_job_open(). Returns 0 or a
+ * negative errno (mw_floor_why()); close in any case. */
+int mw_floor_open(struct mw_floor *floor, const struct mw_floor_options *options);
+
+/* Has the listener answered; for mw_job_start(), with a struct mw_floor. */
+int mw_floor_begin(void *floor, int listener);
+
+/* Call it when no task of the run is left, or when the command was not started. */
+void mw_floor_close(struct mw_floor *floor);
+
+#endif
