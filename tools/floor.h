@@ -8,12 +8,14 @@
 struct mw_floor {
 	struct sock_fprog filter;
 	struct mw_keeper_page *page;
+	struct mw_keeper keeper;
 	struct mw_gate *gate;
 };
 
-/* Makes what is needed before the command starts. Call it before mw_job_open(). Returns 0 or a
- * negative errno (mw_floor_why()); close in any case. */
-int mw_floor_open(struct mw_floor *floor, const struct mw_floor_options *options);
+/* Makes what is needed before the command starts: the filter, and a keeper, which refuses when the
+ * monitor has died if `closed`. Call it while the process has one thread and before mw_job_open().
+ * Returns 0 or a negative errno (mw_floor_why()); close in any case. */
+int mw_floor_open(struct mw_floor *floor, const struct mw_floor_options *options, bool closed);
 
 /* Has the listener answered; for mw_job_start(), with a struct mw_floor. */
 int mw_floor_begin(void *floor, int listener);

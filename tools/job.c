@@ -15,13 +15,15 @@
 
 #define LINEAGE_MAX 4096
 
-int mw_job_open(struct mw_job *job)
+int mw_job_open(struct mw_job *job, pid_t own)
 {
 	const struct sigaction usual = {.sa_handler = SIG_DFL};
 	sigset_t all;
 
 	*job = (struct mw_job){.signals = -1, .tty = -1};
 	job->stranger_count = mw_task_children(job->strangers, MW_JOB_STRANGERS);
+	if (own && !job->stranger_count) /* the kernel does not tell */
+		job->strangers[job->stranger_count++] = own;
 	sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, &job->mask) < 0 ||
 	    sigaction(SIGCHLD, &usual, &job->child) < 0 ||
@@ -272,6 +274,8 @@ static bool only_strangers(const struct mw_job *job)
 	if (!job->stranger_count)
 		return false;
 	count = mw_task_children(pids, MW_JOB_STRANGERS + 1);
+	if (!count) /* there are some, or we would not be here: the kernel does not tell */
+		return !mw_task_descendants(getpid(), job->strangers, job->stranger_count, pids, 1);
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < job->stranger_count; k++)
 			known += pids[i] == job->strangers[k];

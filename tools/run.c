@@ -273,7 +273,7 @@ static int prepare_floor(struct run *run)
 	if (run->options.floor == FLOOR_OFF)
 		return 0;
 	run->has_floor = true;
-	error = mw_floor_open(&run->floor, &options);
+	error = mw_floor_open(&run->floor, &options, false);
 	return error ? do_without(run, error) : 0;
 }
 
@@ -285,7 +285,7 @@ static int prepare(struct run *run)
 		status = prepare_floor(run);
 	if (status)
 		return status;
-	error = mw_job_open(&run->job);
+	error = mw_job_open(&run->job, run->floor.keeper.pid);
 	if (error)
 		return mw_say("cannot watch over a job: %s", strerror(-error));
 	status = open_alerts(run);
