@@ -13,7 +13,7 @@
 #include "words.h"
 
 #define MW_POLICY_MAGIC 0x4d57504cu /* "MWPL" */
-#define MW_POLICY_VERSION 3u
+#define MW_POLICY_VERSION 4u
 #define MW_POLICY_MAX_SIZE (64u << 20)
 #define MW_POLICY_MAX_RULES 100000u
 
@@ -83,6 +83,12 @@ struct mw_limits {
 	uint64_t nesting; /* loads open inside one another on a thread */
 };
 
+/* Of the floor below libc: each is not 0 when it is so. */
+struct mw_floor_policy {
+	uint32_t io_uring; /* rings are let be, and what is asked for by them is not seen */
+	uint32_t closed;   /* with the monitor dead, what the floor guards is refused */
+};
+
 #define MW_KEY_PREFIX 8
 
 /* Which rules a class has, in order. A rule whose key, one of its conditions, asks for another text
@@ -106,6 +112,7 @@ struct mw_policy {
 		uint32_t entries, count;
 	} index[MW_CLASS_COUNT];
 	struct mw_limits limits;
+	struct mw_floor_policy floor;
 	uint8_t digest[32]; /* SHA-256 of the policy's source texts */
 };
 

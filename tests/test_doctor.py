@@ -17,15 +17,23 @@ def test_json_names_checks_and_interpreters():
     report = json.loads(run.stdout)
     assert report["schema"] == "modelwatch.doctor/1"
     checks = {check["name"]: check for check in report["checks"]}
-    for name in ("run", "preload", "extension", "native stacks", "memory", "socket"):
+    for name in ("run", "preload", "extension", "native stacks", "memory", "socket", "floor"):
         assert checks[name]["state"] == "on", checks[name]
-    assert checks["floor"]["state"] == "off"
-    assert checks["floor"]["cost"]
     watched = [p for p in report["interpreters"] if p["state"] == "on"]
     assert watched, report["interpreters"]
     assert all(p["shim"] and p["audit"] and p["unpickler"] == "hooked" for p in watched)
     good = all(p["state"] in ("on", "unsupported") for p in report["interpreters"])
     assert run.returncode == (0 if good else 1)
+
+
+def test_a_floor_in_a_floor_is_off():
+    run = subprocess.run([BUILD / "modelwatch", "run", "--floor=require", "--", BUILD / "modelwatch",
+                          "doctor", "--json"], capture_output=True, text=True, timeout=300)
+    floor = next(c for c in json.loads(run.stdout)["checks"] if c["name"] == "floor")
+    assert floor["state"] == "off"
+    assert "another listener" in floor["detail"]
+    assert "direct system calls" in floor["cost"]
+    assert run.returncode == 1
 
 
 def test_each_supported_interpreter_is_watched():

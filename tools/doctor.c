@@ -133,7 +133,7 @@ static int print_json(const struct report *report)
 static bool all_works(const struct report *report)
 {
 	for (size_t i = 0; i < report->check_count; i++)
-		if (report->checks[i].health != MW_WORKS && !report->checks[i].expected)
+		if (report->checks[i].health != MW_WORKS)
 			return false;
 	for (size_t i = 0; i < report->python_count; i++)
 		if (report->pythons[i].health == MW_OFF || report->pythons[i].health == MW_DEGRADED)

@@ -15,7 +15,6 @@ enum mw_health { MW_WORKS, MW_DEGRADED, MW_OFF, MW_UNSUPPORTED };
 struct mw_check {
 	const char *name;
 	enum mw_health health;
-	bool expected; /* this version has no more to offer: not a fault of the machine */
 	char detail[PATH_MAX + 64];
 	const char *cost;
 };

@@ -14,6 +14,7 @@
 
 #include "capture.h"
 #include "doctor.h"
+#include "floor_start.h"
 #include "installed.h"
 #include "unwind.h"
 
@@ -219,11 +220,17 @@ static void try_socket(struct mw_check *check)
 		found(check, true, "unix sockets work in %s", base && *base ? base : "/tmp");
 }
 
-static void tell_floor(struct mw_check *check)
+static void try_floor(struct mw_check *check)
 {
-	check->cost = "effects below libc (direct system calls) are not seen";
-	check->expected = true;
-	found(check, false, "not built into this version");
+	bool no_new_privs = false;
+	int error = mw_floor_try(&no_new_privs);
+
+	check->cost = "effects below libc (direct system calls, static programs) are not seen";
+	if (error)
+		found(check, false, "%s", mw_floor_why(error));
+	else
+		found(check, true, "the system calls of a job are told%s",
+		      no_new_privs ? "; set-user-ID programs in it gain no privileges" : "");
 }
 
 static const struct {
@@ -236,7 +243,7 @@ static const struct {
         {"native stacks", try_unwinding},
         {"memory", try_memory},
         {"socket", try_socket},
-        {"floor", tell_floor},
+        {"floor", try_floor},
 };
 
 size_t mw_doctor_checks(struct mw_check *ret, size_t max)

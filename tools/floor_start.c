@@ -16,6 +16,7 @@
 
 #define TRY_MS 5000
 #define TRY_VALUE 42
+enum { TRY_NO_NEW_PRIVS = 1, TRY_FAILED };
 
 static ssize_t read_all(int fd, void *ret, size_t size)
 {
@@ -87,7 +88,9 @@ static _Noreturn void be_tried(const struct sock_fprog *filter, int parent)
 {
 	int error = mw_floor_enter(filter, parent);
 
-	_exit(error || prctl(MW_FLOOR_CALL, TRY_VALUE, 0, 0, 0) != TRY_VALUE);
+	if (error || prctl(MW_FLOOR_CALL, TRY_VALUE, 0, 0, 0) != TRY_VALUE)
+		_exit(TRY_FAILED);
+	_exit(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? TRY_NO_NEW_PRIVS : 0);
 }
 
 static int try_child(pid_t child, int socket)
@@ -102,11 +105,11 @@ static int try_child(pid_t child, int socket)
 	return error;
 }
 
-int mw_floor_try(void)
+int mw_floor_try(bool *ret_no_new_privs)
 {
 	struct mw_floor_options options = {0};
 	struct sock_fprog filter = {0};
-	int ends[2], status, error = mw_floor_filter(&options, &filter);
+	int ends[2], status = 0, error = mw_floor_filter(&options, &filter);
 	pid_t child;
 
 	if (error)
@@ -121,8 +124,11 @@ int mw_floor_try(void)
 	close(ends[1]);
 	error = child < 0 ? -errno : try_child(child, ends[0]);
 	close(ends[0]);
-	if (child > 0 && waitpid(child, &status, 0) == child && !error && status)
+	if (child > 0 && waitpid(child, &status, 0) == child && !error &&
+	    (!WIFEXITED(status) || WEXITSTATUS(status) >= TRY_FAILED))
 		error = -EIO;
+	if (!error)
+		*ret_no_new_privs = WEXITSTATUS(status) == TRY_NO_NEW_PRIVS;
 out:
 	mw_floor_filter_free(&filter);
 	return error;

@@ -7,6 +7,7 @@
 #define MW_TOOLS_FLOOR_START_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* In the child: installs the filter, tells the parent by `parent`, and waits for its mw_floor_go().
@@ -22,9 +23,9 @@ int mw_floor_listener(pid_t child, int socket);
 /* Lets it go on. Returns 0 or a negative errno. */
 int mw_floor_go(int socket);
 
-/* Tries all this with a child, and answers it. Returns 0 when a floor works here, or a negative
- * errno. */
-int mw_floor_try(void);
+/* Tries all this with a child, and answers it. Returns 0 when a floor works here, and whether it sets
+ * no_new_privs, or a negative errno. Call it while the process has one thread. */
+int mw_floor_try(bool *ret_no_new_privs);
 
 /* What such an errno says about the machine, as half a sentence; static. */
 const char *mw_floor_why(int error);

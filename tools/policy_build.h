@@ -62,10 +62,11 @@ struct mw_policy_build {
 	size_t secret_count, secret_cap;
 	uint32_t secrets;        /* their list, or 0 */
 	int mode;                /* enum mw_verdict that a source asks for, or 0 */
-	struct mw_limits limits; /* that the sources set */
-	json_t *labels;          /* that the sources set; owned */
-	int64_t now;             /* seconds since the epoch */
-	uint8_t digest[32];      /* of what was read */
+	struct mw_limits limits; /* that the sources set, */
+	struct mw_floor_policy floor;
+	json_t *labels;     /* and these; owned */
+	int64_t now;        /* seconds since the epoch */
+	uint8_t digest[32]; /* of what was read */
 };
 
 /* Finds out what the words in braces stand for: {tmp} is $TMPDIR or /tmp, {home} $HOME or the

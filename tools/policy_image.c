@@ -175,6 +175,7 @@ static int make(struct layout *l, enum mw_verdict mode, const uint8_t digest[sta
 	if (l->build->secrets)
 		l->image->secrets = l->build->secrets + (uint32_t)l->text;
 	l->image->limits = l->build->limits;
+	l->image->floor = l->build->floor;
 	memcpy(l->image->digest, digest, sizeof(l->image->digest));
 	put_rules(l);
 	put_conditions(l);

@@ -5,6 +5,7 @@
 
 #include "main.h"
 #include "policy.h"
+#include "policy_floor.h"
 #include "policy_limits.h"
 #include "subject.h"
 #include "when.h"
@@ -74,6 +75,7 @@ static void print(const struct mw_effective *effective, const json_t *subject)
 		json_decref(name);
 	}
 	mw_policy_limits_show(&rules->limits, stdout);
+	mw_policy_floor_show(&rules->floor, stdout);
 	printf("rules:\n");
 	for (size_t i = 0; i < mw_policy_count(rules); i++) {
 		const struct mw_policy_item *item = &mw_policy_items(rules)[effective->order[i]];

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy_floor.h"
 #include "policy_limits.h"
 #include "policy_rule.h"
 #include "policy_secrets.h"
@@ -82,6 +83,7 @@ static const struct part {
         {"version", take_version},      {"mode", take_mode},
         {"labels", take_labels},        {"rules", take_rules},
         {"secrets", mw_policy_secrets}, {"limits", mw_policy_limits},
+        {"floor", mw_policy_floor},
 };
 #define PARTS (sizeof(parts) / sizeof(*parts))
 

@@ -267,13 +267,14 @@ static int do_without(struct run *run, int error)
 
 static int prepare_floor(struct run *run)
 {
-	const struct mw_floor_options options = {0};
+	const struct mw_floor_policy *policy = &run->policy->floor;
+	const struct mw_floor_options options = {.io_uring = policy->io_uring};
 	int error;
 
 	if (run->options.floor == FLOOR_OFF)
 		return 0;
 	run->has_floor = true;
-	error = mw_floor_open(&run->floor, &options, false);
+	error = mw_floor_open(&run->floor, &options, policy->closed);
 	return error ? do_without(run, error) : 0;
 }
 

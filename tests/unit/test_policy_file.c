@@ -295,6 +295,10 @@ static const struct {
         {"version: 1\nrules: [{name: a, op: ''}]\n", ":2:23: ", "empty"},
         {"version: 1\nrules: [{name: a, op: \"a\\x01\"}]\n", ":2:23: ", "control"},
         {"version: 1\nrules: [{name: a, target: '{tpm}/x'}]\n", ":2:27: ", "braces"},
+        {"version: 1\nfloor: off\n", ":2:8: ", "floor must be a mapping"},
+        {"version: 1\nfloor: {io_ring: allow}\n", ":2:18: ", "'io_ring' is not known"},
+        {"version: 1\nfloor: {io_uring: yes}\n", ":2:19: ", "it is refuse or allow"},
+        {"version: 1\nfloor: {on_death: shut}\n", ":2:19: ", "it is open or closed"},
         {"version: 1\nrules: [{name: a, when: pyc, unless: pyc, verdict: deny}]\n",
          ":2:9: ", "never holds"},
         {"version: 1\nrules: [{name: &n a, verdict: deny}, {name: *n, verdict: deny}]\n",
@@ -371,6 +375,20 @@ static void limits_hold(void **state)
 	setenv("HOME", "/nowhere", 1);
 }
 
+static void the_floor_is_compiled(void **state)
+{
+	(void)state;
+	assert_int_equal(load("version: 1\n"), 0);
+	assert_int_equal(image->floor.io_uring, 0);
+	assert_int_equal(image->floor.closed, 0);
+	assert_int_equal(load("version: 1\nfloor: {on_death: closed}\n"), 0);
+	assert_int_equal(image->floor.io_uring, 0);
+	assert_int_equal(image->floor.closed, 1);
+	assert_int_equal(load("version: 1\nfloor: {io_uring: allow, on_death: open}\n"), 0);
+	assert_int_equal(image->floor.io_uring, 1);
+	assert_int_equal(image->floor.closed, 0);
+}
+
 static int setup(void **state)
 {
 	int fd = mkstemp(path);
@@ -400,6 +418,7 @@ int main(void)
 	        cmocka_unit_test(mistakes_are_told_with_their_place),
 	        cmocka_unit_test(unreadable_files_are_told),
 	        cmocka_unit_test(limits_hold),
+	        cmocka_unit_test(the_floor_is_compiled),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
