@@ -26,7 +26,7 @@
 
 #define ROW(call, ...)                                                                             \
 	{                                                                                          \
-		.name = #call, .number = SCMP_SYS(call), __VA_ARGS__                          \
+		.name = #call, .number = SCMP_SYS(call), __VA_ARGS__                               \
 	}
 #define ALWAYS(call, what) ROW(call, .effect = (what))
 #define BITS(call, what, n, bits)                                                                  \
@@ -37,10 +37,9 @@
 /* An open for reading is none of the floor's business; O_TMPFILE goes with one of these. */
 #define CHANGING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
-/* What is not here on purpose: write(2), sendfile(2), splice(2) and the like on what is open already
- * (the load had to open it, or it was given), reading, memfd_create (the exec of one counts).
- *
- * clang-format off */
+/* What is not here on purpose: write(2), sendfile(2), splice(2) and the like on what is open
+ * already (the load had to open it, or it was given), reading, memfd_create (the exec of one
+ * counts). */
 const struct mw_floor_call mw_floor_calls[] = {
         ALWAYS(execve, MW_EXEC),
         ALWAYS(execveat, MW_EXEC),
@@ -49,7 +48,7 @@ const struct mw_floor_call mw_floor_calls[] = {
         ALWAYS(fork, MW_FLOOR_BIRTH),
         ALWAYS(vfork, MW_FLOOR_BIRTH),
 
-        /* What these ask for lies in memory, where the filter cannot see it. libc has another way. */
+        /* What these ask for lies in memory, out of the filter's sight. libc has another way. */
         ALWAYS(clone3, MW_FLOOR_ABSENT),
         ALWAYS(openat2, MW_FLOOR_ABSENT),
         /* What is asked for by a ring makes no system call at all. */
@@ -112,9 +111,11 @@ const struct mw_floor_call mw_floor_calls[] = {
         BITS(mmap2, MW_MAP, 2, PROT_EXEC),
         BITS(mprotect, MW_MAP, 2, PROT_EXEC),
         BITS(pkey_mprotect, MW_MAP, 2, PROT_EXEC),
-        ROW(shmat, .effect = MW_MAP, .only = MW_FLOOR_WIDE, .when = MW_FLOOR_ANY_BIT, .arg = 2, .value = SHM_EXEC),
+        ROW(shmat, .effect = MW_MAP, .only = MW_FLOOR_WIDE, .when = MW_FLOOR_ANY_BIT, .arg = 2,
+            .value = SHM_EXEC),
         ROW(shmat, .effect = MW_MAP, .only = MW_FLOOR_NARROW),
-        ROW(ipc, .effect = MW_MAP, .only = MW_FLOOR_NARROW, .when = MW_FLOOR_LOW_16, .value = IPC_SHMAT),
+        ROW(ipc, .effect = MW_MAP, .only = MW_FLOOR_NARROW, .when = MW_FLOOR_LOW_16,
+            .value = IPC_SHMAT),
         BITS(personality, MW_MAP, 0, READ_IMPLIES_EXEC),
 
         /* Other processes, and this one's own watchers. */
@@ -179,18 +180,17 @@ const struct mw_floor_call mw_floor_calls[] = {
 };
 const size_t mw_floor_call_count = sizeof(mw_floor_calls) / sizeof(*mw_floor_calls);
 
-#define NEW(call, nr, what) {.name = #call, .number = (nr), .effect = (what)}
+#define NEW(call, nr, what)                                                                        \
+	{                                                                                          \
+		.name = #call, .number = (nr), .effect = (what)                                    \
+	}
 
 const struct mw_floor_call mw_floor_new_calls[] = {
-        NEW(fchmodat2, 452, MW_WRITE),
-        NEW(setxattrat, 463, MW_WRITE),
-        NEW(removexattrat, 466, MW_WRITE),
-        NEW(open_tree_attr, 467, MW_TAMPER),
+        NEW(fchmodat2, 452, MW_WRITE),     NEW(setxattrat, 463, MW_WRITE),
+        NEW(removexattrat, 466, MW_WRITE), NEW(open_tree_attr, 467, MW_TAMPER),
         NEW(file_setattr, 469, MW_WRITE),
 };
 const size_t mw_floor_new_call_count = sizeof(mw_floor_new_calls) / sizeof(*mw_floor_new_calls);
-/* clang-format on */
-
 static const struct mw_floor_call *find(const struct mw_floor_call *rows, size_t count, int number)
 {
 	for (size_t i = 0; i < count; i++)

@@ -1,6 +1,7 @@
 #include "floor_filter.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,19 +20,23 @@
 
 #define X32_BIT 0x40000000u
 
-static const struct {
+/* The ways into the kernel: what libseccomp calls them, and how the filter tells them apart. */
+static const struct entry {
 	uint32_t arch;
-	enum mw_floor_entry entry;
+	uint32_t audit; /* AUDIT_ARCH_* */
+	uint32_t x32;   /* of the number, bit 30 */
+	enum mw_floor_entry kind;
 } entries[] = {
 #if defined(__x86_64__)
-        {SCMP_ARCH_X86_64, MW_FLOOR_WIDE},
-        {SCMP_ARCH_X32, MW_FLOOR_WIDE},
-        {SCMP_ARCH_X86, MW_FLOOR_NARROW},
+        {SCMP_ARCH_X86_64, AUDIT_ARCH_X86_64, 0, MW_FLOOR_WIDE},
+        {SCMP_ARCH_X32, AUDIT_ARCH_X86_64, X32_BIT, MW_FLOOR_WIDE},
+        {SCMP_ARCH_X86, AUDIT_ARCH_I386, 0, MW_FLOOR_NARROW},
 #elif defined(__aarch64__)
-        {SCMP_ARCH_AARCH64, MW_FLOOR_WIDE},
-        {SCMP_ARCH_ARM, MW_FLOOR_NARROW},
+        {SCMP_ARCH_AARCH64, AUDIT_ARCH_AARCH64, 0, MW_FLOOR_WIDE},
+        {SCMP_ARCH_ARM, AUDIT_ARCH_ARM, 0, MW_FLOOR_NARROW},
 #endif
 };
+#define ENTRIES (sizeof(entries) / sizeof(*entries))
 
 static int rule(scmp_filter_ctx context, uint32_t action, const struct mw_floor_call *call,
                 uint32_t mask, uint32_t value)
@@ -42,9 +46,8 @@ static int rule(scmp_filter_ctx context, uint32_t action, const struct mw_floor_
 	if (call->when == MW_FLOOR_ALWAYS)
 		error = seccomp_rule_add(context, action, call->number, 0);
 	else
-		error = seccomp_rule_add(
-		        context, action, call->number, 1,
-		        SCMP_CMP64(call->arg, SCMP_CMP_MASKED_EQ, mask, value));
+		error = seccomp_rule_add(context, action, call->number, 1,
+		                         SCMP_CMP64(call->arg, SCMP_CMP_MASKED_EQ, mask, value));
 	return error == -EDOM ? 0 : error; /* this entry has no such call */
 }
 
@@ -85,97 +88,103 @@ static int set_up(scmp_filter_ctx context, uint32_t arch)
 	return error;
 }
 
-/* The rules of one entry: the same for all would not do, since some calls pass their arguments
- * otherwise in 32-bit programs. */
-static int rules_of_entry(const struct mw_floor_options *options, size_t i, scmp_filter_ctx *ret)
+/* Appends the rules of one entry, as libseccomp makes a program of them. */
+static int append_rules(struct sock_fprog *to, const struct mw_floor_options *options,
+                        const struct entry *entry)
 {
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
-	int error = context ? set_up(context, entries[i].arch) : -ENOMEM;
+	int fd = memfd_create("modelwatch-floor", MFD_CLOEXEC);
+	int error = context ? set_up(context, entry->arch) : -ENOMEM;
+	size_t room = (BPF_MAXINSNS - to->len) * sizeof(*to->filter);
+	ssize_t got = 0;
 
-	for (size_t k = 0; k < mw_floor_call_count && !error; k++)
-		if (!mw_floor_calls[k].only || mw_floor_calls[k].only == entries[i].entry)
-			error = add(context, options, &mw_floor_calls[k]);
-	if (error)
-		seccomp_release(context);
-	else
-		*ret = context;
-	return error;
-}
-
-static int rules_of_all(const struct mw_floor_options *options, scmp_filter_ctx *ret)
-{
-	scmp_filter_ctx all = NULL, more = NULL;
-	int error = rules_of_entry(options, 0, &all);
-
-	for (size_t i = 1; i < sizeof(entries) / sizeof(*entries) && !error; i++) {
-		error = rules_of_entry(options, i, &more);
-		if (error)
-			break;
-		error = seccomp_merge(all, more);
-		if (error)
-			seccomp_release(more);
-	}
-	if (error && all)
-		seccomp_release(all);
-	else
-		*ret = all;
-	return error;
-}
-
-/* What comes before libseccomp's program: the calls that it has no name for. */
-static size_t lead_in(struct sock_filter *out)
-{
-	size_t n = 0, count = mw_floor_new_call_count;
-
-	out[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-	                                        offsetof(struct seccomp_data, nr));
-	out[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~X32_BIT);
-	for (size_t i = 0; i < count; i++)
-		out[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-		                                        (uint32_t)mw_floor_new_calls[i].number,
-		                                        (uint8_t)(count - 1 - i), 0);
-	/* The last comparison falls through to the answer, or jumps over it. */
-	out[n - 1].jf = 1;
-	out[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-	return n;
-}
-
-static int read_program(int fd, struct sock_fprog *ret)
-{
-	size_t most = mw_floor_new_call_count + 3, lead;
-	struct sock_filter *program;
-	struct stat stat;
-
-	if (fstat(fd, &stat) < 0)
-		return -errno;
-	program = calloc(most + (size_t)stat.st_size / sizeof(*program), sizeof(*program));
-	if (!program)
-		return -ENOMEM;
-	lead = lead_in(program);
-	if (pread(fd, program + lead, (size_t)stat.st_size, 0) != stat.st_size) {
-		free(program);
-		return -EIO;
-	}
-	ret->len = (unsigned short)(lead + (size_t)stat.st_size / sizeof(*program));
-	ret->filter = program;
-	return 0;
-}
-
-int mw_floor_filter(const struct mw_floor_options *options, struct sock_fprog *ret)
-{
-	scmp_filter_ctx context = NULL;
-	int fd, error = rules_of_all(options, &context);
-
-	if (error)
-		return error;
-	fd = memfd_create("modelwatch-floor", MFD_CLOEXEC);
-	error = fd < 0 ? -errno : seccomp_export_bpf(context, fd);
+	for (size_t i = 0; i < mw_floor_call_count && !error; i++)
+		if (!mw_floor_calls[i].only || mw_floor_calls[i].only == entry->kind)
+			error = add(context, options, &mw_floor_calls[i]);
+	if (!error && fd < 0)
+		error = -errno;
 	if (!error)
-		error = read_program(fd, ret);
+		error = seccomp_export_bpf(context, fd);
+	if (!error)
+		got = pread(fd, to->filter + to->len, room, 0);
+	if (!error && (got <= 0 || (size_t)got == room))
+		error = -E2BIG;
+	to->len = (unsigned short)(to->len + (size_t)got / sizeof(*to->filter));
 	if (fd >= 0)
 		close(fd);
 	seccomp_release(context);
 	return error;
+}
+
+static void put(struct sock_fprog *to, struct sock_filter statement)
+{
+	to->filter[to->len++] = statement;
+}
+
+static void load(struct sock_fprog *to, size_t field)
+{
+	put(to, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)field));
+}
+
+/* Goes on when what was loaded is `value`. Returns where the distance of the jump otherwise, to
+ * what comes after the rules of this entry, is to be put. */
+static unsigned short unless_is(struct sock_fprog *to, uint32_t value)
+{
+	put(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0));
+	put(to, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+	return to->len;
+}
+
+/* One entry after the other. libseccomp could put all into one program, but takes three times as
+ * long for it; and the rules cannot be the same, since 32-bit programs pass the arguments of some
+ * calls otherwise. */
+static int append_entry(struct sock_fprog *to, const struct mw_floor_options *options,
+                        const struct entry *entry)
+{
+	unsigned short arch, number;
+	int error;
+
+	load(to, offsetof(struct seccomp_data, arch));
+	arch = unless_is(to, entry->audit);
+	load(to, offsetof(struct seccomp_data, nr));
+	put(to, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, X32_BIT));
+	number = unless_is(to, entry->x32);
+	error = append_rules(to, options, entry);
+	to->filter[arch - 1].k = (uint32_t)to->len - arch;
+	to->filter[number - 1].k = (uint32_t)to->len - number;
+	return error;
+}
+
+/* What comes before libseccomp's programs: the calls that it has no name for. */
+static void append_new_calls(struct sock_fprog *to)
+{
+	size_t count = mw_floor_new_call_count;
+
+	load(to, offsetof(struct seccomp_data, nr));
+	put(to, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~X32_BIT));
+	for (size_t i = 0; i < count; i++)
+		put(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+		                                     (uint32_t)mw_floor_new_calls[i].number,
+		                                     (uint8_t)(count - 1 - i), i == count - 1));
+	put(to, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
+}
+
+int mw_floor_filter(const struct mw_floor_options *options, struct sock_fprog *ret)
+{
+	struct sock_fprog made = {.filter = calloc(BPF_MAXINSNS, sizeof(*made.filter))};
+	int error = made.filter ? 0 : -ENOMEM;
+
+	if (!error)
+		append_new_calls(&made);
+	for (size_t i = 0; i < ENTRIES && !error; i++)
+		error = append_entry(&made, options, &entries[i]);
+	if (error) {
+		free(made.filter);
+		return error;
+	}
+	put(&made, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+	*ret = made;
+	return 0;
 }
 
 void mw_floor_filter_free(struct sock_fprog *filter)

@@ -23,8 +23,8 @@ int mw_floor_listener(pid_t child, int socket);
 /* Lets it go on. Returns 0 or a negative errno. */
 int mw_floor_go(int socket);
 
-/* Tries all this with a child, and answers it. Returns 0 when a floor works here, and whether it sets
- * no_new_privs, or a negative errno. Call it while the process has one thread. */
+/* Tries all this with a child, and answers it. Returns 0 when a floor works here, and whether it
+ * sets no_new_privs, or a negative errno. Call it while the process has one thread. */
 int mw_floor_try(bool *ret_no_new_privs);
 
 /* What such an errno says about the machine, as half a sentence; static. */

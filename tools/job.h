@@ -30,8 +30,8 @@ struct mw_job {
 };
 
 /* Blocks all signals, for threads started later too, and opens what is needed to watch over a job.
- * `own` is a child that is no part of it, or 0; so is any other that the kernel names. Call it while
- * the process has one thread. Returns 0 or a negative errno; close in any case. */
+ * `own` is a child that is no part of it, or 0; so is any other that the kernel names. Call it
+ * while the process has one thread. Returns 0 or a negative errno; close in any case. */
 int mw_job_open(struct mw_job *job, pid_t own);
 
 /* Gives the terminal back and closes. */

@@ -300,17 +300,15 @@ static int prepare(struct run *run)
 /* Returns 0, the negative errno of the start, or the exit status when a floor is required. */
 static int start_command(struct run *run, char **environment)
 {
-	struct mw_job_floor floor = {.filter = &run->floor.filter,
-	                             .begin = mw_floor_begin,
-	                             .context = &run->floor};
+	struct mw_job_floor floor = {
+	        .filter = &run->floor.filter, .begin = mw_floor_begin, .context = &run->floor};
 	int status, error = mw_job_start(&run->job, run->options.command, environment,
 	                                 run->has_floor ? &floor : NULL);
 
 	if (!floor.error)
 		return error;
 	status = do_without(run, floor.error);
-	return status ? status
-	              : mw_job_start(&run->job, run->options.command, environment, NULL);
+	return status ? status : mw_job_start(&run->job, run->options.command, environment, NULL);
 }
 
 static int start(struct run *run)

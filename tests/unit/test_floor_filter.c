@@ -1,5 +1,5 @@
-/* Which system calls the floor's filter tells of, by making them: each that is told is answered with
- * an errno that no such call gives, so none of them does anything. */
+/* Which system calls the floor's filter tells of, by making them: each that is told is answered
+ * with an errno that no such call gives, so none of them does anything. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -29,7 +29,7 @@
 #include "../../tools/floor_start.h"
 
 #define TOLD EDOTDOT
-#define FREE 0 /* the kernel decides: anything but TOLD and ENOSYS */
+#define FREE 0              /* the kernel decides: anything but TOLD and ENOSYS */
 #define HIGH 0xdead00000000 /* an upper half that the kernel drops */
 #define X32 0x40000000
 
@@ -263,8 +263,8 @@ static pid_t answerer(int listener)
 	_exit(0);
 }
 
-static int first_wrong(const struct mw_floor_options *options, enter *by,
-                       const struct call *list, size_t count)
+static int first_wrong(const struct mw_floor_options *options, enter *by, const struct call *list,
+                       size_t count)
 {
 	struct sock_fprog filter;
 	int ends[2], listener, wrong = -1;

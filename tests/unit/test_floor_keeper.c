@@ -1,5 +1,6 @@
-/* What becomes of a job when its monitor is killed, with real ones: this program starts a monitor, which
- * starts a keeper and a worker behind the filter, and is killed in the middle of the worker's calls. */
+/* What becomes of a job when its monitor is killed, with real ones: this program starts a monitor,
+ * which starts a keeper and a worker behind the filter, and is killed in the middle of the worker's
+ * calls. */
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -122,8 +123,8 @@ static void wait_for(_Atomic int *count, int value)
 	assert_true(*count >= value);
 }
 
-/* Until none is left of those that the monitor left behind, which we inherit: the worker, and the keeper
- * that has to find out by itself that it has no more to do. */
+/* Until none is left of those that the monitor left behind, which we inherit: the worker, and the
+ * keeper that has to find out by itself that it has no more to do. */
 static void wait_for_all(void)
 {
 	long end = now_us() + PATIENCE_MS * 1000L;
