@@ -1,6 +1,7 @@
 """The floor below libc as `modelwatch run` has it: when it is there, when not, and who answers when the
 monitor does not. What it makes of a load's system calls is tested with the attacks."""
 import os
+import pty
 import re
 import shutil
 import signal
@@ -61,6 +62,23 @@ def test_a_run_in_a_run_says_that_it_has_none():
     assert (done.returncode, done.stdout) == (7, "ran\n")
     assert re.fullmatch(NONE_HERE, done.stderr)
     assert "another listener" in done.stderr
+
+
+def test_a_start_without_it_has_the_terminal_all_the_same():
+    code = "import os; print(os.tcgetpgrp(0) == os.getpgrp() and 'in the foreground')"
+    pid, fd = pty.fork()
+    if not pid:
+        os.execv(PROGRAM, command(*command(sys.executable, "-c", code)))
+    text = b""
+    try:
+        while piece := os.read(fd, 4096):
+            text += piece
+    except OSError:  # the last one has closed it
+        pass
+    os.close(fd)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert b"no floor below libc here" in text
+    assert b"in the foreground" in text
 
 
 def test_required_and_not_there_starts_nothing(tmp_path):

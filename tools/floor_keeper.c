@@ -32,6 +32,7 @@ static void answer(const struct keep *keep, const struct seccomp_notif *notif)
 {
 	struct seccomp_notif_resp reply = {.id = notif->id};
 
+	/* A number of this machine's own programs: no other has the shim, which makes this call. */
 	if (notif->data.nr == SYS_prctl && (uint32_t)notif->data.args[0] == MW_FLOOR_CALL)
 		reply.error = -ESRCH;
 	else if (keep->closed)

@@ -135,6 +135,7 @@ int mw_job_start(struct mw_job *job, char *const argv[], char *const env[],
 	if (error && job->command > 0) {
 		waitpid(job->command, NULL, 0);
 		job->command = 0;
+		take_tty(job); /* for another try */
 	}
 	return error;
 }
