@@ -11,6 +11,8 @@ enum agreement {
 	INSIDE, /* one of the paths announced, or below it; a bare name is one below a descriptor */
 	BEGINNING, /* begins with the path announced: base name, journal files */
 	RESOLVER,  /* the name service of the machine */
+	LOOK_UP,   /* the same name, or the name service */
+	BESIDE,    /* in the same directory: the name is made up on the way */
 	ADDRESS,   /* the same port, and the same host when it was given as a number */
 	ANY,
 };
@@ -31,7 +33,27 @@ static const struct {
         {"socket.getaddrinfo", MW_SEND, MW_CONNECT, RESOLVER},
         {"socket.gethostbyaddr", MW_SEND, MW_CONNECT, RESOLVER},
         {"socket.gethostbyname", MW_SEND, MW_CONNECT, RESOLVER},
-        {"socket.getaddrinfo", MW_SEND, MW_SEND, EQUAL},
+        {"socket.getaddrinfo", MW_SEND, MW_SEND, LOOK_UP},
+        {"socket.gethostbyaddr", MW_SEND, MW_SEND, LOOK_UP},
+        {"socket.gethostbyname", MW_SEND, MW_SEND, LOOK_UP},
+        {"getaddrinfo", MW_SEND, MW_CONNECT, RESOLVER},
+        {"getaddrinfo", MW_SEND, MW_SEND, LOOK_UP},
+        {"gethostbyname", MW_SEND, MW_CONNECT, RESOLVER},
+        {"gethostbyname", MW_SEND, MW_SEND, LOOK_UP},
+        {"gethostbyname_r", MW_SEND, MW_CONNECT, RESOLVER},
+        {"gethostbyname_r", MW_SEND, MW_SEND, LOOK_UP},
+        {"gethostbyname2", MW_SEND, MW_CONNECT, RESOLVER},
+        {"gethostbyname2", MW_SEND, MW_SEND, LOOK_UP},
+        {"gethostbyname2_r", MW_SEND, MW_CONNECT, RESOLVER},
+        {"gethostbyname2_r", MW_SEND, MW_SEND, LOOK_UP},
+        {"mkstemp", MW_WRITE, MW_WRITE, BESIDE},
+        {"mkstemp64", MW_WRITE, MW_WRITE, BESIDE},
+        {"mkostemp", MW_WRITE, MW_WRITE, BESIDE},
+        {"mkostemp64", MW_WRITE, MW_WRITE, BESIDE},
+        {"mkstemps", MW_WRITE, MW_WRITE, BESIDE},
+        {"mkstemps64", MW_WRITE, MW_WRITE, BESIDE},
+        {"mkdtemp", MW_WRITE, MW_WRITE, BESIDE},
+        {"sem_open", MW_WRITE, MW_WRITE, BESIDE},
         {"socket.", MW_CONNECT, MW_CONNECT, ADDRESS},
         {"socket.", MW_LISTEN, MW_LISTEN, ADDRESS},
         {"socket.", MW_SEND, MW_SEND, ADDRESS},
@@ -62,7 +84,15 @@ static bool is_resolver(const char *target)
 	const char *colon = strrchr(target, ':');
 
 	return (colon && !strcmp(colon, ":53")) || begins(target, "/run/nscd/") ||
-	       begins(target, "/var/run/nscd/") || begins(target, "/run/systemd/resolve/");
+	       begins(target, "/var/run/nscd/") || begins(target, "/run/systemd/resolve/") ||
+	       begins(target, "/run/avahi-daemon/");
+}
+
+static bool is_beside(const char *above, const char *below)
+{
+	size_t len = (size_t)(last_part(above) - above);
+
+	return len && len == (size_t)(last_part(below) - below) && !strncmp(above, below, len);
 }
 
 /* "host:port", "[host]:port", or the path of a unix socket. A host name is looked up in between. */
@@ -90,6 +120,10 @@ static bool agrees(enum agreement agreement, const char *above, const char *belo
 		return begins(below, above);
 	case RESOLVER:
 		return is_resolver(below);
+	case LOOK_UP:
+		return !strcmp(above, below) || is_resolver(below);
+	case BESIDE:
+		return is_beside(above, below);
 	case ADDRESS:
 		return is_address(above, below);
 	case ANY:

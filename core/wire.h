@@ -37,6 +37,8 @@ enum mw_kind {
 	MW_JOIN,     /* a lower sensor sees the effect of an alert too */
 	MW_WHY,      /* a load ends, and something in its scope was denied: what was it? */
 	MW_PREVIEW,  /* what would be decided about an effect that may come? */
+	MW_OPEN,     /* a load fetched what is no plain rebuilder: the floor looks at its thread */
+	MW_PERMIT,   /* an effect that goes on unrecorded: the floor is to let it through */
 	MW_KIND_COUNT
 };
 

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "floor.h"
 #include "shim.h"
 
 /* Long enough for a monitor that hashes and unwinds on a loaded machine; a monitor that is gone
@@ -140,26 +141,37 @@ static int receive(int fd, struct mw_reply *ret, int *fds)
 	return ret->magic == MW_REPLY_MAGIC ? 0 : -EPROTO;
 }
 
-int mw_exchange(const struct mw_record *record, struct mw_reply *ret, int *fds)
+static int by_socket(const struct mw_record *record, const uint8_t *head, size_t len,
+                     struct mw_reply *ret, int *fds)
 {
-	uint8_t head[MW_WIRE_HEAD];
-	int saved = errno, result, fd, len;
+	int fd = dial(), result;
 
-	mw_thread.busy++;
-	result = len = mw_wire_pack(record, head, sizeof(head));
-	if (len < 0)
-		goto out;
-	result = fd = dial();
 	if (fd < 0)
-		goto out;
-	result = send_all(fd, head, (size_t)len);
+		return fd;
+	result = send_all(fd, head, len);
 	if (!result)
 		result = send_stack(fd, record->stack, record->stack_len);
 	if (!result)
 		result = receive(fd, ret, fds);
 	close(fd);
-out:
+	return result;
+}
+
+/* The hello finds out whether there is a floor to speak by. */
+int mw_exchange(const struct mw_record *record, struct mw_reply *ret, int *fds)
+{
+	uint8_t head[MW_WIRE_HEAD];
+	int saved = errno, len, result = -EINVAL;
+
+	mw_thread.busy++;
+	len = mw_wire_pack(record, head, sizeof(head));
+	if (len >= 0 && (mw_process.floor || record->kind == MW_HELLO))
+		result = mw_floor_send(record, head, (size_t)len, ret, fds);
+	if (!result)
+		mw_process.floor = true;
+	else if (len >= 0 && !mw_process.floor)
+		result = by_socket(record, head, (size_t)len, ret, fds);
 	mw_thread.busy--;
 	errno = saved;
-	return result;
+	return len < 0 ? len : result;
 }

@@ -196,3 +196,15 @@ bool mw_refuse_shared_memory(const char *name, int flags, const void *caller)
 	snprintf(path, sizeof(path), "/dev/shm/%s", name + strspn(name, "/"));
 	return mw_refuse_open("shm_open", AT_FDCWD, path, flags, caller);
 }
+
+bool mw_refuse_semaphore(const char *op, const char *name, int flags, const void *caller)
+{
+	bool opens = !strcmp(op, "sem_open");
+	char path[PATH_TEXT];
+
+	if (!name || (opens && !(flags & O_CREAT)))
+		return false;
+	snprintf(path, sizeof(path), "/dev/shm/sem.%s", name + strspn(name, "/"));
+	return opens ? mw_refuse_open(op, AT_FDCWD, path, flags | O_RDWR, caller)
+	             : mw_refuse_change(op, AT_FDCWD, path, 0, NULL, caller);
+}

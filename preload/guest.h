@@ -50,6 +50,7 @@ struct mw_load {
 	bool in_frame;      /* of the wrapped function: there was no memory for it elsewhere */
 	bool described;     /* the fields under "description" are set */
 	bool denied;        /* one of its effects was denied */
+	bool floored;       /* the floor looks at what its thread does */
 	bool pending;       /* the last global is beyond the plain rebuilders, as far as known */
 	bool called;        /* a global beyond the plain rebuilders was fetched */
 	bool rebuilds;      /* a known rebuilder of functions was fetched (dill, cloudpickle) */
@@ -143,6 +144,10 @@ struct mw_guest {
 	void (*judge)(const struct mw_effect *effect, const struct mw_pyframe *frames,
 	              uint32_t count, uint32_t inside, struct mw_answer *ret);
 
+	/* The same for an effect of the sensor's own work, where a floor would see it and nobody
+	 * else; nothing without one. */
+	void (*permit)(const struct mw_effect *effect, struct mw_answer *ret);
+
 	/* What the effect would be answered, were it to come; nothing is recorded. */
 	bool (*would_deny)(const struct mw_effect *effect);
 
@@ -152,6 +157,11 @@ struct mw_guest {
 
 	/* Denials so far in the scope of an announced load, from the state page. */
 	uint32_t (*denials)(const struct mw_load *load);
+
+	/* The innermost load has fetched what is no plain rebuilder: from before its call on the
+	 * floor, where there is one, looks at this thread, until the load is closed. */
+	void (*floor_open)(void);
+	void (*floor_close)(const struct mw_load *load);
 
 	/* Asks the monitor what was denied in the scope of the innermost load, for `why`. */
 	void (*ask_why)(void);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "floor.h"
 #include "shim.h"
 
 /* Beyond this distance the thread's control block is not on the stack we run on (a coroutine). */
@@ -259,8 +260,13 @@ void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, u
 	look_at(&view, effect);
 	mw_decide(mw_process.policy, &view.load, &view.effect, &decision);
 	ret->verdict = decision.verdict;
-	if (decision.record || decision.ask)
+	if (decision.record || decision.ask) {
+		if (mw_thread.load && !mw_thread.load->floored)
+			mw_floor_open();
 		told = !tell_monitor(MW_EFFECT, &view.effect, frames, count, inside, &reply);
+	} else if (mw_floor_watches()) {
+		told = !tell_monitor(MW_PERMIT, &view.effect, NULL, 0, 0, &reply);
+	}
 	if (told)
 		ret->verdict = (enum mw_verdict)reply.verdict;
 	memcpy(ret->id, reply.id, sizeof(ret->id));
@@ -270,6 +276,13 @@ void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, u
 		return;
 	mw_thread.last_denied = key;
 	mark_denied(effect, &reply, told);
+}
+
+void mw_permit(const struct mw_effect *effect, struct mw_answer *ret)
+{
+	*ret = (struct mw_answer){.verdict = MW_ALLOW};
+	if (mw_floor_watches())
+		mw_judge(effect, NULL, 0, 0, ret);
 }
 
 bool mw_would_deny(const struct mw_effect *effect)
@@ -303,6 +316,16 @@ void mw_announce(void)
 	if (!mw_process.policy)
 		return;
 	tell_monitor(MW_ANNOUNCE, NULL, NULL, 0, 0, &reply);
+}
+
+void mw_floor_open(void)
+{
+	struct mw_load *load = mw_thread.load;
+	struct mw_reply reply = {0};
+
+	if (load && mw_process.floor && !mw_thread.stands_in &&
+	    !tell_monitor(MW_OPEN, NULL, NULL, 0, 0, &reply))
+		load->floored = true;
 }
 
 uint32_t mw_denials(const struct mw_load *load)

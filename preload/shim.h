@@ -29,6 +29,7 @@ struct mw_process {
 	char directory[512];
 	char self[600]; /* path of the shim, for LD_PRELOAD */
 	uint32_t monitor;
+	bool floor; /* the monitor is spoken to by way of the floor (floor.h) */
 };
 extern struct mw_process mw_process MW_HIDDEN;
 
@@ -43,6 +44,7 @@ uint64_t mw_load_id(struct mw_load *load);
 /* judge.c */
 void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, uint32_t count,
               uint32_t inside, struct mw_answer *ret);
+void mw_permit(const struct mw_effect *effect, struct mw_answer *ret);
 bool mw_would_deny(const struct mw_effect *effect);
 bool mw_only_called(void);
 void mw_announce(void);
@@ -99,6 +101,8 @@ bool mw_refuse_address(enum mw_class class, const char *op, int fd, const struct
 /* listen() on a socket that was never bound: the kernel chooses a port. */
 bool mw_refuse_listen(int fd, const void *caller);
 bool mw_refuse_shared_memory(const char *name, int flags, const void *caller);
+/* sem_open() and sem_unlink(), whose files lie in /dev/shm. */
+bool mw_refuse_semaphore(const char *op, const char *name, int flags, const void *caller);
 bool mw_refuse_name(const char *op, const char *name, const void *caller);
 
 bool mw_refuse_program(const char *op, const char *path, bool search, char *const *argv,

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "floor.h"
 #include "shim.h"
 
 __thread struct mw_thread mw_thread;
@@ -147,9 +148,12 @@ static void fill_table(void)
 	modelwatch_guest_1 = (struct mw_guest){.thread = this_thread,
 	                                       .load_id = mw_load_id,
 	                                       .judge = mw_judge,
+	                                       .permit = mw_permit,
 	                                       .would_deny = mw_would_deny,
 	                                       .only_called = mw_only_called,
 	                                       .denials = mw_denials,
+	                                       .floor_open = mw_floor_open,
+	                                       .floor_close = mw_floor_close,
 	                                       .ask_why = mw_ask_why,
 	                                       .trust = mw_trust,
 	                                       .trusted = mw_trusted,

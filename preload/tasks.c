@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "floor.h"
 #include "wrap.h"
 
 /* The fork of a program start that was announced and let through: the program is judged, not the
@@ -24,7 +25,10 @@ MW_EXPORT pid_t fork(void)
 	struct mw_thread *thread = &mw_thread;
 	pid_t pid;
 
-	if (mw_likely(!thread->active) || thread->busy || starts_allowed_program())
+	if (mw_likely(!thread->active))
+		return real_fork();
+	mw_floor_birth(MW_BORN_IN_SCOPE);
+	if (thread->busy || starts_allowed_program())
 		return real_fork();
 	if (thread->load)
 		mw_announce();
@@ -47,6 +51,8 @@ static void *begin(void *argument)
 
 	free(argument);
 	mw_enter_scope(birth.scope, birth.slot);
+	if (mw_process.floor)
+		mw_floor_tell(MW_TELL_ENTER, birth.scope);
 	return birth.start(birth.argument);
 }
 
@@ -86,8 +92,10 @@ MW_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes
 	struct birth *birth = NULL;
 	int error;
 
-	if (mw_unlikely(mw_thread.active))
+	if (mw_unlikely(mw_thread.active)) {
 		birth = inherit(start, argument, MW_CALLER);
+		mw_floor_birth(birth ? MW_BORN_IN_SCOPE : MW_BORN_FREE);
+	}
 	if (!birth)
 		return real_pthread_create(thread, attributes, start, argument);
 	error = real_pthread_create(thread, attributes, begin, birth);

@@ -7,6 +7,7 @@
 #include <mntent.h>
 #include <netdb.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <shadow.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -101,6 +102,7 @@ WRAP_THEN(int, __openat64_2, (int dir, const char *path, int flags), (dir, path,
 WRAP(int, creat, (const char *path, mode_t mode), (path, mode), -1, OPEN(AT, path, O_CREAT | O_WRONLY | O_TRUNC))
 WRAP(int, creat64, (const char *path, mode_t mode), (path, mode), -1, OPEN(AT, path, O_CREAT | O_WRONLY | O_TRUNC))
 WRAP(int, shm_open, (const char *name, int flags, mode_t mode), (name, flags, mode), -1, mw_refuse_shared_memory(name, flags, MW_CALLER))
+WRAP(int, sem_unlink, (const char *name), (name), -1, mw_refuse_semaphore(__func__, name, 0, MW_CALLER))
 WRAP_THEN(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
 WRAP_THEN(FILE *, fopen64, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
 WRAP_THEN(FILE *, _IO_fopen, (const char *path, const char *mode), (path, mode), NULL, FOPEN(path, mode), FOPENED(mode))
@@ -149,6 +151,10 @@ WRAP(int, fchown, (int fd, uid_t uid, gid_t gid), (fd, uid, gid), -1, FD(fd))
 WRAP(int, fchownat, (int dir, const char *path, uid_t uid, gid_t gid, int flags), (dir, path, uid, gid, flags), -1, CHANGE(dir, path))
 WRAP(int, setxattr, (const char *path, const char *name, const void *value, size_t size, int flags), (path, name, value, size, flags), -1, CHANGE(AT, path))
 WRAP(int, lsetxattr, (const char *path, const char *name, const void *value, size_t size, int flags), (path, name, value, size, flags), -1, CHANGE(AT, path))
+WRAP(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags), (fd, name, value, size, flags), -1, FD(fd))
+WRAP(int, removexattr, (const char *path, const char *name), (path, name), -1, CHANGE(AT, path))
+WRAP(int, lremovexattr, (const char *path, const char *name), (path, name), -1, CHANGE(AT, path))
+WRAP(int, fremovexattr, (int fd, const char *name), (fd, name), -1, FD(fd))
 
 WRAP(int, connect, (int fd, const struct sockaddr *address, socklen_t len), (fd, address, len), -1, ADDRESS(MW_CONNECT, fd, address, len))
 WRAP(int, bind, (int fd, const struct sockaddr *address, socklen_t len), (fd, address, len), -1, ADDRESS(MW_LISTEN, fd, address, len))
@@ -179,6 +185,24 @@ WRAP(int, setrlimit64, (__rlimit_resource_t what, const struct rlimit64 *limit),
 WRAP(int, kill, (pid_t pid, int sig), (pid, sig), -1, sig && TAMPER(sig))
 WRAP(int, killpg, (pid_t group, int sig), (group, sig), -1, sig && TAMPER(sig))
 /* clang-format on */
+
+/* With a mode and a value only when it may create. */
+MW_REAL(sem_t *, sem_open, (const char *, int, ...));
+MW_EXPORT sem_t *sem_open(const char *name, int flags, ...)
+{
+	unsigned int mode = 0, value = 0;
+	va_list more;
+
+	if (flags & O_CREAT) {
+		va_start(more, flags);
+		mode = va_arg(more, unsigned int);
+		value = va_arg(more, unsigned int);
+		va_end(more);
+	}
+	if (mw_unlikely(mw_thread.active) && mw_refuse_semaphore(__func__, name, flags, MW_CALLER))
+		return SEM_FAILED;
+	return real_sem_open(name, flags, mode, value);
+}
 
 /* A library is refused with NULL like one that is not there; dlerror() then has nothing to add. */
 MW_REAL(void *, dlopen, (const char *, int));

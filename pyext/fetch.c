@@ -121,7 +121,7 @@ int mw_on_find_class(PyObject *args)
 	settle(load);
 	set_global(load->seen[load->globals++ % MW_WIRE_GLOBALS], module, name);
 	kind = mw_classify(module, name);
-	if (kind != MW_CLASS && import_now(load, module) < 0)
+	if (kind != MW_CLASS && kind != MW_MAKER && import_now(load, module) < 0)
 		return -1;
 	if (kind == MW_OTHER)
 		kind = mw_classify(module, name); /* a class can be told from a function now */
@@ -132,9 +132,12 @@ int mw_on_find_class(PyObject *args)
 		return 0;
 	mw_describe(load);
 	load->rebuilds |= kind == MW_REBUILDS;
-	if (kind < MW_EFFECTFUL || load->origin == MW_FROM_SESSION)
+	if (load->origin == MW_FROM_SESSION)
 		return 0;
 	mw_locate(load);
+	mw_shim->floor_open();
+	if (kind < MW_EFFECTFUL)
+		return 0;
 	snprintf(dotted, sizeof(dotted), "%s.%s", module, name);
 	if (kind == MW_NEVER || !mw_shim->only_called())
 		return refuse_fetch(dotted);

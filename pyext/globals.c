@@ -262,9 +262,31 @@ static const char *canonical(const char *module)
 	return !strcmp(module, "posix") || !strcmp(module, "nt") ? "os" : module;
 }
 
+/* object's own __new__, as every class without another has it. */
+static void *plain_new(void)
+{
+	static void *found;
+	PyObject *type = found ? NULL : PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "x");
+
+	if (type)
+		found = PyType_GetSlot((PyTypeObject *)type, Py_tp_new);
+	Py_XDECREF(type);
+	PyErr_Clear();
+	return found;
+}
+
+static bool makes_itself(PyObject *class)
+{
+	PyTypeObject *type = (PyTypeObject *)class;
+
+	return !(PyType_GetFlags(type) & Py_TPFLAGS_HEAPTYPE) ||
+	       PyType_GetSlot(type, Py_tp_new) != plain_new();
+}
+
 /* A class of a module that is already there builds an instance of itself: no more than its own
- * __setstate__ does, which is judged when it acts. Looked up without running any code. */
-static bool is_class(const char *module, const char *name)
+ * __setstate__ does, which is judged when it acts. Looked up without running any code. MW_OTHER
+ * where there is no such class. */
+static enum mw_global class_of(const char *module, const char *name)
 {
 	static const char *const wrappers[] = {"functools",  "operator",  "types",   "_operator",
 	                                       "_functools", "itertools", "weakref", "builtins"};
@@ -272,7 +294,9 @@ static bool is_class(const char *module, const char *name)
 	PyObject *dict = object && PyModule_CheckExact(object) ? PyModule_GetDict(object) : NULL;
 	PyObject *value = dict ? PyDict_GetItemString(dict, name) : NULL;
 
-	return value && PyType_Check(value) && !IN_MODULES(module, wrappers);
+	if (!value || !PyType_Check(value) || IN_MODULES(module, wrappers))
+		return MW_OTHER;
+	return makes_itself(value) ? MW_MAKER : MW_CLASS;
 }
 
 static bool make_key(char key[static MW_GLOBAL_TEXT], const char *module, const char *name)
@@ -362,12 +386,12 @@ enum mw_global mw_classify_object(const char *module, const char *name)
 
 static enum mw_global classify(const char *module, const char *name, const char *key)
 {
-	enum mw_global kind = listed(module, key);
+	enum mw_global kind = listed(module, key), class;
 
-	if (kind != MW_OTHER || !is_class(module, name))
+	if (kind != MW_OTHER || (class = class_of(module, name)) == MW_OTHER)
 		return kind;
 	kind = mw_classify_object(module, name);
-	return kind > MW_OTHER ? kind : MW_CLASS;
+	return kind > MW_OTHER ? kind : class;
 }
 
 enum mw_global mw_classify(const char *module, const char *name)
@@ -376,7 +400,7 @@ enum mw_global mw_classify(const char *module, const char *name)
 	uint64_t slot;
 
 	if (!make_key(key, module, name))
-		return is_class(module, name) ? MW_CLASS : MW_OTHER;
+		return class_of(module, name);
 	slot = mw_name_hash(key) / 2 % (sizeof(known) / sizeof(*known));
 	if (!strcmp(known[slot].key, key))
 		return known[slot].kind;

@@ -30,7 +30,7 @@ static inline struct mw_load *open_load(struct mw_load *room, const char *entry,
 	load->id = 0;
 	load->slot = 0;
 	load->depth = load->outer ? load->outer->depth + 1 : 0;
-	load->described = load->denied = load->importing = false;
+	load->described = load->denied = load->floored = load->importing = false;
 	load->pending = load->rebuilds = false;
 	/* Whatever the stream around it, or the one that started the thread, has prepared is there.
 	 */
@@ -76,6 +76,8 @@ static inline PyObject *close_load(struct mw_load *load, PyObject *result)
 		result = mw_refuse(load, result);
 	if (__builtin_expect(load->called || load->pending, 0))
 		mw_remember_calls(load);
+	if (__builtin_expect(load->floored, 0))
+		mw_shim->floor_close(load);
 	unlink_load(thread, load);
 	thread->active = thread->load || thread->scope;
 	thread->note.valid = thread->span.valid = false;

@@ -448,6 +448,8 @@ ALLOWED = {
     "shared-memory-tracker": ("shared_memory_elsewhere", "tracker_with_a_path"),
     "call-rebuilds-code": ("stored_functions", "cloudpickle_function"),
     "call-null-device": ("quiet_output", "os_open"),
+    "call-semaphore": ("lock_in_setstate", "semaphore_by_open"),
+    "call-semaphore-name": ("lock_in_setstate", "semaphore_of_others"),
     "call-setstate-scratch": ("mkdtemp_in_setstate", "setstate_of_another"),
 }
 

@@ -108,6 +108,15 @@ static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
 	mw_text_add(out, "\n");
 }
 
+/* Who should have announced it and did not. */
+static const char *missed_by(const struct mw_record_effect *effect)
+{
+	if (!(effect->facts & MW_FACT_UNANNOUNCED))
+		return "";
+	return effect->sensor == MW_SYSCALL ? ", EVADED the Python and libc sensors"
+	                                    : ", EVADED the Python sensor";
+}
+
 static void judged(const struct mw_alert *alert, struct mw_text *out)
 {
 	const struct mw_record_effect *effect = &alert->record->effect;
@@ -120,7 +129,7 @@ static void judged(const struct mw_alert *alert, struct mw_text *out)
 		mw_text_shown(out, effect->op.s, effect->op.len, 32);
 	mw_text_add(out, ", rule %s, severity %s%s\n", decision->rule,
 	            mw_severity_name(decision->severity),
-	            effect->facts & MW_FACT_UNANNOUNCED ? ", EVADED the Python sensor" : "");
+	            missed_by(effect));
 	if (decision->expired)
 		mw_text_add(out, "              rule %s would have decided, but it has expired\n",
 		            decision->expired);

@@ -8,6 +8,7 @@
 struct mw_floor {
 	struct sock_fprog filter;
 	struct mw_keeper_page *page;
+	int listener; /* -1: none */
 	struct mw_keeper keeper;
 	struct mw_gate *gate;
 };

@@ -17,6 +17,8 @@ static struct mw_str hint(const struct mw_record *record)
 {
 	struct mw_str op = record->effect.op;
 
+	if (record->effect.sensor == MW_SYSCALL)
+		return (struct mw_str){0};
 	if (record->inside && record->inside <= record->frame_count)
 		return record->frames[record->inside - 1].function;
 	for (uint32_t i = op.len; i > 0; i--)

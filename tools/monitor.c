@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../core/pickle.h"
+#include "floor_judge.h"
 #include "registry.h"
 #include "scopes.h"
 #include "share.h"
@@ -27,6 +28,7 @@ struct mw_monitor {
 	int page_fd, policy_fd;
 	struct mw_registry registry;
 	struct mw_scopes scopes;
+	struct mw_floor_judge *floor; /* NULL: there is none */
 	int64_t pruned; /* when, in ms */
 };
 
@@ -114,6 +116,14 @@ static void deny(struct mw_monitor *monitor, uint32_t slot, const struct mw_repl
 	mw_registry_deny(&monitor->registry, slot, reply->id, reply->title);
 }
 
+/* What goes on is no surprise to the floor. */
+static void permit(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
+                   const char *alert)
+{
+	if (monitor->floor && record->effect.sensor < MW_SYSCALL)
+		mw_floor_judge_permit(monitor->floor, pid, record, alert);
+}
+
 static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
                    struct mw_reply *reply)
 {
@@ -127,8 +137,12 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 	at = look_up(monitor, pid, record, reply->slot, &load, &room);
 	mw_verdict(monitor->policy, monitor->alerts, pid, record, &load, at, &decision);
 	reply->verdict = decision.verdict;
-	if (!decision.record || record->kind == MW_PREVIEW)
+	if (record->kind == MW_PREVIEW)
 		return;
+	if (!decision.record) {
+		permit(monitor, pid, record, "");
+		return;
+	}
 	mw_alerts_effect(monitor->alerts, pid, record, &load, at, &decision, reply->id,
 	                 reply->title);
 	if (decision.verdict >= MW_DENY) {
@@ -136,9 +150,18 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 		deny(monitor, mw_registry_find(&monitor->registry, record->load.scope), reply);
 	} else {
 		follow(monitor, pid, record, reply->slot, at);
+		permit(monitor, pid, record, reply->id);
 	}
 	if (decision.verdict == MW_KILL)
 		monitor->kill(monitor->kill_context, reply->id, reply->title);
+}
+
+static void open_load(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
+                      struct mw_reply *reply)
+{
+	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
+	if (monitor->floor)
+		mw_floor_judge_opened(monitor->floor, pid, record);
 }
 
 /* A load starts a task that will answer for it: where it does so is known only now. */
@@ -201,7 +224,11 @@ static void serve(void *context, pid_t pid, const struct mw_record *record, stru
 		break;
 	case MW_EFFECT:
 	case MW_PREVIEW:
+	case MW_PERMIT:
 		effect(monitor, pid, record, reply);
+		break;
+	case MW_OPEN:
+		open_load(monitor, pid, record, reply);
 		break;
 	case MW_FETCH:
 		fetch(monitor, pid, record, reply);
@@ -260,6 +287,7 @@ void mw_monitor_close(struct mw_monitor *monitor)
 	if (!monitor)
 		return;
 	mw_server_close(monitor->server);
+	mw_floor_judge_close(monitor->floor);
 	if (monitor->policy_fd >= 0)
 		close(monitor->policy_fd);
 	if (monitor->page_fd >= 0)
@@ -269,6 +297,21 @@ void mw_monitor_close(struct mw_monitor *monitor)
 	if (monitor->page)
 		munmap(monitor->page, sizeof(*monitor->page));
 	free(monitor);
+}
+
+int mw_monitor_floor(struct mw_monitor *monitor, int listener, struct mw_gate *gate)
+{
+	const struct mw_floor_host host = {
+	        .context = monitor,
+	        .serve = serve,
+	        .policy = monitor->policy,
+	        .alerts = monitor->alerts,
+	        .scopes = &monitor->scopes,
+	        .registry = &monitor->registry,
+	        .self = monitor->self,
+	};
+
+	return mw_floor_judge_open(&host, listener, gate, &monitor->floor);
 }
 
 const char *mw_monitor_path(const struct mw_monitor *monitor)
@@ -283,7 +326,10 @@ int mw_monitor_fd(const struct mw_monitor *monitor)
 
 int mw_monitor_patience(const struct mw_monitor *monitor)
 {
-	return monitor->scopes.count ? PRUNE_MS : -1;
+	bool knows = monitor->scopes.count ||
+	             (monitor->floor && mw_floor_judge_knows(monitor->floor));
+
+	return knows ? PRUNE_MS : -1;
 }
 
 int mw_monitor_poll(struct mw_monitor *monitor)
@@ -295,9 +341,12 @@ int mw_monitor_poll(struct mw_monitor *monitor)
 	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	if (ms - monitor->pruned >= PRUNE_MS) {
 		mw_scopes_prune(&monitor->scopes);
+		if (monitor->floor)
+			mw_floor_judge_prune(monitor->floor);
 		monitor->pruned = ms;
 	}
-	return mw_server_poll(monitor->server);
+	return mw_server_poll(monitor->server) +
+	       (monitor->floor ? mw_floor_judge_poll(monitor->floor) : 0);
 }
 
 const struct mw_server_counters *mw_monitor_count(const struct mw_monitor *monitor)

@@ -8,6 +8,7 @@
 
 #include "../core/policy.h"
 #include "alert.h"
+#include "floor_gate.h"
 #include "server.h"
 
 struct mw_monitor;
@@ -21,6 +22,10 @@ typedef void mw_kill(void *context, const char *alert_id, const char *alert_titl
 int mw_monitor_open(const struct mw_policy *policy, size_t size, struct mw_alerts *alerts,
                     mw_kill *kill, void *context, struct mw_monitor **ret);
 void mw_monitor_close(struct mw_monitor *monitor);
+
+/* What waits at the gate of the run's floor is answered from now on. Both are borrowed until
+ * mw_monitor_close(). Returns 0 or -ENOMEM. */
+int mw_monitor_floor(struct mw_monitor *monitor, int listener, struct mw_gate *gate);
 
 /* The path of its socket, for MODELWATCH_SOCKET. */
 const char *mw_monitor_path(const struct mw_monitor *monitor);

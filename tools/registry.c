@@ -87,7 +87,7 @@ static struct mw_str absolute(pid_t pid, struct mw_str path, char out[static 2 *
 	return (struct mw_str){out, (uint32_t)len + path.len};
 }
 
-static struct mw_record_load *copy(pid_t pid, const struct mw_record_load *load)
+struct mw_record_load *mw_registry_copy(pid_t pid, const struct mw_record_load *load)
 {
 	struct mw_record_load *kept = malloc(sizeof(*kept) + MW_REGISTRY_TEXT);
 	char path[2 * PATH_MAX];
@@ -121,7 +121,7 @@ uint32_t mw_registry_put(struct mw_registry *registry, pid_t pid, const struct m
 	entry->heard = ++registry->clock;
 	if (!load->entry.s || !load->entry.len)
 		return slot;
-	kept = copy(pid, load);
+	kept = mw_registry_copy(pid, load);
 	if (kept) {
 		free(entry->load);
 		entry->load = kept;

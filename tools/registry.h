@@ -37,6 +37,10 @@ struct mw_registry {
 /* The slot of the load called `id`, or 0 when it is not known or `id` is 0. */
 uint32_t mw_registry_find(const struct mw_registry *registry, uint64_t id);
 
+/* A copy of `load` with its strings, and without its descriptor and address. NULL when there is no
+ * memory; free() it. */
+struct mw_record_load *mw_registry_copy(pid_t pid, const struct mw_record_load *load);
+
 /* The slot of `load`, entered when it was not known. What `load` says of itself is kept for records
  * that carry only its id: without its descriptor and address, which mean something in process `pid`
  * alone and only now, and with its path made absolute. Returns 0 when `load` has no id. */

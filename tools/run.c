@@ -297,11 +297,24 @@ static int prepare(struct run *run)
 	return error ? mw_say("cannot open the monitor's socket: %s", strerror(-error)) : 0;
 }
 
+static int begin_floor(void *context, int listener)
+{
+	struct run *run = context;
+	int error = mw_floor_begin(&run->floor, listener);
+
+	if (!error)
+		error = mw_monitor_floor(run->monitor, listener, run->floor.gate);
+	if (error)
+		run->floor.listener = -1; /* not taken over */
+	return error;
+}
+
 /* Returns 0, the negative errno of the start, or the exit status when a floor is required. */
 static int start_command(struct run *run, char **environment)
 {
-	struct mw_job_floor floor = {
-	        .filter = &run->floor.filter, .begin = mw_floor_begin, .context = &run->floor};
+	struct mw_job_floor floor = {.filter = &run->floor.filter,
+	                             .begin = begin_floor,
+	                             .context = run};
 	int status, error = mw_job_start(&run->job, run->options.command, environment,
 	                                 run->has_floor ? &floor : NULL);
 
@@ -337,10 +350,11 @@ static void supervise(struct run *run)
 	        {.fd = run->job.signals, .events = POLLIN},
 	        {.fd = mw_monitor_fd(run->monitor), .events = POLLIN},
 	        {.fd = mw_alerts_fd(run->alerts), .events = POLLIN},
+	        {.fd = run->floor.gate ? mw_gate_fd(run->floor.gate) : -1, .events = POLLIN},
 	};
 
 	do {
-		poll(events, 3, mw_monitor_patience(run->monitor));
+		poll(events, 4, mw_monitor_patience(run->monitor));
 		mw_monitor_poll(run->monitor);
 		if (events[2].fd >= 0 && events[2].revents)
 			mw_alerts_poll(run->alerts);
@@ -456,7 +470,7 @@ static int check(struct options *options)
 
 static int run_command(int argc, char **argv)
 {
-	struct run run = {.job = {.signals = -1, .tty = -1}};
+	struct run run = {.job = {.signals = -1, .tty = -1}, .floor = {.listener = -1}};
 	int status;
 
 	mw_descriptors_fill();

@@ -103,6 +103,13 @@ void mw_scopes_add(struct mw_scopes *scopes, pid_t pid, uint64_t load)
 		enter(scopes, &task, 0, load);
 }
 
+void mw_scopes_remove(struct mw_scopes *scopes, pid_t pid)
+{
+	for (size_t i = scopes->count; i-- > 0;)
+		if (scopes->all[i].pid == pid && !scopes->all[i].spawning)
+			drop(scopes, i);
+}
+
 void mw_scopes_spawning(struct mw_scopes *scopes, pid_t pid, pid_t tid, uint64_t load)
 {
 	struct mw_task task;

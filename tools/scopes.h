@@ -29,6 +29,9 @@ struct mw_scopes {
  * process. */
 void mw_scopes_add(struct mw_scopes *scopes, pid_t pid, uint64_t load);
 
+/* Takes process `pid` out of any scope: it is in by descent and does not belong. */
+void mw_scopes_remove(struct mw_scopes *scopes, pid_t pid);
+
 /* Remembers that thread `tid` of `pid` is about to start one program for the load called `load`. */
 void mw_scopes_spawning(struct mw_scopes *scopes, pid_t pid, pid_t tid, uint64_t load);
 

@@ -1,0 +1,67 @@
+/* Threads and processes that tasks in scope start. */
+#include <errno.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include "floor_matter.h"
+
+/* A program that the thread was let start, which has not been started yet. */
+static struct mw_permit *program_of(const struct mw_floor_thread *thread)
+{
+	for (unsigned int i = 1; i <= MW_FLOOR_PERMITS; i++) {
+		struct mw_permit *permit = thread->permits[(thread->turn - i) % MW_FLOOR_PERMITS];
+
+		if (permit && permit->class == MW_EXEC && !permit->started)
+			return permit;
+	}
+	return NULL;
+}
+
+bool mw_floor_is_born_free(const struct mw_permit *permit)
+{
+	return !permit->alert[0] || permit->cause == MW_BY_IMPORT || permit->cause == MW_BY_MACHINERY ||
+	       permit->cause == MW_BY_LOADER;
+}
+
+/* A thread that is looked at starts a task. Its sensors say so before. */
+static bool is_announced(struct mw_floor_judge *judge, const struct mw_matter *matter, bool thread)
+{
+	struct mw_floor_thread *by = matter->thread;
+	struct mw_permit *program = thread ? NULL : program_of(by);
+	int birth = by->birth;
+
+	by->birth = -1;
+	if (program)
+		program->started = true;
+	else if (birth < 0)
+		return false;
+	/* What is started for an import is looked at, too, until it is the program it should be. */
+	if (!thread && (program || birth == MW_BORN_IN_SCOPE))
+		mw_scopes_spawning(judge->host.scopes, matter->tracee.pid, matter->tracee.tid,
+		                   matter->scope);
+	return true;
+}
+
+int mw_floor_birth(struct mw_floor_judge *judge, const struct mw_matter *matter,
+                   const struct mw_floor_call *row)
+{
+	const struct mw_tracee *tracee = &matter->tracee;
+	bool clone = matter->data->nr == SYS_clone;
+	uint64_t flags = clone ? matter->data->args[0] : 0;
+	struct mw_effect effect = {.class = MW_TAMPER, .op = row->name, .number = (int64_t)flags};
+
+	bool of_thread = matter->load || (matter->thread && matter->thread->scope);
+
+	mw_gate_doubt(judge->gate, 0);
+	if (!(flags & CLONE_PARENT) &&
+	    (!of_thread || is_announced(judge, matter, flags & CLONE_THREAD))) {
+		if (!of_thread)
+			mw_floor_mark_set(&judge->mark, tracee->pid,
+			                  mw_registry_find(judge->host.registry, matter->scope));
+		return mw_tracee_continue(tracee);
+	}
+	if (mw_floor_accuse(judge, matter, &effect) >= MW_DENY)
+		return mw_tracee_fail(tracee, EPERM);
+	mw_scopes_add(judge->host.scopes, tracee->pid, matter->scope);
+	return mw_tracee_continue(tracee);
+}

@@ -1,0 +1,174 @@
+/* Whether what a task in scope does follows from what its sensors announced, and what becomes of it
+ * if not. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "floor_evidence.h"
+#include "floor_matter.h"
+#include "floor_shim.h"
+#include "tasks.h"
+#include "verdict.h"
+
+static struct mw_permit *permit_of(const struct mw_floor_thread *thread,
+                                   const struct mw_floor_look *look)
+{
+	for (unsigned int i = 1; thread && i <= MW_FLOOR_PERMITS; i++) {
+		struct mw_permit *permit = thread->permits[(thread->turn - i) % MW_FLOOR_PERMITS];
+
+		if (permit && mw_permit_covers(permit, &look->effect, look->raw))
+			return permit;
+	}
+	return NULL;
+}
+
+/* What the thread was let do holds for the child that it starts a program with, too. */
+struct mw_permit *mw_floor_find_permit(struct mw_floor_judge *judge, const struct mw_matter *matter)
+{
+	struct mw_permit *permit = permit_of(matter->thread, &judge->look);
+	struct mw_task task;
+
+	if (permit || mw_task_read(matter->tracee.pid, &task) < 0)
+		return permit;
+	for (size_t i = 0; i < MW_FLOOR_BUCKETS && !permit; i++)
+		for (struct mw_floor_thread *t = judge->tasks.buckets[i]; t && !permit; t = t->next)
+			if (t->pid == task.parent)
+				permit = permit_of(t, &judge->look);
+	return permit;
+}
+
+static struct mw_str text(const char *s)
+{
+	return (struct mw_str){s, s ? (uint32_t)strlen(s) : 0};
+}
+
+static void fill_effect(const struct mw_effect *from, struct mw_record_effect *ret)
+{
+	*ret = (struct mw_record_effect){
+	        .class = from->class,
+	        .cause = from->cause,
+	        .sensor = MW_SYSCALL,
+	        .facts = from->facts,
+	        .number = from->number,
+	        .owner = from->owner,
+	        .op = text(from->op),
+	        .target = text(from->target),
+	        .target2 = text(from->target2),
+	        .file = text(from->file),
+	        .file2 = text(from->file2),
+	        .argc = (uint32_t)from->argc,
+	        .argv_cut = from->argv_cut,
+	};
+	for (size_t i = 0; i < from->argc; i++)
+		ret->argv[i] = text(from->argv[i]);
+}
+
+/* The load as its own records described it. Returns what its texts lie in, to be freed. */
+static struct mw_record_load *fill_load(const struct mw_floor_judge *judge,
+                                        const struct mw_matter *matter, struct mw_record_load *ret)
+{
+	uint32_t slot = mw_registry_find(judge->host.registry, matter->scope);
+	const struct mw_registry_entry *entry = &judge->host.registry->entry[slot];
+	struct mw_record_load *copy = NULL;
+
+	*ret = (struct mw_record_load){.id = matter->scope, .fd = -1, .tell = -1};
+	if (!matter->load) {
+		ret->after = true;
+		return NULL;
+	}
+	if (slot && entry->load)
+		copy = mw_registry_copy(matter->tracee.pid, entry->load);
+	if (copy)
+		*ret = *copy;
+	ret->fd = matter->load->fd;
+	ret->data = matter->load->data;
+	ret->data_len = matter->load->data_len;
+	return copy;
+}
+
+/* Nobody announced it. Where there is a shim, somebody should have. */
+static void describe(const struct mw_matter *matter, struct mw_effect *effect)
+{
+	effect->cause = matter->load ? MW_BY_NATIVE : MW_BY_CALL;
+	effect->facts |= MW_FACT_CALLED;
+	if (!matter->load)
+		effect->facts |= MW_FACT_SCOPE | MW_FACT_AFTER;
+	if (matter->load || mw_floor_has_shim(matter->tracee.pid))
+		effect->facts |= MW_FACT_UNANNOUNCED;
+}
+
+enum mw_verdict mw_floor_accuse(struct mw_floor_judge *judge, const struct mw_matter *matter,
+                                         struct mw_effect *effect)
+{
+	static struct mw_record record;
+	static struct mw_floor_evidence evidence;
+	struct mw_record_load *load;
+	struct mw_reply reply = {.magic = MW_REPLY_MAGIC};
+	int fds[MW_WIRE_FDS] = {-1, -1};
+
+	describe(matter, effect);
+	memset(&record, 0, sizeof(record));
+	record.kind = MW_EFFECT;
+	record.tid = (uint32_t)matter->tracee.tid;
+	load = fill_load(judge, matter, &record.load);
+	fill_effect(effect, &record.effect);
+	if (!mw_floor_evidence(&matter->tracee, &evidence)) {
+		record.regs = evidence.regs;
+		record.stack = evidence.stack;
+		record.stack_len = evidence.stack_len;
+	}
+	judge->host.serve(judge->host.context, matter->tracee.pid, &record, &reply, fds);
+	free(load);
+	return (enum mw_verdict)reply.verdict;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b);
+}
+
+/* What was let pass was judged by where its path led then. Where that is another file now, or one
+ * of many that follow from it, it is judged by that. */
+static enum mw_verdict judge_permitted(struct mw_floor_judge *judge, const struct mw_matter *matter,
+                                       struct mw_permit *permit, struct mw_effect *effect)
+{
+	static struct mw_record record;
+	struct mw_record_load *load;
+	struct mw_decision decision;
+	struct mw_location at;
+
+	if (permit->alert[0] && !permit->joined)
+		mw_alerts_join(judge->host.alerts, text(permit->alert), MW_SYSCALL);
+	permit->joined = true;
+	if (effect->class != MW_WRITE || !effect->file ||
+	    (same(effect->file, permit->file) &&
+	     (!effect->file2 || same(effect->file2, permit->file2))))
+		return MW_ALLOW;
+	memset(&record, 0, sizeof(record));
+	record.kind = MW_PERMIT;
+	load = fill_load(judge, matter, &record.load);
+	effect->cause = permit->cause;
+	effect->facts |= permit->facts;
+	fill_effect(effect, &record.effect);
+	record.effect.op = text(permit->op);
+	mw_locate(matter->tracee.pid, &record, &at);
+	mw_verdict(judge->host.policy, judge->host.alerts, matter->tracee.pid, &record, &record.load,
+	           &at, &decision);
+	free(load);
+	return decision.verdict;
+}
+
+enum mw_verdict mw_floor_verdict(struct mw_floor_judge *judge, const struct mw_matter *matter,
+                                  struct mw_permit *permit)
+{
+	struct mw_effect *effect = &judge->look.effect;
+	enum mw_verdict verdict = MW_ALLOW;
+
+	if (permit) {
+		verdict = judge_permitted(judge, matter, permit, effect);
+		if (mw_permit_is_used_up(permit))
+			permit->spent = true;
+	}
+	if (!permit || verdict >= MW_DENY)
+		verdict = mw_floor_accuse(judge, matter, effect);
+	return verdict;
+}

@@ -1,0 +1,49 @@
+#include "floor_evidence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PAGE 4096u
+
+int mw_floor_evidence(const struct mw_tracee *tracee, struct mw_floor_evidence *ret)
+{
+	char text[512], *space;
+	int fd = mw_tracee_open(tracee, "syscall", O_RDONLY);
+	uint64_t sp, pc;
+	ssize_t len;
+
+	if (fd < 0)
+		return fd;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return -ESRCH;
+	text[len] = '\0';
+	/* "number a0 a1 a2 a3 a4 a5 sp pc": the last two. */
+	space = strrchr(text, ' ');
+	if (space) {
+		*space = '\0';
+		pc = strtoull(space + 1, NULL, 16);
+		space = strrchr(text, ' ');
+	}
+	if (!space)
+		return -EBADMSG;
+	sp = strtoull(space + 1, NULL, 16);
+	ret->regs = (struct mw_regs){{0}};
+	ret->regs.r[MW_REGS_SP] = sp;
+	ret->regs.r[MW_REGS_PC] = pc;
+	ret->stack_len = 0;
+	while (ret->stack_len < MW_FLOOR_STACK) {
+		size_t part = PAGE - (sp + ret->stack_len) % PAGE;
+
+		if (part > MW_FLOOR_STACK - ret->stack_len)
+			part = MW_FLOOR_STACK - ret->stack_len;
+		if (mw_tracee_read(tracee, sp + ret->stack_len, ret->stack + ret->stack_len, part))
+			break;
+		ret->stack_len += (uint32_t)part;
+	}
+	return 0;
+}

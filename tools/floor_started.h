@@ -1,0 +1,44 @@
+/* Programs that tasks in scope were let start. Path and arguments lie in memory that another thread
+ * may change before the kernel reads them, so what has started is held against what was let start,
+ * before it does anything that the floor is asked about: the loader maps its first library. */
+#ifndef MW_TOOLS_FLOOR_STARTED_H
+#define MW_TOOLS_FLOOR_STARTED_H
+
+#include <stdbool.h>
+
+#include "floor_look.h"
+
+#define MW_FLOOR_STARTED 64
+
+struct mw_floor_start {
+	pid_t pid; /* 0: free */
+	uint64_t start;
+	dev_t old_dev, dev; /* the program it was, and the one that was let start */
+	ino_t old_ino, ino;
+	enum mw_program_kind kind;
+	bool free; /* the program is in no scope: an import started it */
+	size_t len;
+	char words[MW_LOOK_ARGS_TEXT]; /* its arguments, each with a NUL */
+};
+
+struct mw_floor_started {
+	struct mw_floor_start all[MW_FLOOR_STARTED];
+	unsigned int turn;
+};
+
+/* The task is let start the program of `look`. */
+void mw_floor_started_add(struct mw_floor_started *started, const struct mw_tracee *tracee,
+                          const struct mw_floor_look *look, bool free);
+
+enum mw_floor_arrival {
+	MW_ARRIVED_NOT,   /* nothing is awaited of the process, or it is not there yet */
+	MW_ARRIVED,       /* it is the program that was let start, */
+	MW_ARRIVED_FREE,  /* and that one is in no scope */
+	MW_ARRIVED_OTHER, /* it is another one */
+};
+
+/* What has become of the program that the task's process was let start. */
+enum mw_floor_arrival mw_floor_started_look(struct mw_floor_started *started,
+                                            const struct mw_tracee *tracee);
+
+#endif

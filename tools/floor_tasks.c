@@ -1,0 +1,146 @@
+#include "floor_tasks.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tasks.h"
+
+static struct mw_floor_thread **bucket(struct mw_floor_tasks *tasks, pid_t tid)
+{
+	return &tasks->buckets[(uint32_t)tid % MW_FLOOR_BUCKETS];
+}
+
+struct mw_floor_thread *mw_floor_thread(const struct mw_floor_tasks *tasks, pid_t tid)
+{
+	struct mw_floor_thread *thread = tasks->buckets[(uint32_t)tid % MW_FLOOR_BUCKETS];
+
+	while (thread && thread->tid != tid)
+		thread = thread->next;
+	return thread;
+}
+
+static void free_loads(struct mw_floor_thread *thread)
+{
+	while (thread->loads) {
+		struct mw_floor_load *load = thread->loads;
+
+		thread->loads = load->outer;
+		free(load);
+	}
+}
+
+static void free_permits(struct mw_floor_thread *thread)
+{
+	for (size_t i = 0; i < MW_FLOOR_PERMITS; i++) {
+		free(thread->permits[i]);
+		thread->permits[i] = NULL;
+	}
+}
+
+void mw_floor_thread_forget(struct mw_floor_tasks *tasks, struct mw_floor_thread *thread)
+{
+	struct mw_floor_thread **at = bucket(tasks, thread->tid);
+
+	while (*at != thread)
+		at = &(*at)->next;
+	*at = thread->next;
+	free_loads(thread);
+	free_permits(thread);
+	free(thread);
+	tasks->count--;
+}
+
+struct mw_floor_thread *mw_floor_thread_enter(struct mw_floor_tasks *tasks, pid_t pid, pid_t tid)
+{
+	struct mw_floor_thread *thread = mw_floor_thread(tasks, tid);
+	struct mw_task task;
+
+	if (mw_task_read(tid, &task) < 0)
+		return NULL;
+	if (thread && thread->start == task.start && thread->pid == pid)
+		return thread;
+	if (thread)
+		mw_floor_thread_forget(tasks, thread);
+	thread = calloc(1, sizeof(*thread));
+	if (!thread)
+		return NULL;
+	thread->tid = tid;
+	thread->pid = pid;
+	thread->start = task.start;
+	thread->birth = -1;
+	thread->next = *bucket(tasks, tid);
+	*bucket(tasks, tid) = thread;
+	tasks->count++;
+	return thread;
+}
+
+void mw_floor_thread_open(struct mw_floor_thread *thread, const struct mw_record_load *from)
+{
+	struct mw_floor_load *load = thread->loads;
+
+	while (load && load->id != from->id)
+		load = load->outer;
+	if (!load) {
+		load = calloc(1, sizeof(*load));
+		if (!load)
+			return;
+		load->id = from->id;
+		load->since = time(NULL);
+		load->outer = thread->loads;
+		thread->loads = load;
+	}
+	load->fd = from->fd;
+	load->data = from->data;
+	load->data_len = from->data_len;
+}
+
+void mw_floor_thread_close(struct mw_floor_thread *thread, uint64_t id)
+{
+	struct mw_floor_load **at = &thread->loads, *load;
+
+	while (*at && (*at)->id != id)
+		at = &(*at)->outer;
+	load = *at;
+	if (!load)
+		return;
+	*at = load->outer;
+	free(load);
+	if (!thread->loads)
+		free_permits(thread);
+}
+
+void mw_floor_thread_permit(struct mw_floor_thread *thread, struct mw_permit *permit)
+{
+	if (!permit)
+		return;
+	free(thread->permits[thread->turn]);
+	thread->permits[thread->turn] = permit;
+	thread->turn = (thread->turn + 1) % MW_FLOOR_PERMITS;
+}
+
+void mw_floor_thread_tidy(struct mw_floor_tasks *tasks, struct mw_floor_thread *thread)
+{
+	if (!thread->loads && !thread->scope)
+		mw_floor_thread_forget(tasks, thread);
+}
+
+void mw_floor_tasks_prune(struct mw_floor_tasks *tasks)
+{
+	for (size_t i = 0; i < MW_FLOOR_BUCKETS; i++) {
+		struct mw_floor_thread *thread = tasks->buckets[i], *next;
+
+		for (; thread; thread = next) {
+			next = thread->next;
+			if (!mw_task_runs(thread->tid, thread->start))
+				mw_floor_thread_forget(tasks, thread);
+		}
+	}
+}
+
+void mw_floor_tasks_clear(struct mw_floor_tasks *tasks)
+{
+	for (size_t i = 0; i < MW_FLOOR_BUCKETS; i++)
+		while (tasks->buckets[i])
+			mw_floor_thread_forget(tasks, tasks->buckets[i]);
+}
