@@ -187,7 +187,7 @@ demo: setup ## an honest and a poisoned checkpoint under modelwatch
 
 bench: ## measure what it costs; writes docs/benchmarks.md
 	@PYTHON='$(PYTHON)' tests/setup.sh bench
-	@$(MAKE) --no-print-directory all $(O)/bench/decide
+	@$(MAKE) --no-print-directory all $(O)/bench/decide $(O)/bench/calls
 	@$(TEST_PYTHON) tests/bench/bench.py --out=$(O)
 
 FORMATTED := $(wildcard core/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])

@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("MODELWATCH", str(ROOT / "build" / "modelwatch"))
 QUICK = "--quick" in sys.argv
 WATCHED = [PROGRAM, "run", "--quiet", "--"]
+FLOORLESS = [PROGRAM, "run", "--quiet", "--floor=off", "--"]
 
 TINY = """
 import pickle, sys, time
@@ -46,6 +47,34 @@ import time
 start = time.perf_counter()
 import torch
 print(time.perf_counter() - start)
+"""
+WRITES = """
+import time
+start = time.perf_counter()
+for _ in range(10000):
+    with open("bench-file", "w"):
+        pass
+print(time.perf_counter() - start)
+"""
+CHECKPOINTS = """
+import time, torch
+state = {"w": torch.zeros(4 << 20)}
+spent = 0
+for _ in range(5):
+    start = time.perf_counter()
+    torch.save(state, "bench-checkpoint")
+    spent += time.perf_counter() - start
+    time.sleep(max(0, 1 - (time.perf_counter() - start)))
+print(spent)
+"""
+TASKS = """
+import os, subprocess, sys
+children = [subprocess.Popen(["sleep", "60"]) for _ in range(1000)]
+print([line for line in open(f"/proc/{os.getppid()}/status") if line.startswith("VmRSS")][0].split()[1])
+for child in children:
+    child.kill()
+for child in children:
+    child.wait()
 """
 FICKLING = "import fickling; fickling.always_check_safety()\n"
 LATENCY = """
@@ -173,10 +202,15 @@ def main():
                 "    try: pickle.loads(stream)\n    except Exception: pass")]
             beside.append(row(f"2,000 pickle.loads of {name} under fickling's hook",
                               pairs(bare, hooked, inner, 3), "", includes(9e9))[:3])
+    below = floor(count, torch_import, torch_load, size, tiny, directory)
     begin = pairs(start, WATCHED + start, wall, 4 * count)
     more = [p[1] - p[0] for p in begin]
     absolute = [["start of a trivial Python", f"+{statistics.median(more) * 1000:.1f} ms",
                  "<= +15 ms", "yes" if statistics.median(more) <= 0.015 else "**no**"]]
+    begin = pairs(FLOORLESS + start, WATCHED + start, wall, 4 * count)
+    more = [p[1] - p[0] for p in begin]
+    absolute.append(["of that, by the floor", f"+{statistics.median(more) * 1000:.1f} ms", "<= +5 ms",
+                     "yes" if statistics.median(more) <= 0.005 else "**no**"])
     alerts = os.path.join(directory, "alerts")
     repeats = 100 if QUICK else 1000
     victim = [python, "-c", LATENCY, os.path.join(directory, "x"), str(repeats)]
@@ -188,10 +222,37 @@ def main():
                      THROUGH_TORCH, os.path.join(directory, "y")])) / 1024
     absolute.append(["monitor's peak memory after 100 alerts through libtorch", f"{rss:.1f} MiB",
                      "< 16 MiB", "yes" if rss < 16 else "**no**"])
+    rss = int(inner([*WATCHED, python, "-c", TASKS])) / 1024
+    absolute.append(["monitor's memory with 1,000 live tasks", f"{rss:.1f} MiB", "< 24 MB",
+                     "yes" if rss * 1.048576 < 24 else "**no**"])
     absolute += [decide("the built-in policy", 1.0, []),
                  decide("1,000 rules more", 5.0, [f"--policy={thousand(directory)}"])]
-    write(rows, beside, absolute)
+    write(rows, below, beside, absolute)
     shutil.rmtree(directory)
+
+
+def floor(count, torch_import, torch_load, size, tiny, directory):
+    """The floor over the same without one, and its calls over those of a bare program."""
+    python = sys.executable
+    rows = []
+    for name, command in (("import torch", torch_import), (f"torch.load of {size} MB, warm", torch_load),
+                          *((f"200,000 pickle.loads of {n}", c) for n, c in tiny.items())):
+        rows.append(row(f"{name}, floor / no floor",
+                        pairs(FLOORLESS + command, WATCHED + command, inner, count),
+                        "interval includes <= 1.01", includes(1.01)))
+    os.chdir(directory)
+    calls = os.path.join(os.path.dirname(PROGRAM), "bench", "calls")
+    for name, command, limit in (
+            ("10,000 opens for reading, in C", [calls, "read", "10000"], 1.10),
+            ("10,000 opens for writing, in C", [calls, "write", "10000"], 4.5),
+            ("10,000 open(..., 'w') in Python", [python, "-c", WRITES], 2.0),
+            ("10,000 datagrams sent and read, in C", [calls, "send", "10000"], 4.5),
+            ("500 programs started, in C", [calls, "spawn", "500"], 1.25)):
+        rows.append(row(name, pairs(command, WATCHED + command, inner, count), f"<= {limit}", at_most(limit)))
+    saves = [python, "-c", CHECKPOINTS]
+    rows.append(row("torch.save of 16 MB every second", pairs(saves, WATCHED + saves, inner, 3 if QUICK else 7),
+                    "interval includes <= 1.01", includes(1.01)))
+    return rows
 
 
 def thousand(directory):
@@ -237,7 +298,7 @@ def cpu():
     return platform.machine()
 
 
-def write(rows, beside, absolute):
+def write(rows, below, beside, absolute):
     text = f"""# Benchmarks
 
 Made by `make bench` on {time.strftime("%Y-%m-%d")}: {cpu()}, {os.cpu_count()} cores, Linux
@@ -248,6 +309,10 @@ a 95% bootstrap interval.
 {table(["what", "bare", "watched / bare", "target", "met"], rows)}
 
 {table(["what", "measured", "target", "met"], absolute)}
+
+With a floor, outside loads:
+
+{table(["what", "before", "with the floor", "target", "met"], below)}
 
 The time from effect to alert is measured in the job: a load that is denied, from its start to its
 exception, with the alert written to its file before the monitor answers. It bounds the figure from above.
