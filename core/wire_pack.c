@@ -195,9 +195,9 @@ int mw_wire_pack(const struct mw_record *record, uint8_t *buf, size_t cap)
 		put_text(&out, MW_KEY_ALERT, record->alert);
 		put_uint(&out, MW_KEY_SENSOR, record->effect.sensor);
 	}
+	put_frames(&out, record);
 	if (has_effect(record)) {
 		put_effect(&out, &record->effect);
-		put_frames(&out, record);
 		put_stack(&out, record);
 	}
 	buf[PREFIX] = MAP32;

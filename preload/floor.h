@@ -14,8 +14,8 @@ int mw_floor_send(const struct mw_record *record, const uint8_t *head, size_t le
                   struct mw_reply *ret, int *fds);
 
 /* The innermost load is to be looked at by the floor from now on; once more when it has fetched
- * something else. */
-void mw_floor_open(void);
+ * something else. `frames` is the Python stack outside it (NULL: unknown, or said before). */
+void mw_floor_open(const struct mw_pyframe *frames, uint32_t count);
 void mw_floor_close(const struct mw_load *load);
 
 /* Whether the floor looks at what this thread does. */

@@ -159,8 +159,9 @@ struct mw_guest {
 	uint32_t (*denials)(const struct mw_load *load);
 
 	/* The innermost load has fetched what is no plain rebuilder: from before its call on the
-	 * floor, where there is one, looks at this thread, until the load is closed. */
-	void (*floor_open)(void);
+	 * floor, where there is one, looks at this thread, until the load is closed. `frames` is
+	 * the Python stack outside the load (NULL: as it was said before). */
+	void (*floor_open)(const struct mw_pyframe *frames, uint32_t count);
 	void (*floor_close)(const struct mw_load *load);
 
 	/* Asks the monitor what was denied in the scope of the innermost load, for `why`. */

@@ -96,10 +96,10 @@ static int tell_monitor(enum mw_kind kind, const struct mw_effect *effect,
 	memset(&record, 0, sizeof(record));
 	record.kind = kind;
 	mw_record_load(&record, &mw_thread);
+	fill_frames(&record, frames, count, inside);
 	if (effect) {
 		record.load.after |= (effect->facts & MW_FACT_AFTER) != 0;
 		fill_effect(&record.effect, effect);
-		fill_frames(&record, frames, count, inside);
 		if (kind == MW_EFFECT && !mw_thread.stands_in)
 			copy_native(&record, mw_thread.load);
 	}
@@ -262,7 +262,7 @@ void mw_judge(const struct mw_effect *effect, const struct mw_pyframe *frames, u
 	ret->verdict = decision.verdict;
 	if (decision.record || decision.ask) {
 		if (mw_thread.load && !mw_thread.load->floored)
-			mw_floor_open();
+			mw_floor_open(frames ? frames + inside : NULL, count - inside);
 		told = !tell_monitor(MW_EFFECT, &view.effect, frames, count, inside, &reply);
 	} else if (mw_floor_watches()) {
 		told = !tell_monitor(MW_PERMIT, &view.effect, NULL, 0, 0, &reply);
@@ -318,13 +318,13 @@ void mw_announce(void)
 	tell_monitor(MW_ANNOUNCE, NULL, NULL, 0, 0, &reply);
 }
 
-void mw_floor_open(void)
+void mw_floor_open(const struct mw_pyframe *frames, uint32_t count)
 {
 	struct mw_load *load = mw_thread.load;
 	struct mw_reply reply = {0};
 
 	if (load && mw_process.floor && !mw_thread.stands_in &&
-	    !tell_monitor(MW_OPEN, NULL, NULL, 0, 0, &reply))
+	    !tell_monitor(MW_OPEN, NULL, frames, count, 0, &reply))
 		load->floored = true;
 }
 

@@ -104,6 +104,17 @@ static void set_global(char slot[static MW_GLOBAL_TEXT], const char *module, con
 	slot[m + 1 + n] = '\0';
 }
 
+/* Who has asked for the load stays the same while it is open. */
+static void open_floor(const struct mw_load *load)
+{
+	struct mw_pyframe frames[MW_WIRE_FRAMES];
+	uint32_t inside = 0, count = 0;
+
+	if (!load->floored)
+		count = mw_stack(load, frames, &inside);
+	mw_shim->floor_open(count ? frames + inside : NULL, count - inside);
+}
+
 int mw_on_find_class(PyObject *args)
 {
 	struct mw_load *load = mw_shim->thread()->load;
@@ -135,7 +146,7 @@ int mw_on_find_class(PyObject *args)
 	if (load->origin == MW_FROM_SESSION)
 		return 0;
 	mw_locate(load);
-	mw_shim->floor_open();
+	open_floor(load);
 	if (kind < MW_EFFECTFUL)
 		return 0;
 	snprintf(dotted, sizeof(dotted), "%s.%s", module, name);

@@ -111,6 +111,11 @@ enum mw_verdict mw_floor_accuse(struct mw_floor_judge *judge, const struct mw_ma
 	record.tid = (uint32_t)matter->tracee.tid;
 	load = fill_load(judge, matter, &record.load);
 	fill_effect(effect, &record.effect);
+	if (matter->load && matter->load->frames) {
+		record.frame_count = matter->load->frame_count;
+		memcpy(record.frames, matter->load->frames,
+		       record.frame_count * sizeof(*record.frames));
+	}
 	if (!mw_floor_evidence(&matter->tracee, &evidence)) {
 		record.regs = evidence.regs;
 		record.stack = evidence.stack;

@@ -24,7 +24,7 @@ void mw_floor_judge_opened(struct mw_floor_judge *judge, pid_t pid, const struct
 
 	if (!thread)
 		return;
-	mw_floor_thread_open(thread, &record->load);
+	mw_floor_thread_open(thread, record);
 	mw_gate_doubt(judge->gate, tid);
 	mw_gate_watch(judge->gate, true);
 }

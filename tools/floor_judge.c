@@ -196,12 +196,11 @@ static void handle(struct mw_floor_judge *judge, const struct seccomp_notif *n)
 	        .tracee = {.tid = (pid_t)n->pid, .listener = judge->listener, .id = n->id},
 	        .data = &n->data,
 	};
-	struct mw_tracee_facts facts;
 	int error;
 
-	if (mw_tracee_facts(&matter.tracee, &facts) < 0)
+	matter.tracee.pid = mw_tracee_process(matter.tracee.tid);
+	if (matter.tracee.pid < 0)
 		return; /* it has died */
-	matter.tracee.pid = facts.pid;
 	if ((uint32_t)n->data.args[0] != MW_FLOOR_CALL || n->data.nr != SYS_prctl) {
 		judge_matter(judge, &matter);
 		return;

@@ -26,6 +26,7 @@ static void free_loads(struct mw_floor_thread *thread)
 		struct mw_floor_load *load = thread->loads;
 
 		thread->loads = load->outer;
+		free(load->frames);
 		free(load);
 	}
 }
@@ -75,8 +76,45 @@ struct mw_floor_thread *mw_floor_thread_enter(struct mw_floor_tasks *tasks, pid_
 	return thread;
 }
 
-void mw_floor_thread_open(struct mw_floor_thread *thread, const struct mw_record_load *from)
+static size_t text_of(const struct mw_record *record)
 {
+	size_t size = 0;
+
+	for (uint32_t i = 0; i < record->frame_count; i++)
+		size += record->frames[i].function.len + record->frames[i].file.len;
+	return size;
+}
+
+static struct mw_str keep(char **at, struct mw_str s)
+{
+	struct mw_str kept = {s.s ? *at : NULL, s.len};
+
+	if (s.s)
+		memcpy(*at, s.s, s.len);
+	*at += s.s ? s.len : 0;
+	return kept;
+}
+
+static void keep_frames(struct mw_floor_load *load, const struct mw_record *record)
+{
+	size_t frames = record->frame_count * sizeof(*load->frames);
+	char *at;
+
+	load->frames = frames ? malloc(frames + text_of(record)) : NULL;
+	if (!load->frames)
+		return;
+	at = (char *)(load->frames + record->frame_count);
+	for (uint32_t i = 0; i < record->frame_count; i++) {
+		load->frames[i].function = keep(&at, record->frames[i].function);
+		load->frames[i].file = keep(&at, record->frames[i].file);
+		load->frames[i].line = record->frames[i].line;
+	}
+	load->frame_count = record->frame_count;
+}
+
+void mw_floor_thread_open(struct mw_floor_thread *thread, const struct mw_record *record)
+{
+	const struct mw_record_load *from = &record->load;
 	struct mw_floor_load *load = thread->loads;
 
 	while (load && load->id != from->id)
@@ -89,6 +127,7 @@ void mw_floor_thread_open(struct mw_floor_thread *thread, const struct mw_record
 		load->since = time(NULL);
 		load->outer = thread->loads;
 		thread->loads = load;
+		keep_frames(load, record);
 	}
 	load->fd = from->fd;
 	load->data = from->data;
@@ -105,6 +144,7 @@ void mw_floor_thread_close(struct mw_floor_thread *thread, uint64_t id)
 	if (!load)
 		return;
 	*at = load->outer;
+	free(load->frames);
 	free(load);
 	if (!thread->loads)
 		free_permits(thread);

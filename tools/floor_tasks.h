@@ -22,6 +22,9 @@ struct mw_floor_load {
 	/* As in struct mw_record_load: good in its process, while it is open. */
 	int32_t fd;
 	uint64_t data, data_len;
+	/* The Python stack outside it, with its texts behind it in one piece; NULL: not known. */
+	struct mw_pyframe *frames;
+	uint32_t frame_count;
 };
 
 struct mw_floor_thread {
@@ -48,7 +51,7 @@ struct mw_floor_thread *mw_floor_thread(const struct mw_floor_tasks *tasks, pid_
 struct mw_floor_thread *mw_floor_thread_enter(struct mw_floor_tasks *tasks, pid_t pid, pid_t tid);
 
 /* The thread has opened a load, or has more to say of an open one. */
-void mw_floor_thread_open(struct mw_floor_thread *thread, const struct mw_record_load *load);
+void mw_floor_thread_open(struct mw_floor_thread *thread, const struct mw_record *record);
 
 /* The thread has closed a load. */
 void mw_floor_thread_close(struct mw_floor_thread *thread, uint64_t load);

@@ -240,6 +240,23 @@ static unsigned long number(const char *status, const char *key, int index, int 
 	return at ? strtoul(at, NULL, base) : 0;
 }
 
+/* pidfd_open(2) takes no thread but the one that has the process's number: most callers are it. */
+pid_t mw_tracee_process(pid_t tid)
+{
+	char path[40], status[4096];
+	const char *pid;
+	int fd = (int)syscall(SYS_pidfd_open, tid, 0);
+
+	if (fd >= 0) {
+		close(fd);
+		return tid;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	read_text(path, status, sizeof(status));
+	pid = field(status, "Tgid:");
+	return pid ? (pid_t)strtol(pid, NULL, 10) : -ESRCH;
+}
+
 int mw_tracee_facts(const struct mw_tracee *tracee, struct mw_tracee_facts *ret)
 {
 	char path[64], theirs[STATUS_MAX], ours[STATUS_MAX];

@@ -35,6 +35,9 @@ struct mw_tracee_facts {
 /* Whether the task still waits for the answer to this notification. */
 bool mw_tracee_valid(const struct mw_tracee *tracee);
 
+/* The process that thread `tid` is of, or a negative errno. */
+pid_t mw_tracee_process(pid_t tid);
+
 /* Reads /proc/TID/status and what belongs to it. Returns 0, -ENOENT when there is no such task, or
  * another negative errno. */
 int mw_tracee_facts(const struct mw_tracee *tracee, struct mw_tracee_facts *ret);

@@ -96,18 +96,23 @@ static void loads_open_and_close_in_any_order(void **state)
 {
 	static struct mw_floor_tasks tasks;
 	struct mw_floor_thread *t = mw_floor_thread_enter(&tasks, getpid(), gettid());
-	struct mw_record_load load = {.id = 1, .fd = -1};
+	static struct mw_record record = {.load = {.id = 1, .fd = -1}};
+	struct mw_record_load *load = &record.load;
 
 	(void)state;
 	assert_non_null(t);
 	assert_ptr_equal(mw_floor_thread_enter(&tasks, getpid(), gettid()), t);
-	mw_floor_thread_open(t, &load);
-	load.id = 2;
-	mw_floor_thread_open(t, &load);
-	load.fd = 5;
-	mw_floor_thread_open(t, &load); /* more is said of it */
+	record.frame_count = 1;
+	record.frames[0] = (struct mw_pyframe){text("main"), text("job.py"), 3};
+	mw_floor_thread_open(t, &record);
+	load->id = 2;
+	mw_floor_thread_open(t, &record);
+	load->fd = 5;
+	mw_floor_thread_open(t, &record); /* more is said of it */
 	assert_int_equal(t->loads->id, 2);
 	assert_int_equal(t->loads->fd, 5);
+	assert_int_equal(t->loads->frame_count, 1);
+	assert_memory_equal(t->loads->frames[0].file.s, "job.py", 6);
 	mw_floor_thread_close(t, 1);
 	mw_floor_thread_close(t, 77);
 	assert_int_equal(t->loads->id, 2);
