@@ -353,13 +353,19 @@ static void supervise(struct run *run)
 	        {.fd = run->floor.gate ? mw_gate_fd(run->floor.gate) : -1, .events = POLLIN},
 	};
 
-	do {
+	bool runs = mw_job_runs(&run->job);
+
+	/* Whatever ends or stops sends SIGCHLD; who else is left is not asked for nothing. */
+	while (runs) {
 		poll(events, 4, mw_monitor_patience(run->monitor));
 		mw_monitor_poll(run->monitor);
 		if (events[2].fd >= 0 && events[2].revents)
 			mw_alerts_poll(run->alerts);
-		mw_job_signals(&run->job);
-	} while (mw_job_runs(&run->job));
+		if (events[0].revents) {
+			mw_job_signals(&run->job);
+			runs = mw_job_runs(&run->job);
+		}
+	}
 }
 
 static int64_t now_ms(void)
