@@ -217,14 +217,19 @@ static int take(const struct mw_tracee *tracee, const struct mw_floor_row *row,
 	return kind_error(tracee, ret);
 }
 
+void mw_floor_file_none(struct mw_floor_file_call *ret)
+{
+	*ret = (struct mw_floor_file_call){
+	        .at = {.parent = -1, .entry = -1}, .at2 = {.parent = -1, .entry = -1}, .fd = -1};
+}
+
 int mw_floor_file_take(const struct mw_tracee *tracee, int number, const uint64_t args[6],
                        struct mw_floor_file_call *ret)
 {
 	const struct mw_floor_row *row = mw_floor_row(number);
 	int error;
 
-	*ret = (struct mw_floor_file_call){
-	        .at = {.parent = -1, .entry = -1}, .at2 = {.parent = -1, .entry = -1}, .fd = -1};
+	mw_floor_file_none(ret);
 	if (!row)
 		return MW_FLOOR_CANNOT;
 	memcpy(ret->args, args, sizeof(ret->args));
@@ -251,6 +256,5 @@ void mw_floor_file_drop(struct mw_floor_file_call *call)
 		close(call->fd);
 	free(call->text);
 	free(call->value);
-	*call = (struct mw_floor_file_call){
-	        .at = {.parent = -1, .entry = -1}, .at2 = {.parent = -1, .entry = -1}, .fd = -1};
+	mw_floor_file_none(call);
 }

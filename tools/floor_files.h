@@ -83,6 +83,10 @@ int mw_floor_file_take(const struct mw_tracee *tracee, int number, const uint64_
  * -ENOENT when the task has gone; another negative errno when the answer could not be given. */
 int mw_floor_file_perform(const struct mw_tracee *tracee, struct mw_floor_file_call *call);
 
+/* Releases what it holds; afterwards it holds nothing, and may be dropped again. */
 void mw_floor_file_drop(struct mw_floor_file_call *call);
+
+/* A call that holds nothing, as what was taken once looks when it has been dropped. */
+void mw_floor_file_none(struct mw_floor_file_call *ret);
 
 #endif

@@ -159,7 +159,7 @@ int mw_floor_look(const struct mw_tracee *tracee, const struct seccomp_data *dat
                   const struct mw_floor_call *row, struct mw_floor_look *ret)
 {
 	memset(&ret->effect, 0, sizeof(ret->effect));
-	memset(&ret->file, 0, sizeof(ret->file));
+	mw_floor_file_none(&ret->file);
 	ret->socket = -1;
 	ret->raw = NULL;
 	ret->way = MW_WAY_ON;
