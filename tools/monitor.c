@@ -49,6 +49,8 @@ static void born(struct mw_monitor *monitor, pid_t pid, const struct mw_record *
 {
 	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
 	reply->scope = record->load.id;
+	/* It is the child that its parent was about to start: the next one is not. */
+	mw_scopes_of(&monitor->scopes, pid, monitor->self);
 	mw_scopes_add(&monitor->scopes, pid, record->load.id);
 }
 
