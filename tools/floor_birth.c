@@ -5,6 +5,11 @@
 
 #include "floor_matter.h"
 
+/* As by unshare(2), which is asked about too. */
+#define NAMESPACES                                                                                 \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
+	 CLONE_NEWPID | CLONE_NEWNET)
+
 /* A program that the thread was let start, which has not been started yet. */
 static struct mw_permit *program_of(const struct mw_floor_thread *thread)
 {
@@ -42,26 +47,32 @@ static bool is_announced(struct mw_floor_judge *judge, const struct mw_matter *m
 	return true;
 }
 
+/* The whole process answers for the load, and what it starts, when it has gone itself, too. */
+static void mark(struct mw_floor_judge *judge, const struct mw_matter *matter)
+{
+	mw_floor_mark_set(&judge->mark, matter->tracee.pid,
+	                  mw_registry_find(judge->host.registry, matter->scope));
+}
+
 int mw_floor_birth(struct mw_floor_judge *judge, const struct mw_matter *matter,
                    const struct mw_floor_call *row)
 {
 	const struct mw_tracee *tracee = &matter->tracee;
-	bool clone = matter->data->nr == SYS_clone;
-	uint64_t flags = clone ? matter->data->args[0] : 0;
+	/* By its name here: other entries number it differently, with the flags in the same place. */
+	uint64_t flags = row->number == SYS_clone ? matter->data->args[0] : 0;
 	struct mw_effect effect = {.class = MW_TAMPER, .op = row->name, .number = (int64_t)flags};
-
 	bool of_thread = matter->load || (matter->thread && matter->thread->scope);
 
 	mw_gate_doubt(judge->gate, 0);
-	if (!(flags & CLONE_PARENT) &&
+	if (!(flags & (CLONE_PARENT | NAMESPACES)) &&
 	    (!of_thread || is_announced(judge, matter, flags & CLONE_THREAD))) {
 		if (!of_thread)
-			mw_floor_mark_set(&judge->mark, tracee->pid,
-			                  mw_registry_find(judge->host.registry, matter->scope));
+			mark(judge, matter);
 		return mw_tracee_continue(tracee);
 	}
 	if (mw_floor_accuse(judge, matter, &effect) >= MW_DENY)
 		return mw_tracee_fail(tracee, EPERM);
 	mw_scopes_add(judge->host.scopes, tracee->pid, matter->scope);
+	mark(judge, matter);
 	return mw_tracee_continue(tracee);
 }

@@ -1,5 +1,6 @@
 /* Whether what a task in scope does follows from what its sensors announced, and what becomes of it
  * if not. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +22,15 @@ static struct mw_permit *permit_of(const struct mw_floor_thread *thread,
 	return NULL;
 }
 
-/* What the thread was let do holds for the child that it starts a program with, too. */
+/* The program that a thread was let start is started by a child of its process. Nothing else that the
+ * thread was let do is the child's. */
 struct mw_permit *mw_floor_find_permit(struct mw_floor_judge *judge, const struct mw_matter *matter)
 {
 	struct mw_permit *permit = permit_of(matter->thread, &judge->look);
 	struct mw_task task;
 
-	if (permit || mw_task_read(matter->tracee.pid, &task) < 0)
+	if (permit || judge->look.effect.class != MW_EXEC ||
+	    mw_task_read(matter->tracee.pid, &task) < 0)
 		return permit;
 	for (size_t i = 0; i < MW_FLOOR_BUCKETS && !permit; i++)
 		for (struct mw_floor_thread *t = judge->tasks.buckets[i]; t && !permit; t = t->next)
@@ -131,12 +134,35 @@ static bool same(const char *a, const char *b)
 	return a && b && !strcmp(a, b);
 }
 
-/* What was let pass was judged by where its path led then. Where that is another file now, or one
- * of many that follow from it, it is judged by that. */
+/* The same program: by the path that was found for it, or by where that leads. */
+static bool is_program(const struct mw_permit *permit, const struct mw_floor_look *look)
+{
+	char path[PATH_MAX];
+
+	if (same(look->raw, *permit->file ? permit->file : permit->target))
+		return true;
+	return *permit->file == '/' && realpath(permit->file, path) &&
+	       same(look->effect.file, path);
+}
+
+/* What was let pass was judged by where its path led then. Whether that is where it leads now. */
+static bool is_as_judged(const struct mw_permit *permit, const struct mw_floor_look *look)
+{
+	const struct mw_effect *effect = &look->effect;
+
+	if (effect->class == MW_EXEC)
+		return is_program(permit, look);
+	return effect->class != MW_WRITE || !effect->file ||
+	       (same(effect->file, permit->file) &&
+	        (!effect->file2 || same(effect->file2, permit->file2)));
+}
+
+/* Where it is another file now, or one of many that follow from it, it is judged by that. */
 static enum mw_verdict judge_permitted(struct mw_floor_judge *judge, const struct mw_matter *matter,
-                                       struct mw_permit *permit, struct mw_effect *effect)
+                                       struct mw_permit *permit)
 {
 	static struct mw_record record;
+	struct mw_effect effect = judge->look.effect;
 	struct mw_record_load *load;
 	struct mw_decision decision;
 	struct mw_location at;
@@ -144,16 +170,16 @@ static enum mw_verdict judge_permitted(struct mw_floor_judge *judge, const struc
 	if (permit->alert[0] && !permit->joined)
 		mw_alerts_join(judge->host.alerts, text(permit->alert), MW_SYSCALL);
 	permit->joined = true;
-	if (effect->class != MW_WRITE || !effect->file ||
-	    (same(effect->file, permit->file) &&
-	     (!effect->file2 || same(effect->file2, permit->file2))))
+	if (is_as_judged(permit, &judge->look))
 		return MW_ALLOW;
 	memset(&record, 0, sizeof(record));
 	record.kind = MW_PERMIT;
 	load = fill_load(judge, matter, &record.load);
-	effect->cause = permit->cause;
-	effect->facts |= permit->facts;
-	fill_effect(effect, &record.effect);
+	effect.cause = permit->cause;
+	effect.facts |= permit->facts;
+	if (effect.class == MW_EXEC) /* facts about the other program */
+		effect.facts &= ~(uint32_t)(MW_FACT_PINNED | MW_FACT_INTERPRETER);
+	fill_effect(&effect, &record.effect);
 	record.effect.op = text(permit->op);
 	mw_locate(matter->tracee.pid, &record, &at);
 	mw_verdict(judge->host.policy, judge->host.alerts, matter->tracee.pid, &record, &record.load,
@@ -163,17 +189,18 @@ static enum mw_verdict judge_permitted(struct mw_floor_judge *judge, const struc
 }
 
 enum mw_verdict mw_floor_verdict(struct mw_floor_judge *judge, const struct mw_matter *matter,
-                                  struct mw_permit *permit)
+                                  struct mw_permit **permit)
 {
-	struct mw_effect *effect = &judge->look.effect;
 	enum mw_verdict verdict = MW_ALLOW;
 
-	if (permit) {
-		verdict = judge_permitted(judge, matter, permit, effect);
-		if (mw_permit_is_used_up(permit))
-			permit->spent = true;
+	if (*permit) {
+		verdict = judge_permitted(judge, matter, *permit);
+		if (mw_permit_is_used_up(*permit))
+			(*permit)->spent = true;
+		if (verdict >= MW_DENY)
+			*permit = NULL;
 	}
-	if (!permit || verdict >= MW_DENY)
-		verdict = mw_floor_accuse(judge, matter, effect);
+	if (!*permit)
+		verdict = mw_floor_accuse(judge, matter, &judge->look.effect);
 	return verdict;
 }

@@ -119,7 +119,7 @@ static int judge_call(struct mw_floor_judge *judge, const struct mw_matter *matt
 	    judge->look.changed < matter->load->since)
 		judge->look.effect.facts |= MW_FACT_INSTALLED; /* it was there before the load */
 	permit = mw_floor_find_permit(judge, matter);
-	if (result != MW_LOOK_AS_JUDGED && mw_floor_verdict(judge, matter, permit) >= MW_DENY)
+	if (result != MW_LOOK_AS_JUDGED && mw_floor_verdict(judge, matter, &permit) >= MW_DENY)
 		return mw_tracee_fail(tracee, EPERM);
 	return let_do(judge, matter, permit);
 }
@@ -214,7 +214,8 @@ static void handle(struct mw_floor_judge *judge, const struct seccomp_notif *n)
 
 static void watch(struct mw_floor_judge *judge)
 {
-	mw_gate_watch(judge->gate, judge->tasks.count || judge->host.scopes->count);
+	mw_gate_watch(judge->gate, judge->tasks.count || judge->host.scopes->count ||
+	                                   judge->mark.used);
 }
 
 int mw_floor_judge_poll(struct mw_floor_judge *judge)

@@ -8,7 +8,7 @@ void mw_floor_mark_open(struct mw_floor_mark *mark)
 		mark->own.rlim_max = 0;
 }
 
-void mw_floor_mark_set(const struct mw_floor_mark *mark, pid_t pid, uint32_t slot)
+void mw_floor_mark_set(struct mw_floor_mark *mark, pid_t pid, uint32_t slot)
 {
 	struct rlimit limit = mark->own;
 
@@ -17,7 +17,8 @@ void mw_floor_mark_set(const struct mw_floor_mark *mark, pid_t pid, uint32_t slo
 	limit.rlim_max -= slot;
 	if (limit.rlim_cur > limit.rlim_max)
 		limit.rlim_cur = limit.rlim_max;
-	prlimit(pid, RLIMIT_MSGQUEUE, &limit, NULL);
+	if (!prlimit(pid, RLIMIT_MSGQUEUE, &limit, NULL))
+		mark->used = true;
 }
 
 uint32_t mw_floor_mark_read(const struct mw_floor_mark *mark, pid_t pid)
