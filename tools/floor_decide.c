@@ -16,7 +16,8 @@ static struct mw_permit *permit_of(const struct mw_floor_thread *thread,
 	for (unsigned int i = 1; thread && i <= MW_FLOOR_PERMITS; i++) {
 		struct mw_permit *permit = thread->permits[(thread->turn - i) % MW_FLOOR_PERMITS];
 
-		if (permit && mw_permit_covers(permit, &look->effect, look->raw))
+		if (permit && (mw_permit_covers(permit, &look->effect, look->raw) ||
+		               (look->datagrams && mw_permit_looks_up(permit))))
 			return permit;
 	}
 	return NULL;

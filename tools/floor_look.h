@@ -38,6 +38,7 @@ struct mw_floor_look {
 	const char *raw; /* the path as the task spells it, or NULL */
 	struct mw_floor_file_call file;
 	int socket; /* the task's, or -1 */
+	bool datagrams; /* the socket is one for datagrams, and is given its peer */
 	struct sockaddr_storage address;
 	socklen_t address_len;
 	dev_t dev; /* of the program, or of the interpreter that a script names */
@@ -67,7 +68,9 @@ int mw_floor_look_program(const struct mw_tracee *tracee, const struct seccomp_d
 int mw_floor_look_socket(const struct mw_tracee *tracee, const struct seccomp_data *data,
                          struct mw_floor_look *ret);
 
-/* Makes the call of a socket to the address that was looked at, and answers the task. */
+/* Makes the call of a socket to the address that was looked at, and answers the task. Returns 0;
+ * MW_FLOOR_CANNOT when nothing was done or answered: the task has other rights or other files than we
+ * have; or a negative errno when the task has gone. */
 int mw_floor_socket_perform(const struct mw_tracee *tracee, const struct seccomp_data *data,
                             struct mw_floor_look *look);
 

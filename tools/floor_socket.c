@@ -1,16 +1,20 @@
 /* What a task in scope does with sockets. The socket itself is asked what it is: the kernel knows,
  * and no other thread can change it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "floor_look.h"
+
+#define MESSAGES_MAX 1024 /* more than that sendmmsg(2) leaves out */
 
 static int option(int socket, int which)
 {
@@ -94,14 +98,22 @@ static int look_at_listen(struct mw_floor_look *ret)
 	return 0;
 }
 
-/* Connecting a datagram socket sends nothing: what is sent over it is looked at. Dissolving an
- * association does neither; asking the kernel is no effect. */
-static bool is_harmless(const struct mw_floor_look *look, const struct seccomp_data *data)
+/* Whether a message behind the first one goes to another address than that. */
+static bool goes_elsewhere(const struct mw_tracee *tracee, const struct seccomp_data *data)
 {
-	if (option(look->socket, SO_DOMAIN) == AF_NETLINK)
+	uint64_t count = (uint32_t)data->args[2];
+	struct mmsghdr first, next;
+
+	if (data->nr != SYS_sendmmsg || count < 2)
+		return false;
+	if (mw_tracee_read(tracee, data->args[1], &first, sizeof(first)))
 		return true;
-	return data->nr == SYS_connect && option(look->socket, SO_TYPE) == SOCK_DGRAM &&
-	       option(look->socket, SO_DOMAIN) != AF_UNIX;
+	for (uint64_t i = 1; i < count && i < MESSAGES_MAX; i++)
+		if (mw_tracee_read(tracee, data->args[1] + i * sizeof(next), &next, sizeof(next)) ||
+		    next.msg_hdr.msg_name != first.msg_hdr.msg_name ||
+		    next.msg_hdr.msg_namelen != first.msg_hdr.msg_namelen)
+			return true;
+	return false;
 }
 
 /* The path of a unix socket has to mean the same here as it does there. */
@@ -130,8 +142,8 @@ int mw_floor_look_socket(const struct mw_tracee *tracee, const struct seccomp_da
 	}
 	if (option(ret->socket, SO_TYPE) < 0)
 		return -ENOTSOCK;
-	if (is_harmless(ret, data))
-		return MW_LOOK_HARMLESS;
+	if (option(ret->socket, SO_DOMAIN) == AF_NETLINK)
+		return MW_LOOK_HARMLESS; /* asks the kernel */
 	if (data->nr == SYS_listen)
 		error = look_at_listen(ret);
 	else
@@ -144,6 +156,13 @@ int mw_floor_look_socket(const struct mw_tracee *tracee, const struct seccomp_da
 		ret->way = can_be_ours(ret, data) ? MW_WAY_SOCKET : MW_WAY_UNSAFE;
 	else
 		take_peer(ret);
+	if (data->nr == SYS_connect && ret->address.ss_family == AF_UNSPEC)
+		return MW_LOOK_AS_JUDGED; /* dissolves an association */
+	/* What is sent over it need not be asked about: by write(2), say. */
+	ret->datagrams = data->nr == SYS_connect && option(ret->socket, SO_TYPE) == SOCK_DGRAM &&
+	                 option(ret->socket, SO_DOMAIN) != AF_UNIX;
+	if (goes_elsewhere(tracee, data))
+		ret->address_len = 0; /* no permit or rule for the first one is one for all */
 	if (ret->address_len >= sizeof(sa_family_t))
 		ret->effect.facts = mw_sockname((const struct sockaddr *)&ret->address,
 		                                ret->address_len, ret->target);
@@ -197,12 +216,36 @@ static int start_connecting(const struct mw_tracee *tracee, struct mw_floor_look
 	return error;
 }
 
+/* Whether we see the files that it sees. */
+static bool has_our_root(const struct mw_tracee *tracee)
+{
+	struct stat theirs, ours;
+	int fd = mw_tracee_open(tracee, "root", O_PATH);
+	bool same = fd >= 0 && !fstat(fd, &theirs) && !stat("/", &ours) &&
+	            theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+
+	if (fd >= 0)
+		close(fd);
+	return same;
+}
+
 int mw_floor_socket_perform(const struct mw_tracee *tracee, const struct seccomp_data *data,
                             struct mw_floor_look *look)
 {
-	if (data->nr == SYS_connect)
-		return start_connecting(tracee, look);
-	if (bind(look->socket, (struct sockaddr *)&look->address, look->address_len) < 0)
-		return mw_tracee_fail(tracee, errno);
-	return mw_tracee_return(tracee, 0);
+	struct mw_tracee_facts facts;
+	mode_t own;
+	int error;
+
+	/* What it may not do is not done for it, nor to a file of the same name. */
+	if (mw_tracee_facts(tracee, &facts) < 0 || !facts.alike || facts.elsewhere ||
+	    !has_our_root(tracee))
+		return MW_FLOOR_CANNOT;
+	if (data->nr == SYS_connect) {
+		error = start_connecting(tracee, look);
+		return error ? mw_tracee_fail(tracee, -error) : 0;
+	}
+	own = umask(facts.umask);
+	error = bind(look->socket, (struct sockaddr *)&look->address, look->address_len) ? errno : 0;
+	umask(own);
+	return error ? mw_tracee_fail(tracee, error) : mw_tracee_return(tracee, 0);
 }
