@@ -46,6 +46,9 @@ static int enter(struct mw_floor_judge *judge, const struct mw_tracee *tracee, u
 
 	if (!thread)
 		return -ESRCH;
+	/* Only at its birth, and there is no way out of a scope by it. */
+	if (!load || thread->scope || thread->loads)
+		return -EINVAL;
 	thread->scope = load;
 	mw_gate_doubt(judge->gate, tracee->tid);
 	return 0;

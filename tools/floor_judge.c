@@ -90,7 +90,7 @@ static int let_do(struct mw_floor_judge *judge, const struct mw_matter *matter,
 			error = mw_floor_file_perform(tracee, &look->file);
 		break;
 	case MW_WAY_SOCKET:
-		if (stops)
+		if (stops && !mw_gate_saw_landlock(judge->gate))
 			error = mw_floor_socket_perform(tracee, matter->data, look);
 		break;
 	case MW_WAY_UNSAFE:
@@ -190,6 +190,16 @@ static void judge_matter(struct mw_floor_judge *judge, struct mw_matter *matter)
 		judge_again(judge, matter, row);
 }
 
+/* Nothing can be learnt of the task: it has died, or we are short of descriptors or memory, and it
+ * must not wait for ever. */
+static void refuse_unknown(const struct mw_floor_judge *judge, const struct mw_tracee *tracee)
+{
+	if (judge->host.policy->mode >= MW_DENY)
+		mw_tracee_fail(tracee, ENOMEM);
+	else
+		mw_tracee_continue(tracee);
+}
+
 static void handle(struct mw_floor_judge *judge, const struct seccomp_notif *n)
 {
 	struct mw_matter matter = {
@@ -199,8 +209,12 @@ static void handle(struct mw_floor_judge *judge, const struct seccomp_notif *n)
 	int error;
 
 	matter.tracee.pid = mw_tracee_process(matter.tracee.tid);
-	if (matter.tracee.pid < 0)
-		return; /* it has died */
+	if (matter.tracee.pid < 0) {
+		refuse_unknown(judge, &matter.tracee);
+		return;
+	}
+	if (!mw_tracee_valid(&matter.tracee))
+		return; /* whose process that was is not known: it has died */
 	if ((uint32_t)n->data.args[0] != MW_FLOOR_CALL || n->data.nr != SYS_prctl) {
 		judge_matter(judge, &matter);
 		return;
@@ -224,7 +238,8 @@ int mw_floor_judge_poll(struct mw_floor_judge *judge)
 	int slot, count = 0;
 
 	/* Whoever comes while one is being answered waits until it is known what came of it. */
-	for (; (slot = mw_gate_take(judge->gate, &n)) >= 0; count++) {
+	/* No more than can wait at once: the rest of the main loop has its turn, too. */
+	for (; count < MW_KEEPER_SLOTS && (slot = mw_gate_take(judge->gate, &n)) >= 0; count++) {
 		mw_gate_watch(judge->gate, true);
 		handle(judge, &n);
 		mw_gate_done(judge->gate, slot);

@@ -27,7 +27,7 @@ int mw_floor_judge_open(const struct mw_floor_host *host, int listener, struct m
                         struct mw_floor_judge **ret);
 void mw_floor_judge_close(struct mw_floor_judge *judge);
 
-/* Answers what waits. Returns how many that were. */
+/* Answers what waits, or a part of it: mw_gate_fd() is readable then. Returns how many that were. */
 int mw_floor_judge_poll(struct mw_floor_judge *judge);
 
 /* Whether there is something that mw_floor_judge_prune() may forget later. */

@@ -67,7 +67,7 @@ int mw_floor_letter_read(const struct mw_tracee *tracee, uint64_t address,
 static int put(const struct mw_tracee *tracee, uint64_t address, const void *from, size_t len)
 {
 	struct iovec here = {(void *)(uintptr_t)from, len}, there = {(void *)(uintptr_t)address, len};
-	ssize_t put = process_vm_writev(tracee->pid, &here, 1, &there, 1, 0);
+	ssize_t put = process_vm_writev(tracee->tid, &here, 1, &there, 1, 0);
 
 	return put == (ssize_t)len ? 0 : put < 0 ? -errno : -EFAULT;
 }

@@ -1,8 +1,10 @@
 #include "floor_tasks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tasks.h"
 
@@ -56,8 +58,11 @@ struct mw_floor_thread *mw_floor_thread_enter(struct mw_floor_tasks *tasks, pid_
 {
 	struct mw_floor_thread *thread = mw_floor_thread(tasks, tid);
 	struct mw_task task;
+	char path[48];
 
-	if (mw_task_read(tid, &task) < 0)
+	/* A record names a thread of its sender's, and of nobody else's. */
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", (int)pid, (int)tid);
+	if (access(path, F_OK) < 0 || mw_task_read(tid, &task) < 0)
 		return NULL;
 	if (thread && thread->start == task.start && thread->pid == pid)
 		return thread;

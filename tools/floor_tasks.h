@@ -47,7 +47,8 @@ struct mw_floor_tasks {
 struct mw_floor_thread *mw_floor_thread(const struct mw_floor_tasks *tasks, pid_t tid);
 
 /* The same, entered when it is not there; what a thread with the same number that has ended left
- * behind is dropped. NULL when there is no memory, or no such thread. */
+ * behind is dropped. NULL when there is no memory, or no such thread of that
+ * process. */
 struct mw_floor_thread *mw_floor_thread_enter(struct mw_floor_tasks *tasks, pid_t pid, pid_t tid);
 
 /* The thread has opened a load, or has more to say of an open one. */

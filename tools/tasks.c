@@ -56,8 +56,9 @@ int mw_task_read(pid_t pid, struct mw_task *ret)
 bool mw_task_runs(pid_t pid, uint64_t start)
 {
 	struct mw_task task;
+	int error = mw_task_read(pid, &task);
 
-	return !mw_task_read(pid, &task) && task.start == start && !task.dead;
+	return error ? error != -ESRCH : task.start == start && !task.dead;
 }
 
 uint64_t mw_task_now(void)
