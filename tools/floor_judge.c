@@ -82,8 +82,9 @@ static int let_do(struct mw_floor_judge *judge, const struct mw_matter *matter,
 	case MW_WAY_ON:
 		return mw_tracee_continue(tracee);
 	case MW_WAY_CHECKED:
-		mw_floor_started_add(&judge->started, tracee, look,
+		mw_floor_started_add(&judge->started, tracee, look, matter->scope,
 		                     permit && mw_floor_is_born_free(permit));
+		mw_gate_doubt(judge->gate, tracee->pid);
 		return mw_tracee_continue(tracee);
 	case MW_WAY_FILE:
 		if (!mw_gate_saw_landlock(judge->gate))
@@ -159,25 +160,30 @@ static void judge_again(struct mw_floor_judge *judge, const struct mw_matter *ma
 		mw_tracee_fail(&matter->tracee, EPERM);
 }
 
+/* It is in no scope. While its process is about to become another program, that is not known for long:
+ * the thread that starts it takes over the number of the first one. */
+static void let_go(struct mw_floor_judge *judge, const struct mw_matter *matter)
+{
+	if (!matter->thread && !mw_floor_started_awaits(&judge->started, matter->tracee.pid))
+		mw_gate_pass(judge->gate, matter->tracee.tid);
+	mw_tracee_continue(&matter->tracee);
+}
+
 static void judge_matter(struct mw_floor_judge *judge, struct mw_matter *matter)
 {
 	const struct mw_floor_call *row;
+	uint64_t load;
+	enum mw_floor_arrival arrival =
+	        mw_floor_started_look(&judge->started, &matter->tracee, &load);
 
-	enum mw_floor_arrival arrival = MW_ARRIVED_NOT;
-
-	if (find_scope(judge, matter))
-		arrival = mw_floor_started_look(&judge->started, &matter->tracee);
-	if (arrival == MW_ARRIVED_FREE) {
+	if (arrival == MW_ARRIVED_FREE)
 		mw_scopes_remove(judge->host.scopes, matter->tracee.pid);
-		find_scope(judge, matter);
-	}
-	if (!matter->scope) {
-		if (!matter->thread)
-			mw_gate_pass(judge->gate, matter->tracee.tid);
-		mw_tracee_continue(&matter->tracee);
+	if (!find_scope(judge, matter) && arrival != MW_ARRIVED_OTHER) {
+		let_go(judge, matter);
 		return;
 	}
 	if (arrival == MW_ARRIVED_OTHER) {
+		matter->scope = matter->scope ? matter->scope : load;
 		judge_exchanged(judge, matter);
 		return;
 	}
@@ -228,8 +234,10 @@ static void handle(struct mw_floor_judge *judge, const struct seccomp_notif *n)
 
 static void watch(struct mw_floor_judge *judge)
 {
-	mw_gate_watch(judge->gate, judge->tasks.count || judge->host.scopes->count ||
-	                                   judge->mark.used);
+	bool any = judge->tasks.count || judge->host.scopes->count || judge->mark.used ||
+	           mw_floor_started_awaits(&judge->started, 0);
+
+	mw_gate_watch(judge->gate, any);
 }
 
 int mw_floor_judge_poll(struct mw_floor_judge *judge)
@@ -251,10 +259,11 @@ int mw_floor_judge_poll(struct mw_floor_judge *judge)
 void mw_floor_judge_prune(struct mw_floor_judge *judge)
 {
 	mw_floor_tasks_prune(&judge->tasks);
+	mw_floor_started_prune(&judge->started);
 	watch(judge);
 }
 
 bool mw_floor_judge_knows(const struct mw_floor_judge *judge)
 {
-	return judge->tasks.count != 0;
+	return judge->tasks.count || mw_floor_started_awaits(&judge->started, 0);
 }

@@ -40,10 +40,23 @@ static size_t join(const struct mw_floor_look *look, char out[static MW_LOOK_ARG
 	return used;
 }
 
-void mw_floor_started_add(struct mw_floor_started *started, const struct mw_tracee *tracee,
-                          const struct mw_floor_look *look, bool free)
+/* What was awaited of the same process has failed: it asks again. Else one that nobody waits in, and
+ * only then the oldest. */
+static struct mw_floor_start *make_room(struct mw_floor_started *started, pid_t pid)
 {
-	struct mw_floor_start *start = &started->all[started->turn++ % MW_FLOOR_STARTED];
+	for (unsigned int i = 0; i < MW_FLOOR_STARTED; i++)
+		if (started->all[i].pid == pid)
+			return &started->all[i];
+	for (unsigned int i = 0; i < MW_FLOOR_STARTED; i++)
+		if (!started->all[i].pid || !mw_task_runs(started->all[i].pid, started->all[i].start))
+			return &started->all[i];
+	return &started->all[started->turn++ % MW_FLOOR_STARTED];
+}
+
+void mw_floor_started_add(struct mw_floor_started *started, const struct mw_tracee *tracee,
+                          const struct mw_floor_look *look, uint64_t load, bool free)
+{
+	struct mw_floor_start *start = make_room(started, tracee->pid);
 	struct mw_task task;
 	struct stat old;
 
@@ -52,6 +65,7 @@ void mw_floor_started_add(struct mw_floor_started *started, const struct mw_trac
 		return;
 	start->pid = tracee->pid;
 	start->start = task.start;
+	start->load = load;
 	start->old_dev = old.st_dev;
 	start->old_ino = old.st_ino;
 	start->dev = look->dev;
@@ -103,19 +117,36 @@ static struct mw_floor_start *find(struct mw_floor_started *started, pid_t pid)
 	return NULL;
 }
 
+bool mw_floor_started_awaits(const struct mw_floor_started *started, pid_t pid)
+{
+	for (unsigned int i = 0; i < MW_FLOOR_STARTED; i++)
+		if (pid ? started->all[i].pid == pid : started->all[i].pid != 0)
+			return true;
+	return false;
+}
+
+void mw_floor_started_prune(struct mw_floor_started *started)
+{
+	for (unsigned int i = 0; i < MW_FLOOR_STARTED; i++)
+		if (started->all[i].pid && !mw_task_runs(started->all[i].pid, started->all[i].start))
+			started->all[i].pid = 0;
+}
+
 enum mw_floor_arrival mw_floor_started_look(struct mw_floor_started *started,
-                                            const struct mw_tracee *tracee)
+                                            const struct mw_tracee *tracee, uint64_t *ret_load)
 {
 	struct mw_floor_start *start = find(started, tracee->pid);
 	enum mw_floor_arrival arrival = MW_ARRIVED_OTHER;
 	struct stat now;
 
+	*ret_load = 0;
 	if (!start || !stat_program(tracee, &now))
 		return MW_ARRIVED_NOT;
 	if (is_program(start, &now) && has_words(tracee, start))
 		arrival = start->free ? MW_ARRIVED_FREE : MW_ARRIVED;
 	else if (is_old(start, &now))
 		return MW_ARRIVED_NOT;
+	*ret_load = start->load;
 	start->pid = 0;
 	return arrival;
 }

@@ -13,6 +13,7 @@
 struct mw_floor_start {
 	pid_t pid; /* 0: free */
 	uint64_t start;
+	uint64_t load; /* that let it start it */
 	dev_t old_dev, dev; /* the program it was, and the one that was let start */
 	ino_t old_ino, ino;
 	enum mw_program_kind kind;
@@ -26,9 +27,15 @@ struct mw_floor_started {
 	unsigned int turn;
 };
 
-/* The task is let start the program of `look`. */
+/* The task, which answers for `load`, is let start the program of `look`. */
 void mw_floor_started_add(struct mw_floor_started *started, const struct mw_tracee *tracee,
-                          const struct mw_floor_look *look, bool free);
+                          const struct mw_floor_look *look, uint64_t load, bool free);
+
+/* Whether a program is awaited in process `pid`; in any, for 0. */
+bool mw_floor_started_awaits(const struct mw_floor_started *started, pid_t pid);
+
+/* Awaits nothing any more of processes that have ended. */
+void mw_floor_started_prune(struct mw_floor_started *started);
 
 enum mw_floor_arrival {
 	MW_ARRIVED_NOT,   /* nothing is awaited of the process, or it is not there yet */
@@ -37,8 +44,9 @@ enum mw_floor_arrival {
 	MW_ARRIVED_OTHER, /* it is another one */
 };
 
-/* What has become of the program that the task's process was let start. */
+/* What has become of the program that the task's process was let start, and the load that let it: 0
+ * with MW_ARRIVED_NOT. */
 enum mw_floor_arrival mw_floor_started_look(struct mw_floor_started *started,
-                                            const struct mw_tracee *tracee);
+                                            const struct mw_tracee *tracee, uint64_t *ret_load);
 
 #endif
