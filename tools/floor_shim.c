@@ -21,8 +21,7 @@ static bool find(pid_t pid, uint64_t address, uint64_t *ret_low, uint64_t *ret_h
 	for (size_t i = 0; i < maps.count && !found; i++) {
 		const struct mw_map *map = &maps.maps[i];
 
-		found = map->prot & MW_MAP_EXEC && map->ino == shim.st_ino &&
-		        map->dev == shim.st_dev &&
+		found = map->prot & MW_MAP_EXEC && mw_map_is_file(map, &shim) &&
 		        (!address || (address >= map->start && address < map->end));
 		if (found) {
 			*ret_low = map->start;

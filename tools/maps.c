@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -205,4 +206,10 @@ const struct mw_map *mw_maps_find(const struct mw_maps *maps, uint64_t addr)
 const char *mw_map_path(const struct mw_maps *maps, const struct mw_map *map)
 {
 	return maps->paths + map->path;
+}
+
+bool mw_map_is_file(const struct mw_map *map, const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_ino == map->ino &&
+	       (st->st_dev == map->dev || !major(st->st_dev) || !major(map->dev));
 }

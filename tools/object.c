@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define OBJECTS 24
@@ -103,14 +102,6 @@ static bool same(const struct identity *a, const struct identity *b)
 	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-/* btrfs and overlayfs number their devices differently in the map and in stat(); both numbers are
- * then anonymous ones, or one of them is. */
-static bool is_mapped_file(const struct stat *st, const struct mw_map *map)
-{
-	return S_ISREG(st->st_mode) && st->st_ino == map->ino &&
-	       (st->st_dev == map->dev || !major(st->st_dev) || !major(map->dev));
-}
-
 /* Only names the file: opening what a process has mapped could be opening a device. */
 static int find_file(const char *path, const struct mw_map *map, struct identity *ret)
 {
@@ -120,7 +111,7 @@ static int find_file(const char *path, const struct mw_map *map, struct identity
 	fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0 || !is_mapped_file(&st, map)) {
+	if (fstat(fd, &st) < 0 || !mw_map_is_file(map, &st)) {
 		close(fd);
 		return -ESTALE;
 	}
