@@ -68,6 +68,22 @@ static bool is_old_name(const char *module)
 	return !strcmp(module, "__builtin__") || !strcmp(module, "copy_reg");
 }
 
+/* From here on the floor looks at the thread. Who has asked for the load stays the same while it is
+ * open. What other workers of the session send is none of its business. */
+static void open_floor(struct mw_load *load)
+{
+	struct mw_pyframe frames[MW_WIRE_FRAMES];
+	uint32_t inside = 0, count = 0;
+
+	mw_describe(load);
+	if (load->origin == MW_FROM_SESSION)
+		return;
+	mw_locate(load);
+	if (!load->floored)
+		count = mw_stack(load, frames, &inside);
+	mw_shim->floor_open(count ? frames + inside : NULL, count - inside);
+}
+
 /* The import that would follow at once is done here, with its effects judged as ever: afterwards it
  * is known to be over, and what was fetched can be told by what it is. Returns 0, or -1 with the
  * error that the unpickler would have met. */
@@ -78,6 +94,7 @@ static int import_now(struct mw_load *load, const char *module)
 
 	if (PyDict_GetItemString(PyImport_GetModuleDict(), module) || is_old_name(module))
 		return 0;
+	open_floor(load);
 	mw_leave(NULL);
 	imported = PyImport_ImportModule(module);
 	mw_enter();
@@ -102,17 +119,6 @@ static void set_global(char slot[static MW_GLOBAL_TEXT], const char *module, con
 	slot[m] = ' ';
 	memcpy(slot + m + 1, name, n);
 	slot[m + 1 + n] = '\0';
-}
-
-/* Who has asked for the load stays the same while it is open. */
-static void open_floor(const struct mw_load *load)
-{
-	struct mw_pyframe frames[MW_WIRE_FRAMES];
-	uint32_t inside = 0, count = 0;
-
-	if (!load->floored)
-		count = mw_stack(load, frames, &inside);
-	mw_shim->floor_open(count ? frames + inside : NULL, count - inside);
 }
 
 int mw_on_find_class(PyObject *args)
@@ -141,12 +147,10 @@ int mw_on_find_class(PyObject *args)
 	load->pending = kind >= MW_OTHER;
 	if (kind <= MW_CLASS)
 		return 0;
-	mw_describe(load);
+	open_floor(load);
 	load->rebuilds |= kind == MW_REBUILDS;
 	if (load->origin == MW_FROM_SESSION)
 		return 0;
-	mw_locate(load);
-	open_floor(load);
 	if (kind < MW_EFFECTFUL)
 		return 0;
 	snprintf(dotted, sizeof(dotted), "%s.%s", module, name);
