@@ -128,6 +128,30 @@ def test_io_uring_is_the_policys_to_allow(tmp_path):
     assert run(sys.executable, "-c", code).stdout == "38\n"  # ENOSYS
 
 
+# A load that makes memory executable by a raw call, and what the monitor's descriptors are then.
+DESCRIPTORS = """
+import ctypes, os, pickle
+mmap = ctypes.CDLL(None).mmap
+class Payload:
+    def __reduce__(self):
+        return mmap_it, ()
+def mmap_it():
+    return mmap(None, 4096, 5, 0x22, -1, 0)
+def descriptors():
+    return {fd: os.readlink(f"/proc/{os.getppid()}/fd/{fd}") for fd in "012"}
+before = descriptors()
+try:
+    pickle.loads(pickle.dumps(Payload()))
+except Exception as e:
+    print(type(e).__name__, descriptors() == before)
+"""
+
+
+def test_what_is_looked_at_costs_the_monitor_no_descriptor():
+    done = run(sys.executable, "-c", DESCRIPTORS)
+    assert done.stdout == "UnsafeLoadError True\n", done.stderr
+
+
 def start(job, directory, policy=""):
     path = directory / "policy.yaml"
     path.write_text(f"version: 1\n{policy}\n")

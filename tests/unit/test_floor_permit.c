@@ -91,6 +91,21 @@ static void a_library_brings_others_that_were_there(void **state)
 	free(p);
 }
 
+static void only_a_look_up_looks_up(void **state)
+{
+	struct mw_permit *p = permit(MW_SEND, "socket.getaddrinfo", "example.org", NULL);
+
+	(void)state;
+	assert_true(mw_permit_looks_up(p));
+	free(p);
+	p = permit(MW_SEND, "socket.sendto", "192.0.2.1:53", NULL);
+	assert_false(mw_permit_looks_up(p));
+	free(p);
+	p = permit(MW_SEND, "getaddrinfo", NULL, NULL);
+	assert_false(mw_permit_looks_up(p));
+	free(p);
+}
+
 /* The test itself is the thread that is looked at. */
 static void loads_open_and_close_in_any_order(void **state)
 {
@@ -147,6 +162,7 @@ static void threads_that_have_ended_are_forgotten(void **state)
 
 	(void)state;
 	assert_null(mw_floor_thread_enter(&tasks, 1 << 23, 1 << 23));
+	assert_null(mw_floor_thread_enter(&tasks, getppid(), gettid())); /* another one's thread */
 	assert_non_null(mw_floor_thread_enter(&tasks, getpid(), gettid()));
 	mw_floor_tasks_prune(&tasks);
 	assert_int_equal(tasks.count, 1);
@@ -162,6 +178,7 @@ int main(void)
 	        cmocka_unit_test(what_is_not_named_agrees_in_its_number),
 	        cmocka_unit_test(a_call_that_was_made_is_not_made_again),
 	        cmocka_unit_test(a_library_brings_others_that_were_there),
+	        cmocka_unit_test(only_a_look_up_looks_up),
 	        cmocka_unit_test(loads_open_and_close_in_any_order),
 	        cmocka_unit_test(the_oldest_permit_gives_way),
 	        cmocka_unit_test(threads_that_have_ended_are_forgotten),
