@@ -164,7 +164,9 @@ static void judge_again(struct mw_floor_judge *judge, const struct mw_matter *ma
  * the thread that starts it takes over the number of the first one. */
 static void let_go(struct mw_floor_judge *judge, const struct mw_matter *matter)
 {
-	if (!matter->thread && !mw_floor_started_awaits(&judge->started, matter->tracee.pid))
+	if (matter->thread) /* all that is known of it is what it was let do */
+		mw_floor_thread_forget(&judge->tasks, matter->thread);
+	if (!mw_floor_started_awaits(&judge->started, matter->tracee.pid))
 		mw_gate_pass(judge->gate, matter->tracee.tid);
 	mw_tracee_continue(&matter->tracee);
 }

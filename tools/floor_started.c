@@ -64,6 +64,7 @@ void mw_floor_started_add(struct mw_floor_started *started, const struct mw_trac
 	if (mw_task_read(tracee->pid, &task) < 0 || !stat_program(tracee, &old))
 		return;
 	start->pid = tracee->pid;
+	start->tid = tracee->tid;
 	start->start = task.start;
 	start->load = load;
 	start->old_dev = old.st_dev;
@@ -142,10 +143,13 @@ enum mw_floor_arrival mw_floor_started_look(struct mw_floor_started *started,
 	*ret_load = 0;
 	if (!start || !stat_program(tracee, &now))
 		return MW_ARRIVED_NOT;
-	if (is_program(start, &now) && has_words(tracee, start))
+	if (is_program(start, &now) && has_words(tracee, start)) {
 		arrival = start->free ? MW_ARRIVED_FREE : MW_ARRIVED;
-	else if (is_old(start, &now))
+	} else if (is_old(start, &now)) {
+		if (start->tid == tracee->tid)
+			start->pid = 0; /* it has come back: execve(2) has failed */
 		return MW_ARRIVED_NOT;
+	}
 	*ret_load = start->load;
 	start->pid = 0;
 	return arrival;

@@ -12,6 +12,7 @@
 
 struct mw_floor_start {
 	pid_t pid; /* 0: free */
+	pid_t tid; /* the thread that starts it */
 	uint64_t start;
 	uint64_t load; /* that let it start it */
 	dev_t old_dev, dev; /* the program it was, and the one that was let start */
