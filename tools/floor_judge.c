@@ -160,8 +160,8 @@ static void judge_again(struct mw_floor_judge *judge, const struct mw_matter *ma
 		mw_tracee_fail(&matter->tracee, EPERM);
 }
 
-/* It is in no scope. While its process is about to become another program, that is not known for long:
- * the thread that starts it takes over the number of the first one. */
+/* It is in no scope. While its process is about to become another program, that is not known for
+ * long: the thread that starts it takes over the number of the first one. */
 static void let_go(struct mw_floor_judge *judge, const struct mw_matter *matter)
 {
 	if (matter->thread) /* all that is known of it is what it was let do */

@@ -37,8 +37,8 @@ int mw_floor_hear(struct mw_floor_judge *judge, const struct mw_tracee *tracee,
 struct mw_permit *mw_floor_find_permit(struct mw_floor_judge *judge,
                                        const struct mw_matter *matter);
 
-/* The verdict on that effect. With a permit it is recorded already; one that turns out not to hold for
- * it becomes NULL. */
+/* The verdict on that effect. With a permit it is recorded already; one that turns out not to hold
+ * for it becomes NULL. */
 enum mw_verdict mw_floor_verdict(struct mw_floor_judge *judge, const struct mw_matter *matter,
                                  struct mw_permit **permit);
 

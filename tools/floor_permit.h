@@ -29,8 +29,8 @@ struct mw_permit *mw_permit_new(const struct mw_record_effect *effect, const cha
 bool mw_permit_covers(const struct mw_permit *permit, const struct mw_effect *effect,
                       const char *raw);
 
-/* Whether it looks a name up. libc then connects datagram sockets to all addresses that it has found, to
- * sort them, and sends nothing. */
+/* Whether it looks a name up. libc then connects datagram sockets to all addresses that it has
+ * found, to sort them, and sends nothing. */
 bool mw_permit_looks_up(const struct mw_permit *permit);
 
 /* It stands for one system call only, and that has come. */

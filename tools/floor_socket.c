@@ -245,7 +245,8 @@ int mw_floor_socket_perform(const struct mw_tracee *tracee, const struct seccomp
 		return error ? mw_tracee_fail(tracee, -error) : 0;
 	}
 	own = umask(facts.umask);
-	error = bind(look->socket, (struct sockaddr *)&look->address, look->address_len) ? errno : 0;
+	error = bind(look->socket, (struct sockaddr *)&look->address, look->address_len) ? errno
+	                                                                                 : 0;
 	umask(own);
 	return error ? mw_tracee_fail(tracee, error) : mw_tracee_return(tracee, 0);
 }

@@ -29,7 +29,8 @@ static size_t join(const struct mw_floor_look *look, char out[static MW_LOOK_ARG
 		return 0;
 	for (size_t i = 0; i < effect->argc; i++) {
 		/* A script stands where its own name was, by the path that it was found by. */
-		const char *word = i || look->kind != MW_PROGRAM_SCRIPT ? effect->argv[i] : look->name;
+		const char *word =
+		        i || look->kind != MW_PROGRAM_SCRIPT ? effect->argv[i] : look->name;
 		size_t len = strlen(word) + 1;
 
 		if (used + len > MW_LOOK_ARGS_TEXT)
@@ -40,15 +41,16 @@ static size_t join(const struct mw_floor_look *look, char out[static MW_LOOK_ARG
 	return used;
 }
 
-/* What was awaited of the same process has failed: it asks again. Else one that nobody waits in, and
- * only then the oldest. */
+/* What was awaited of the same process has failed: it asks again. Else one that nobody waits in,
+ * and only then the oldest. */
 static struct mw_floor_start *make_room(struct mw_floor_started *started, pid_t pid)
 {
 	for (unsigned int i = 0; i < MW_FLOOR_STARTED; i++)
 		if (started->all[i].pid == pid)
 			return &started->all[i];
 	for (unsigned int i = 0; i < MW_FLOOR_STARTED; i++)
-		if (!started->all[i].pid || !mw_task_runs(started->all[i].pid, started->all[i].start))
+		if (!started->all[i].pid ||
+		    !mw_task_runs(started->all[i].pid, started->all[i].start))
 			return &started->all[i];
 	return &started->all[started->turn++ % MW_FLOOR_STARTED];
 }
@@ -129,7 +131,8 @@ bool mw_floor_started_awaits(const struct mw_floor_started *started, pid_t pid)
 void mw_floor_started_prune(struct mw_floor_started *started)
 {
 	for (unsigned int i = 0; i < MW_FLOOR_STARTED; i++)
-		if (started->all[i].pid && !mw_task_runs(started->all[i].pid, started->all[i].start))
+		if (started->all[i].pid &&
+		    !mw_task_runs(started->all[i].pid, started->all[i].start))
 			started->all[i].pid = 0;
 }
 

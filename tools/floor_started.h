@@ -14,7 +14,7 @@ struct mw_floor_start {
 	pid_t pid; /* 0: free */
 	pid_t tid; /* the thread that starts it */
 	uint64_t start;
-	uint64_t load; /* that let it start it */
+	uint64_t load;      /* that let it start it */
 	dev_t old_dev, dev; /* the program it was, and the one that was let start */
 	ino_t old_ino, ino;
 	enum mw_program_kind kind;

@@ -50,9 +50,9 @@ const struct mw_map *mw_maps_find(const struct mw_maps *maps, uint64_t addr);
 const char *mw_map_path(const struct mw_maps *maps, const struct mw_map *map);
 
 struct stat;
-/* Whether the regular file of which stat() says `st` is the one behind `map`. btrfs and overlayfs number
- * their devices differently in the map and in stat(): both numbers are then anonymous ones, or one of
- * them is. */
+/* Whether the regular file of which stat() says `st` is the one behind `map`. btrfs and overlayfs
+ * number their devices differently in the map and in stat(): both numbers are then anonymous ones,
+ * or one of them is. */
 bool mw_map_is_file(const struct mw_map *map, const struct stat *st);
 
 #endif

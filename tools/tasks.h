@@ -17,8 +17,8 @@ struct mw_task {
  */
 int mw_task_read(pid_t pid, struct mw_task *ret);
 
-/* Whether the process that had this pid and start still runs. Where it cannot be told, for want of a
- * descriptor, say, it does. */
+/* Whether the process that had this pid and start still runs. Where it cannot be told, for want of
+ * a descriptor, say, it does. */
 bool mw_task_runs(pid_t pid, uint64_t start);
 
 /* Clock ticks since boot, as mw_task.start counts them. */
