@@ -225,8 +225,10 @@ int mw_floor_file_take(const struct mw_tracee *tracee, int number, const uint64_
 
 	*ret = (struct mw_floor_file_call){
 	        .at = {.parent = -1, .entry = -1}, .at2 = {.parent = -1, .entry = -1}, .fd = -1};
-	if (!row)
+	if (!row) {
+		ret->writes = true;
 		return MW_FLOOR_CANNOT;
+	}
 	memcpy(ret->args, args, sizeof(ret->args));
 	ret->number = number;
 	ret->op = row->op;

@@ -72,7 +72,8 @@ static int look_at_file(const struct mw_tracee *tracee, const struct seccomp_dat
 	if (!call->writes)
 		return MW_LOOK_HARMLESS;
 	ret->way = error == MW_FLOOR_CANNOT ? MW_WAY_UNSAFE : MW_WAY_FILE;
-	effect->op = call->op;
+	if (call->op)
+		effect->op = call->op;
 	effect->target = call->target;
 	effect->target2 = call->target2;
 	if (!call->elsewhere) { /* names of another mount namespace say nothing here */
