@@ -84,7 +84,8 @@ static int look_at_file(const struct mw_tracee *tracee, const struct seccomp_dat
 	return shares_memory(call) ? MW_LOOK_AS_JUDGED : 0;
 }
 
-/* Memory. What lies in installed files is there to be run; the loader brings it when it must. */
+/* Memory. What lies in installed files is there to be run; the loader brings it when it must. A
+ * private mapping that can be written to as well is no more of the file than anonymous memory. */
 static int look_at_memory(const struct mw_tracee *tracee, const struct seccomp_data *data,
                           struct mw_floor_look *ret)
 {
@@ -107,7 +108,9 @@ static int look_at_memory(const struct mw_tracee *tracee, const struct seccomp_d
 	ret->real[len] = '\0';
 	ret->changed = stat(link, &st) < 0 ? INT64_MAX : (int64_t)st.st_ctime;
 	effect->target = effect->file = ret->real;
-	if (mw_floor_is_installed(tracee, ret->real))
+	if (data->args[2] & PROT_WRITE)
+		ret->changed = INT64_MAX;
+	else if (mw_floor_is_installed(tracee, ret->real))
 		return MW_LOOK_HARMLESS;
 	return 0;
 }
