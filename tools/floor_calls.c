@@ -33,6 +33,8 @@
 	ROW(call, .effect = (what), .when = MW_FLOOR_ANY_BIT, .arg = (n), .value = (bits))
 #define EQUAL(call, what, n, is)                                                                   \
 	ROW(call, .effect = (what), .when = MW_FLOOR_EQUAL, .arg = (n), .value = (is))
+#define UNEQUAL(call, what, n, is)                                                                 \
+	ROW(call, .effect = (what), .when = MW_FLOOR_UNEQUAL, .arg = (n), .value = (is))
 
 /* An open for reading is none of the floor's business; O_TMPFILE goes with one of these. */
 #define CHANGING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
@@ -141,6 +143,7 @@ const struct mw_floor_call mw_floor_calls[] = {
         /* A limit that is inherited serves as a mark. Asking for it is notified as well. */
         EQUAL(setrlimit, MW_TAMPER, 0, RLIMIT_MSGQUEUE),
         EQUAL(prlimit64, MW_TAMPER, 1, RLIMIT_MSGQUEUE),
+        UNEQUAL(prlimit64, MW_TAMPER, 0, 0), /* those of the monitor could end it */
 
         /* Another view of the system. */
         ALWAYS(unshare, MW_TAMPER),

@@ -45,6 +45,9 @@ static int rule(scmp_filter_ctx context, uint32_t action, const struct mw_floor_
 
 	if (call->when == MW_FLOOR_ALWAYS)
 		error = seccomp_rule_add(context, action, call->number, 0);
+	else if (call->when == MW_FLOOR_UNEQUAL)
+		error = seccomp_rule_add(context, action, call->number, 1,
+		                         SCMP_CMP64(call->arg, SCMP_CMP_NE, value));
 	else
 		error = seccomp_rule_add(context, action, call->number, 1,
 		                         SCMP_CMP64(call->arg, SCMP_CMP_MASKED_EQ, mask, value));

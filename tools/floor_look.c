@@ -130,6 +130,16 @@ static int look_at_signal(const struct mw_tracee *tracee, const struct seccomp_d
 	return 0;
 }
 
+/* Asking is harmless; so is what another of the task's own limits is set to. */
+static int look_at_limit(const struct mw_tracee *tracee, const struct seccomp_data *data)
+{
+	pid_t whose = (pid_t)data->args[0];
+	bool own = !whose || whose == tracee->pid;
+
+	return data->args[2] && (!own || (int)data->args[1] == RLIMIT_MSGQUEUE) ? 0
+	                                                                        : MW_LOOK_HARMLESS;
+}
+
 static int look_at_tampering(const struct mw_tracee *tracee, const struct seccomp_data *data,
                              struct mw_floor_look *ret)
 {
@@ -142,8 +152,8 @@ static int look_at_tampering(const struct mw_tracee *tracee, const struct seccom
 	case SYS_rt_tgsigqueueinfo:
 	case SYS_pidfd_send_signal:
 		return look_at_signal(tracee, data, ret);
-	case SYS_prlimit64: /* asking is harmless; so is what another limit is set to */
-		return data->args[2] ? 0 : MW_LOOK_HARMLESS;
+	case SYS_prlimit64:
+		return look_at_limit(tracee, data);
 	default:
 		return 0;
 	}

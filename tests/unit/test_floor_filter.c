@@ -116,6 +116,7 @@ static const struct call calls[] = {
         {SYS_ioctl, {-1, TIOCSTI}, TOLD},
         {SYS_prlimit64, {0, RLIMIT_NOFILE, 0, 0}, FREE},
         {SYS_prlimit64, {0, RLIMIT_MSGQUEUE, 0, 0}, TOLD},
+        {SYS_prlimit64, {-1, RLIMIT_CPU, 0, 0}, TOLD},
         {SYS_unshare, {-1}, TOLD},
         {SYS_setns, {-1}, TOLD},
         {SYS_chroot, {0}, TOLD},
