@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,15 @@ const struct mw_floor_call mw_floor_calls[] = {
         ALWAYS(seccomp, MW_TAMPER),
         ALWAYS(landlock_restrict_self, MW_TAMPER),
         EQUAL(ioctl, MW_TAMPER, 1, TIOCSTI), /* types on the terminal, for the shell behind us */
+        /* A descriptor that becomes ready sends any signal to anybody. */
+        EQUAL(fcntl, MW_TAMPER, 1, F_SETOWN),
+        EQUAL(fcntl, MW_TAMPER, 1, F_SETOWN_EX),
+        EQUAL(fcntl, MW_TAMPER, 1, F_SETSIG),
+        EQUAL(fcntl64, MW_TAMPER, 1, F_SETOWN),
+        EQUAL(fcntl64, MW_TAMPER, 1, F_SETOWN_EX),
+        EQUAL(fcntl64, MW_TAMPER, 1, F_SETSIG),
+        EQUAL(ioctl, MW_TAMPER, 1, FIOSETOWN),
+        EQUAL(ioctl, MW_TAMPER, 1, SIOCSPGRP),
         /* A limit that is inherited serves as a mark. Asking for it is notified as well. */
         EQUAL(setrlimit, MW_TAMPER, 0, RLIMIT_MSGQUEUE),
         EQUAL(prlimit64, MW_TAMPER, 1, RLIMIT_MSGQUEUE),

@@ -152,6 +152,10 @@ static int look_at_tampering(const struct mw_tracee *tracee, const struct seccom
 	case SYS_rt_tgsigqueueinfo:
 	case SYS_pidfd_send_signal:
 		return look_at_signal(tracee, data, ret);
+	case SYS_fcntl:
+	case SYS_ioctl:
+		ret->effect.number = (int64_t)(int)data->args[1];
+		return 0;
 	case SYS_prlimit64:
 		return look_at_limit(tracee, data);
 	default:

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,6 +115,10 @@ static const struct call calls[] = {
         {SYS_landlock_restrict_self, {-1}, TOLD},
         {SYS_ioctl, {-1, TCGETS}, FREE},
         {SYS_ioctl, {-1, TIOCSTI}, TOLD},
+        {SYS_ioctl, {-1, FIOSETOWN}, TOLD},
+        {SYS_fcntl, {-1, F_GETFL}, FREE},
+        {SYS_fcntl, {-1, F_SETOWN}, TOLD},
+        {SYS_fcntl, {-1, F_SETSIG}, TOLD},
         {SYS_prlimit64, {0, RLIMIT_NOFILE, 0, 0}, FREE},
         {SYS_prlimit64, {0, RLIMIT_MSGQUEUE, 0, 0}, TOLD},
         {SYS_prlimit64, {-1, RLIMIT_CPU, 0, 0}, TOLD},
