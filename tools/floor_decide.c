@@ -9,13 +9,20 @@
 #include "tasks.h"
 #include "verdict.h"
 
+/* A datagram socket that the resolver connects sends nothing. */
+static bool covers(const struct mw_permit *permit, const struct mw_floor_look *look)
+{
+	return mw_permit_covers(permit, &look->effect, look->raw) ||
+	       (look->effect.class == MW_CONNECT && look->datagrams && mw_permit_looks_up(permit));
+}
+
 static struct mw_permit *permit_of(const struct mw_floor_thread *thread,
                                    const struct mw_floor_look *look)
 {
 	for (unsigned int i = 1; thread && i <= MW_FLOOR_PERMITS; i++) {
 		struct mw_permit *permit = thread->permits[(thread->turn - i) % MW_FLOOR_PERMITS];
 
-		if (permit && mw_permit_covers(permit, &look->effect, look->raw))
+		if (permit && covers(permit, look))
 			return permit;
 	}
 	return NULL;

@@ -179,6 +179,7 @@ int mw_floor_look(const struct mw_tracee *tracee, const struct seccomp_data *dat
 	memset(&ret->effect, 0, sizeof(ret->effect));
 	memset(&ret->file, 0, sizeof(ret->file));
 	ret->socket = -1;
+	ret->datagrams = false;
 	ret->raw = NULL;
 	ret->way = MW_WAY_ON;
 	ret->effect.class = row->effect < MW_CLASS_COUNT ? (enum mw_class)row->effect : MW_TAMPER;

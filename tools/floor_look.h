@@ -40,6 +40,7 @@ struct mw_floor_look {
 	int socket; /* the task's, or -1 */
 	struct sockaddr_storage address;
 	socklen_t address_len;
+	bool datagrams; /* it is a socket for them */
 	dev_t dev; /* of the program, or of the interpreter that a script names */
 	ino_t ino;
 	enum mw_program_kind kind;

@@ -79,6 +79,11 @@ bool mw_permit_covers(const struct mw_permit *permit, const struct mw_effect *ef
 	       implies(permit, permit->target, permit->target2, effect->class, raw);
 }
 
+bool mw_permit_looks_up(const struct mw_permit *permit)
+{
+	return implies(permit, "name", "", MW_CONNECT, "server:53");
+}
+
 bool mw_permit_is_used_up(const struct mw_permit *permit)
 {
 	static const char *const single[] = {"mmap",   "mmap64", "mprotect", "pkey_mprotect",

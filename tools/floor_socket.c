@@ -94,14 +94,18 @@ static int look_at_listen(struct mw_floor_look *ret)
 	return 0;
 }
 
-/* Connecting a datagram socket sends nothing: what is sent over it is looked at. Dissolving an
- * association does neither; asking the kernel is no effect. */
-static bool is_harmless(const struct mw_floor_look *look, const struct seccomp_data *data)
+/* Asking the kernel is no effect. */
+static bool is_harmless(const struct mw_floor_look *look)
 {
-	if (option(look->socket, SO_DOMAIN) == AF_NETLINK)
-		return true;
-	return data->nr == SYS_connect && option(look->socket, SO_TYPE) == SOCK_DGRAM &&
-	       option(look->socket, SO_DOMAIN) != AF_UNIX;
+	return option(look->socket, SO_DOMAIN) == AF_NETLINK;
+}
+
+/* Connecting a datagram socket sends nothing, but whatever is written to it then goes there, and
+ * write(2) is not looked at. Dissolving an association does neither. */
+static bool dissolves(const struct mw_floor_look *look, const struct seccomp_data *data)
+{
+	return data->nr == SYS_connect && look->datagrams &&
+	       look->address_len >= sizeof(sa_family_t) && look->address.ss_family == AF_UNSPEC;
 }
 
 /* The path of a unix socket has to mean the same here as it does there. */
@@ -130,8 +134,9 @@ int mw_floor_look_socket(const struct mw_tracee *tracee, const struct seccomp_da
 	}
 	if (option(ret->socket, SO_TYPE) < 0)
 		return -ENOTSOCK;
-	if (is_harmless(ret, data))
+	if (is_harmless(ret))
 		return MW_LOOK_HARMLESS;
+	ret->datagrams = option(ret->socket, SO_TYPE) == SOCK_DGRAM;
 	if (data->nr == SYS_listen)
 		error = look_at_listen(ret);
 	else
@@ -149,6 +154,8 @@ int mw_floor_look_socket(const struct mw_tracee *tracee, const struct seccomp_da
 		                                ret->address_len, ret->target);
 	else
 		ret->target[0] = '\0';
+	if (dissolves(ret, data))
+		return MW_LOOK_AS_JUDGED;
 	ret->effect.target = ret->target[0] ? ret->target : NULL;
 	ret->effect.number = (int64_t)(int)data->args[0];
 	return 0;
