@@ -222,6 +222,10 @@ static int translate(uint32_t arch, int nr)
 	return number;
 }
 
+/* Of 32-bit programs: one number for all calls of sockets. Which one is meant the filter knows. */
+static const struct mw_floor_call socketcall = {
+        .name = "socketcall", .number = SCMP_SYS(socketcall), .effect = MW_CONNECT};
+
 const struct mw_floor_call *mw_floor_call(uint32_t arch, int nr)
 {
 	const struct mw_floor_call *found =
@@ -233,5 +237,7 @@ const struct mw_floor_call *mw_floor_call(uint32_t arch, int nr)
 		arch = SCMP_ARCH_X32;
 	if (arch != NATIVE)
 		nr = translate(arch, nr);
+	if (nr == socketcall.number)
+		return &socketcall;
 	return find(mw_floor_calls, mw_floor_call_count, nr);
 }

@@ -387,6 +387,7 @@ static void rows_are_found_by_number(void **state)
 #if defined(__x86_64__)
 	assert_string_equal(mw_floor_call(native, X32 + 520)->name, "execve");
 	assert_string_equal(mw_floor_call(AUDIT_ARCH_I386, 11)->name, "execve");
+	assert_int_equal(mw_floor_call(AUDIT_ARCH_I386, 102)->effect, MW_CONNECT);
 	assert_string_equal(mw_floor_call(AUDIT_ARCH_I386, 192)->name, "mmap2");
 	assert_string_equal(mw_floor_call(AUDIT_ARCH_I386, 117)->name, "ipc");
 	assert_null(mw_floor_call(AUDIT_ARCH_I386, 20));
