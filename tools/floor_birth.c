@@ -46,7 +46,7 @@ int mw_floor_birth(struct mw_floor_judge *judge, const struct mw_matter *matter,
                    const struct mw_floor_call *row)
 {
 	const struct mw_tracee *tracee = &matter->tracee;
-	bool clone = matter->data->nr == SYS_clone;
+	bool clone = row->number == SYS_clone; /* of any entry: the flags come first in each */
 	uint64_t flags = clone ? matter->data->args[0] : 0;
 	struct mw_effect effect = {.class = MW_TAMPER, .op = row->name, .number = (int64_t)flags};
 
@@ -63,5 +63,8 @@ int mw_floor_birth(struct mw_floor_judge *judge, const struct mw_matter *matter,
 	if (mw_floor_accuse(judge, matter, &effect) >= MW_DENY)
 		return mw_tracee_fail(tracee, EPERM);
 	mw_scopes_add(judge->host.scopes, tracee->pid, matter->scope);
+	/* A sister of the process would have only the mark to tell. */
+	mw_floor_mark_set(&judge->mark, tracee->pid,
+	                  mw_registry_find(judge->host.registry, matter->scope));
 	return mw_tracee_continue(tracee);
 }
