@@ -191,11 +191,11 @@ static PyObject *text(PyObject *self, PyObject *args)
 	}
 
 static PyMethodDef methods[] = {
-        METHOD("call", call),       METHOD("call32", call32),       METHOD("clone", clone_task),
-        METHOD("create", create),   METHOD("daemon", start_daemon), METHOD("flip", flip),
-        METHOD("flipped", flipped), METHOD("libc", libc),           METHOD("low", to_low),
-        METHOD("mapped", mapped),   METHOD("pack", pack),           METHOD("run", run),
-        METHOD("text", text),       {NULL, NULL, 0, NULL},
+        METHOD("call", call),     METHOD("call32", call32),       METHOD("clone", clone_task),
+        METHOD("create", create), METHOD("daemon", start_daemon), METHOD("deafen", deafen),
+        METHOD("flip", flip),     METHOD("flipped", flipped),     METHOD("libc", libc),
+        METHOD("low", to_low),    METHOD("mapped", mapped),       METHOD("pack", pack),
+        METHOD("run", run),       METHOD("text", text),           {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {
         PyModuleDef_HEAD_INIT, "rawcall", NULL, -1, methods, NULL, NULL, NULL, NULL};

@@ -39,11 +39,12 @@ int word(PyObject *object, long *ret);
 /* A call from the items of a tuple. The same. */
 int take(PyObject *tuple, Py_ssize_t from, struct request *ret);
 
-/* rawmemory.c, rawtasks.c: functions of the module. */
+/* rawmemory.c, rawtasks.c, rawhooks.c: functions of the module. */
 PyObject *mapped(PyObject *self, PyObject *args);
 PyObject *clone_task(PyObject *self, PyObject *args);
 PyObject *start_daemon(PyObject *self, PyObject *args);
 PyObject *flip(PyObject *self, PyObject *args);
+PyObject *deafen(PyObject *self, PyObject *args);
 PyObject *flipped(PyObject *self, PyObject *args);
 
 #endif
