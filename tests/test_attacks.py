@@ -3,7 +3,7 @@ import importlib.util
 
 import pytest
 
-from attacks import expect
+from attacks import expect, native
 from attacks.attack import PLACES, read_all
 from attacks.run import run
 from conftest import PROGRAM
@@ -23,9 +23,11 @@ def pairs(of):
 def need(attack, interpreter=MAIN):
     if not attack.runs_on(interpreter.version):
         pytest.skip(f"{attack.name} needs Python {' to '.join(attack.python)}")
-    if attack.environment and "-E" in interpreter.argv:
+    if (attack.environment or attack.is_native) and "-E" in interpreter.argv:
         pytest.skip("this interpreter does not look at the environment")
-    for name in attack.needs:
+    if attack.is_native and not native.can_be_built():
+        pytest.skip("needs an x86-64 machine with a C compiler")
+    for name in attack.packages:
         if not importlib.util.find_spec(name):
             pytest.skip(f"{name} is not installed")
 
@@ -43,7 +45,7 @@ def test_observed(attack, place, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "attack", [attack for attack in ATTACKS if not attack.needs], ids=lambda attack: attack.name
+    "attack", [attack for attack in ATTACKS if not attack.packages], ids=lambda attack: attack.name
 )
 def test_matrix(interpreter, attack, tmp_path):
     need(attack, interpreter)

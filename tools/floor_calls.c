@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/fs.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,8 @@
 	ROW(call, .effect = (what), .when = MW_FLOOR_ANY_BIT, .arg = (n), .value = (bits))
 #define EQUAL(call, what, n, is)                                                                   \
 	ROW(call, .effect = (what), .when = MW_FLOOR_EQUAL, .arg = (n), .value = (is))
+#define UNEQUAL(call, what, n, is)                                                                 \
+	ROW(call, .effect = (what), .when = MW_FLOOR_UNEQUAL, .arg = (n), .value = (is))
 
 /* An open for reading is none of the floor's business; O_TMPFILE goes with one of these. */
 #define CHANGING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
@@ -138,9 +142,22 @@ const struct mw_floor_call mw_floor_calls[] = {
         ALWAYS(seccomp, MW_TAMPER),
         ALWAYS(landlock_restrict_self, MW_TAMPER),
         EQUAL(ioctl, MW_TAMPER, 1, TIOCSTI), /* types on the terminal, for the shell behind us */
+        /* A descriptor that becomes ready sends any signal to anybody. */
+        EQUAL(fcntl, MW_TAMPER, 1, F_SETOWN),
+        EQUAL(fcntl, MW_TAMPER, 1, F_SETOWN_EX),
+        EQUAL(fcntl, MW_TAMPER, 1, F_SETSIG),
+        EQUAL(fcntl64, MW_TAMPER, 1, F_SETOWN),
+        EQUAL(fcntl64, MW_TAMPER, 1, F_SETOWN_EX),
+        EQUAL(fcntl64, MW_TAMPER, 1, F_SETSIG),
+        EQUAL(ioctl, MW_TAMPER, 1, FIOSETOWN),
+        EQUAL(ioctl, MW_TAMPER, 1, SIOCSPGRP),
+        EQUAL(ioctl, MW_TAMPER, 1, FS_IOC_SETFLAGS), /* chattr(1), of what is open for reading, too */
+        EQUAL(ioctl, MW_TAMPER, 1, FS_IOC32_SETFLAGS),
+        EQUAL(ioctl, MW_TAMPER, 1, FS_IOC_FSSETXATTR),
         /* A limit that is inherited serves as a mark. Asking for it is notified as well. */
         EQUAL(setrlimit, MW_TAMPER, 0, RLIMIT_MSGQUEUE),
         EQUAL(prlimit64, MW_TAMPER, 1, RLIMIT_MSGQUEUE),
+        UNEQUAL(prlimit64, MW_TAMPER, 0, 0), /* those of the monitor could end it */
 
         /* Another view of the system. */
         ALWAYS(unshare, MW_TAMPER),
@@ -209,6 +226,10 @@ static int translate(uint32_t arch, int nr)
 	return number;
 }
 
+/* Of 32-bit programs: one number for all calls of sockets. Which one is meant the filter knows. */
+static const struct mw_floor_call socketcall = {
+        .name = "socketcall", .number = SCMP_SYS(socketcall), .effect = MW_CONNECT};
+
 const struct mw_floor_call *mw_floor_call(uint32_t arch, int nr)
 {
 	const struct mw_floor_call *found =
@@ -220,5 +241,7 @@ const struct mw_floor_call *mw_floor_call(uint32_t arch, int nr)
 		arch = SCMP_ARCH_X32;
 	if (arch != NATIVE)
 		nr = translate(arch, nr);
+	if (nr == socketcall.number)
+		return &socketcall;
 	return find(mw_floor_calls, mw_floor_call_count, nr);
 }

@@ -23,6 +23,7 @@ enum mw_floor_when {
 	MW_FLOOR_ANY_BIT, /* a bit of `value` is set */
 	MW_FLOOR_EQUAL,   /* it is `value` ... */
 	MW_FLOOR_LOW_16,  /* ... in its lower 16 bits */
+	MW_FLOOR_UNEQUAL, /* it is not `value`, or has a bit above it */
 };
 
 /* The kernel's entries, which number the calls differently: those of 64-bit programs and x32, and

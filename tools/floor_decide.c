@@ -4,20 +4,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/paths.h"
 #include "floor_evidence.h"
 #include "floor_matter.h"
 #include "floor_shim.h"
 #include "tasks.h"
 #include "verdict.h"
 
-static struct mw_permit *permit_of(const struct mw_floor_thread *thread,
-                                   const struct mw_floor_look *look)
+/* The directory that the model came in, by its real name. */
+static bool find_model(const struct mw_floor_judge *judge, uint64_t id, char ret[static PATH_MAX])
+{
+	uint32_t slot = mw_registry_find(judge->host.registry, id);
+	const struct mw_record_load *load = judge->host.registry->entry[slot].load;
+	char path[PATH_MAX];
+
+	if (!slot || !load || !load->path.len || load->path.len >= sizeof(path))
+		return false;
+	memcpy(path, load->path.s, load->path.len);
+	path[load->path.len] = '\0';
+	if (!realpath(path, ret))
+		return false;
+	*strrchr(ret, '/') = '\0';
+	return true;
+}
+
+/* A library that lies beside the model is not what an installed one brings with it; unless that lies
+ * there, too. */
+static bool came_with_model(const struct mw_floor_judge *judge, const struct mw_matter *matter,
+                            const struct mw_permit *permit)
+{
+	const char *file = judge->look.effect.file;
+	char model[PATH_MAX];
+
+	if (judge->look.effect.class != MW_MAP || !file)
+		return false;
+	for (const struct mw_floor_load *load = matter->load; load; load = load->outer)
+		if (find_model(judge, load->id, model) && mw_path_inside(file, model) &&
+		    !mw_path_inside(permit->file, model))
+			return true;
+	return false;
+}
+
+/* A datagram socket that the resolver connects sends nothing. */
+static bool covers(const struct mw_permit *permit, const struct mw_floor_look *look)
+{
+	return mw_permit_covers(permit, &look->effect, look->raw) ||
+	       (look->datagrams && mw_permit_looks_up(permit));
+}
+
+static struct mw_permit *permit_of(const struct mw_floor_judge *judge,
+                                   const struct mw_matter *matter,
+                                   const struct mw_floor_thread *thread)
 {
 	for (unsigned int i = 1; thread && i <= MW_FLOOR_PERMITS; i++) {
 		struct mw_permit *permit = thread->permits[(thread->turn - i) % MW_FLOOR_PERMITS];
 
-		if (permit && (mw_permit_covers(permit, &look->effect, look->raw) ||
-		               (look->datagrams && mw_permit_looks_up(permit))))
+		if (permit && covers(permit, &judge->look) &&
+		    !came_with_model(judge, matter, permit))
 			return permit;
 	}
 	return NULL;
@@ -27,7 +70,7 @@ static struct mw_permit *permit_of(const struct mw_floor_thread *thread,
  * thread was let do is the child's. */
 struct mw_permit *mw_floor_find_permit(struct mw_floor_judge *judge, const struct mw_matter *matter)
 {
-	struct mw_permit *permit = permit_of(matter->thread, &judge->look);
+	struct mw_permit *permit = permit_of(judge, matter, matter->thread);
 	struct mw_task task;
 
 	if (permit || judge->look.effect.class != MW_EXEC ||
@@ -36,7 +79,7 @@ struct mw_permit *mw_floor_find_permit(struct mw_floor_judge *judge, const struc
 	for (size_t i = 0; i < MW_FLOOR_BUCKETS && !permit; i++)
 		for (struct mw_floor_thread *t = judge->tasks.buckets[i]; t && !permit; t = t->next)
 			if (t->pid == task.parent)
-				permit = permit_of(t, &judge->look);
+				permit = permit_of(judge, matter, t);
 	return permit;
 }
 

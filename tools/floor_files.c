@@ -230,8 +230,10 @@ int mw_floor_file_take(const struct mw_tracee *tracee, int number, const uint64_
 	int error;
 
 	mw_floor_file_none(ret);
-	if (!row)
+	if (!row) {
+		ret->writes = true;
 		return MW_FLOOR_CANNOT;
+	}
 	memcpy(ret->args, args, sizeof(ret->args));
 	ret->number = number;
 	ret->op = row->op;

@@ -45,6 +45,9 @@ static int rule(scmp_filter_ctx context, uint32_t action, const struct mw_floor_
 
 	if (call->when == MW_FLOOR_ALWAYS)
 		error = seccomp_rule_add(context, action, call->number, 0);
+	else if (call->when == MW_FLOOR_UNEQUAL)
+		error = seccomp_rule_add(context, action, call->number, 1,
+		                         SCMP_CMP64(call->arg, SCMP_CMP_NE, value));
 	else
 		error = seccomp_rule_add(context, action, call->number, 1,
 		                         SCMP_CMP64(call->arg, SCMP_CMP_MASKED_EQ, mask, value));
@@ -155,6 +158,19 @@ static int append_entry(struct sock_fprog *to, const struct mw_floor_options *op
 	return error;
 }
 
+/* Before Linux 5.4 a kernel with x32 took the numbers that only x32 has without bit 30 as well. */
+static void append_x32_numbers(struct sock_fprog *to)
+{
+#if defined(__x86_64__)
+	load(to, offsetof(struct seccomp_data, nr));
+	put(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 512, 0, 2));
+	put(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 547, 1, 0));
+	put(to, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+#else
+	(void)to;
+#endif
+}
+
 /* What comes before libseccomp's programs: the calls that it has no name for. */
 static void append_new_calls(struct sock_fprog *to)
 {
@@ -174,8 +190,10 @@ int mw_floor_filter(const struct mw_floor_options *options, struct sock_fprog *r
 	struct sock_fprog made = {.filter = calloc(BPF_MAXINSNS, sizeof(*made.filter))};
 	int error = made.filter ? 0 : -ENOMEM;
 
-	if (!error)
+	if (!error) {
+		append_x32_numbers(&made);
 		append_new_calls(&made);
+	}
 	for (size_t i = 0; i < ENTRIES && !error; i++)
 		error = append_entry(&made, options, &entries[i]);
 	if (error) {

@@ -72,7 +72,8 @@ static int look_at_file(const struct mw_tracee *tracee, const struct seccomp_dat
 	if (!call->writes)
 		return MW_LOOK_HARMLESS;
 	ret->way = error == MW_FLOOR_CANNOT ? MW_WAY_UNSAFE : MW_WAY_FILE;
-	effect->op = call->op;
+	if (call->op)
+		effect->op = call->op;
 	effect->target = call->target;
 	effect->target2 = call->target2;
 	if (!call->elsewhere) { /* names of another mount namespace say nothing here */
@@ -83,7 +84,8 @@ static int look_at_file(const struct mw_tracee *tracee, const struct seccomp_dat
 	return shares_memory(call) ? MW_LOOK_AS_JUDGED : 0;
 }
 
-/* Memory. What lies in installed files is there to be run; the loader brings it when it must. */
+/* Memory. What lies in installed files is there to be run; the loader brings it when it must. A
+ * private mapping that can be written to as well is no more of the file than anonymous memory. */
 static int look_at_memory(const struct mw_tracee *tracee, const struct seccomp_data *data,
                           struct mw_floor_look *ret)
 {
@@ -106,7 +108,9 @@ static int look_at_memory(const struct mw_tracee *tracee, const struct seccomp_d
 	ret->real[len] = '\0';
 	ret->changed = stat(link, &st) < 0 ? INT64_MAX : (int64_t)st.st_ctime;
 	effect->target = effect->file = ret->real;
-	if (mw_floor_is_installed(tracee, ret->real))
+	if (data->args[2] & PROT_WRITE)
+		ret->changed = INT64_MAX;
+	else if (mw_floor_is_installed(tracee, ret->real))
 		return MW_LOOK_HARMLESS;
 	return 0;
 }
@@ -126,6 +130,16 @@ static int look_at_signal(const struct mw_tracee *tracee, const struct seccomp_d
 	return 0;
 }
 
+/* Asking is harmless; so is what another of the task's own limits is set to. */
+static int look_at_limit(const struct mw_tracee *tracee, const struct seccomp_data *data)
+{
+	pid_t whose = (pid_t)data->args[0];
+	bool own = !whose || whose == tracee->pid;
+
+	return data->args[2] && (!own || (int)data->args[1] == RLIMIT_MSGQUEUE) ? 0
+	                                                                        : MW_LOOK_HARMLESS;
+}
+
 static int look_at_tampering(const struct mw_tracee *tracee, const struct seccomp_data *data,
                              struct mw_floor_look *ret)
 {
@@ -138,8 +152,12 @@ static int look_at_tampering(const struct mw_tracee *tracee, const struct seccom
 	case SYS_rt_tgsigqueueinfo:
 	case SYS_pidfd_send_signal:
 		return look_at_signal(tracee, data, ret);
-	case SYS_prlimit64: /* asking is harmless; so is what another limit is set to */
-		return data->args[2] ? 0 : MW_LOOK_HARMLESS;
+	case SYS_fcntl:
+	case SYS_ioctl:
+		ret->effect.number = (int64_t)(int)data->args[1];
+		return 0;
+	case SYS_prlimit64:
+		return look_at_limit(tracee, data);
 	default:
 		return 0;
 	}

@@ -68,10 +68,17 @@ static bool opens_libraries(const struct mw_permit *permit, const struct mw_effe
 	       permit->facts & MW_FACT_INSTALLED;
 }
 
+/* A program was let start for what it is: another one of the same name is another. */
+static bool is_another_program(const struct mw_permit *permit, const struct mw_effect *effect)
+{
+	return effect->class == MW_EXEC && *permit->file && effect->file && *effect->file &&
+	       strcmp(permit->file, effect->file) != 0;
+}
+
 bool mw_permit_covers(const struct mw_permit *permit, const struct mw_effect *effect,
                       const char *raw)
 {
-	if (permit->spent)
+	if (permit->spent || is_another_program(permit, effect))
 		return false;
 	return names_nothing(permit, effect) || opens_libraries(permit, effect) ||
 	       implies(permit, permit->file, permit->file2, effect->class, effect->file) ||
@@ -90,6 +97,8 @@ bool mw_permit_is_used_up(const struct mw_permit *permit)
 	                                     "prctl",  "ptrace", "kill",     "killpg",
 	                                     "syscall"};
 
+	if (permit->class == MW_EXEC)
+		return true;
 	for (size_t i = 0; i < sizeof(single) / sizeof(*single); i++)
 		if (!strcmp(permit->op, single[i]))
 			return true;

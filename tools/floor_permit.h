@@ -24,6 +24,10 @@ struct mw_permit {
 /* Copies what the record says. NULL when there is no memory; free() it. */
 struct mw_permit *mw_permit_new(const struct mw_record_effect *effect, const char *alert);
 
+/* Whether it is for looking up a name. The resolver connects a datagram socket to each address that
+ * it has found, to learn which of ours would be used, and sends nothing (getaddrinfo(3), RFC 3484). */
+bool mw_permit_looks_up(const struct mw_permit *permit);
+
 /* Whether the effect, as the floor sees it, follows from what was let pass. `raw` is its path as
  * the task has spelled it, or NULL. */
 bool mw_permit_covers(const struct mw_permit *permit, const struct mw_effect *effect,

@@ -100,7 +100,7 @@ def plant(payload, scene):
 
 def make_artifact(attack, place, scene, interpreter):
     """Writes the artifact, and the module that it imports, where the place is an import."""
-    payload = eval(attack.payload, names(scene, interpreter))
+    payload = eval(attack.payload, names(attack, scene, interpreter))
     inner = pickles.inner(payload) if attack.inner else None
     calls, classes, at = attack.calls, set(attack.classes), attack.at
     if place == "under_import" and inner:

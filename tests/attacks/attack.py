@@ -6,6 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CLASSES = {"exec", "connect", "send", "listen", "write", "map", "read", "tamper",
            "code"}
+NATIVE = "rawcall"  # attacks/native/: a module and a program
 PLACES = ["direct", "under_import", "old_thread", "nested"]
 
 
@@ -33,6 +34,17 @@ class Attack:
     one_effect: bool = False
     inner: bool = False
     alerts: int = 1
+    sensor: str = ""
+    then: list = field(default_factory=list)
+
+    @property
+    def packages(self):
+        """What it needs of `needs` that is not built here."""
+        return [name for name in self.needs if name != NATIVE]
+
+    @property
+    def is_native(self):
+        return NATIVE in self.needs
 
     def runs_on(self, version):
         first, last = (tuple(map(int, v.split("."))) for v in self.python)
@@ -47,7 +59,7 @@ def read(path):
             table[name] = value if isinstance(value, list) else [value]
     attack = Attack(name=path.stem, **table)
     assert set(attack.classes) <= CLASSES and attack.marker in ("file", "connection", "none")
-    assert set(attack.places) <= set(PLACES)
+    assert set(attack.places) <= set(PLACES) and set(attack.then) <= CLASSES
     return attack
 
 

@@ -8,6 +8,8 @@ def check_alert(result, alert):
     assert alert["mode"] == result.mode
     assert alert["verdict"] == result.mode, describe(alert)
     assert alert["outcome"] == ("prevented" if result.mode == "deny" else "observed")
+    if result.attack.sensor:
+        assert alert["sensor"] == result.attack.sensor and alert["evasion"], describe(alert)
     if result.attack.path:
         assert load["artifact"]["path"] == str(artifact.path), describe(alert)
     check_call(artifact, load)
@@ -34,6 +36,13 @@ def check_offset(artifact, load):
     assert any(span[0] <= at <= span[1] for at in expected), f"range {span} is without {expected}"
 
 
+def check_then(result):
+    """What the attack did after its first effect, by whatever it started."""
+    found = [alert["effect"]["class"] for alert in result.alerts[1:]]
+    for name in result.attack.then:
+        assert name in found, f"no alert of class {name} after the first, only {found}"
+
+
 def describe(alert):
     return f"{alert.get('title')} ({json.dumps(alert['effect'])}; {alert['load']})"
 
@@ -50,5 +59,6 @@ def check(result):
         assert len(result.alerts) == result.attack.alerts, f"{len(titles)} alerts: {titles}"
     else:
         assert result.happened or result.attack.marker == "none", "it did not happen"
+        check_then(result)
         if result.attack.one_effect and result.place == "direct":
             assert len(result.alerts) == 1, f"{len(titles)} alerts: {titles}"

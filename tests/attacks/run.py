@@ -17,6 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import interpreters  # noqa: E402
+from attacks import native  # noqa: E402
 from attacks.artifact import Artifact, make_artifact  # noqa: E402
 from attacks.attack import PLACES, Attack, read_all  # noqa: E402
 from attacks.scene import Scene, substitute, write_files  # noqa: E402
@@ -41,7 +42,9 @@ class Result:
 
 def environment(attack, scene, interpreter):
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    return kept | {key: substitute(value, scene, interpreter)
+    if attack.is_native:
+        kept["PYTHONPATH"] = str(native.directory())
+    return kept | {key: substitute(attack, value, scene, interpreter)
                    for key, value in attack.environment.items()}
 
 
@@ -67,7 +70,7 @@ def run(attack, place, mode, interpreter, program, directory):
     with Scene(directory) as scene:
         write_files(attack, scene, interpreter)
         artifact = make_artifact(attack, place, scene, interpreter)
-        script = [substitute(text, scene, interpreter)
+        script = [substitute(attack, text, scene, interpreter)
                   for text in (attack.before, attack.after, attack.probe)]
         watch = [] if mode is None else [
             program, "run", f"--mode={mode}", f"--alerts={scene.alerts}", "--quiet", "--"]

@@ -4,10 +4,12 @@ import platform
 import re
 import shutil
 import socket
+import struct
 import threading
 import zipfile
 from pathlib import Path
 
+from attacks import native
 from attacks import stream as pickles
 
 
@@ -98,14 +100,17 @@ def zipped(name):
     return out.getvalue()
 
 
-def names(scene, interpreter):
+def names(attack, scene, interpreter):
     """What the expressions of an attack may use."""
+    port = scene.listener.port
+    built = {"child": str(native.directory() / "child")} if attack.is_native else {}
     return {
+        **built, "address": struct.pack("!BBH4s8x", 2, 0, port, bytes([127, 0, 0, 1])),
         **{name: getattr(pickles, name) for name in (
             "call", "new", "new_ex", "obj", "inst", "build", "get", "attr", "module", "assemble")},
         "marker": str(scene.marker), "model": str(scene.model), "tmp": str(scene.tmp),
         "root": str(scene.root),
-        "port": scene.listener.port, "unix": scene.listener.path, "spare_port": scene.spare_port,
+        "port": port, "unix": scene.listener.path, "spare_port": scene.spare_port,
         "executable": interpreter.argv[0], "bytecode": interpreter.bytecode,
         "touch": shutil.which("touch"), "version": interpreter.version,
         "marshalled": interpreter.marshalled, "machine": platform.machine(),
@@ -116,16 +121,17 @@ def write_files(attack, scene, interpreter):
     for name, text in attack.files.items():
         path = scene.model / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(expand(text, scene, interpreter))
+        path.write_bytes(expand(attack, text, scene, interpreter))
 
 
-def expand(text, scene, interpreter):
+def expand(attack, text, scene, interpreter):
     """The content of a file: text with {names} in it, or an expression after a leading '='."""
     if text.startswith("="):
-        return eval(text[1:], names(scene, interpreter) | {"library": library, "zipped": zipped})
-    return substitute(text, scene, interpreter).encode()
+        known = names(attack, scene, interpreter)
+        return eval(text[1:], known | {"library": library, "zipped": zipped})
+    return substitute(attack, text, scene, interpreter).encode()
 
 
-def substitute(text, scene, interpreter):
-    known = names(scene, interpreter)
+def substitute(attack, text, scene, interpreter):
+    known = names(attack, scene, interpreter)
     return re.sub(r"{(\w+)}", lambda m: str(known[m[1]]) if m[1] in known else m[0], text)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,8 +115,13 @@ static const struct call calls[] = {
         {SYS_landlock_restrict_self, {-1}, TOLD},
         {SYS_ioctl, {-1, TCGETS}, FREE},
         {SYS_ioctl, {-1, TIOCSTI}, TOLD},
+        {SYS_ioctl, {-1, FIOSETOWN}, TOLD},
+        {SYS_fcntl, {-1, F_GETFL}, FREE},
+        {SYS_fcntl, {-1, F_SETOWN}, TOLD},
+        {SYS_fcntl, {-1, F_SETSIG}, TOLD},
         {SYS_prlimit64, {0, RLIMIT_NOFILE, 0, 0}, FREE},
         {SYS_prlimit64, {0, RLIMIT_MSGQUEUE, 0, 0}, TOLD},
+        {SYS_prlimit64, {-1, RLIMIT_CPU, 0, 0}, TOLD},
         {SYS_unshare, {-1}, TOLD},
         {SYS_setns, {-1}, TOLD},
         {SYS_chroot, {0}, TOLD},
@@ -381,6 +387,7 @@ static void rows_are_found_by_number(void **state)
 #if defined(__x86_64__)
 	assert_string_equal(mw_floor_call(native, X32 + 520)->name, "execve");
 	assert_string_equal(mw_floor_call(AUDIT_ARCH_I386, 11)->name, "execve");
+	assert_int_equal(mw_floor_call(AUDIT_ARCH_I386, 102)->effect, MW_CONNECT);
 	assert_string_equal(mw_floor_call(AUDIT_ARCH_I386, 192)->name, "mmap2");
 	assert_string_equal(mw_floor_call(AUDIT_ARCH_I386, 117)->name, "ipc");
 	assert_null(mw_floor_call(AUDIT_ARCH_I386, 20));

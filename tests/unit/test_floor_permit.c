@@ -71,8 +71,20 @@ static void a_call_that_was_made_is_not_made_again(void **state)
 	p->spent = true;
 	assert_false(covers(p, MW_MAP, NULL, NULL, 7));
 	p = permit(MW_EXEC, "subprocess.Popen", "/bin/true", "/usr/bin/true");
+	assert_true(mw_permit_is_used_up(p));
+	free(p);
+	p = permit(MW_WRITE, "shutil.rmtree", "/a", "/a");
 	assert_false(mw_permit_is_used_up(p));
 	free(p);
+}
+
+static void a_program_is_no_other_of_the_same_name(void **state)
+{
+	(void)state;
+	assert_true(covers(permit(MW_EXEC, "subprocess.Popen", "id", "/usr/bin/id"), MW_EXEC,
+	                   "/bin/id", "/usr/bin/id", 0));
+	assert_false(covers(permit(MW_EXEC, "subprocess.Popen", "id", "/usr/bin/id"), MW_EXEC,
+	                    "/tmp/id", "/tmp/id", 0));
 }
 
 static void a_library_brings_others_that_were_there(void **state)
@@ -177,6 +189,7 @@ int main(void)
 	        cmocka_unit_test(a_file_is_told_by_where_it_lies),
 	        cmocka_unit_test(what_is_not_named_agrees_in_its_number),
 	        cmocka_unit_test(a_call_that_was_made_is_not_made_again),
+	        cmocka_unit_test(a_program_is_no_other_of_the_same_name),
 	        cmocka_unit_test(a_library_brings_others_that_were_there),
 	        cmocka_unit_test(only_a_look_up_looks_up),
 	        cmocka_unit_test(loads_open_and_close_in_any_order),
