@@ -162,11 +162,15 @@ static bool is_native(const struct seccomp_data *data)
 #endif
 }
 
+/* Zero is a descriptor. */
+static const struct mw_floor_file_call nothing = {
+        .at = {.parent = -1, .entry = -1}, .at2 = {.parent = -1, .entry = -1}, .fd = -1};
+
 int mw_floor_look(const struct mw_tracee *tracee, const struct seccomp_data *data,
                   const struct mw_floor_call *row, struct mw_floor_look *ret)
 {
 	memset(&ret->effect, 0, sizeof(ret->effect));
-	memset(&ret->file, 0, sizeof(ret->file));
+	ret->file = nothing;
 	ret->socket = -1;
 	ret->raw = NULL;
 	ret->way = MW_WAY_ON;
