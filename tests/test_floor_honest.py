@@ -308,8 +308,8 @@ def test_torch_compiles(tmp_path):
 ORDINARY = ("http_service", "work_beside_a_load", "programs_beside_a_load", "multiprocess", "databases", "cold_ctypes")
 
 
-@pytest.mark.parametrize("program", ORDINARY)
-def test_ordinary_user(program, nobody, tmp_path):
+def as_nobody(program, nobody, *before):
+    """Compares a program of tests/honest/, run by a user with no rights."""
     become, modelwatch = nobody
     python = find("debian-3.11")
     if not python:
@@ -317,9 +317,22 @@ def test_ordinary_user(program, nobody, tmp_path):
     with tempfile.TemporaryDirectory(prefix="modelwatch-nobody-") as directory:
         os.chmod(directory, 0o777)
         shutil.copy(HONEST / f"{program}.py", directory)
-        command = [*become, *python.argv, f"{directory}/{program}.py"]
-        bare = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        command[len(become):len(become)] = [modelwatch, "run", "--floor=require", f"--alerts={directory}/alerts", "--"]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        job = [*before, *python.argv, f"{directory}/{program}.py"]
+        watch = [modelwatch, "run", "--floor=require", f"--alerts={directory}/alerts", "--"]
+        bare = subprocess.run([*become, *job], capture_output=True, text=True, timeout=120)
+        result = subprocess.run([*become, *watch, *job], capture_output=True, text=True, timeout=120)
         assert Path(f"{directory}/alerts").read_text() == "", result.stderr
-        assert (result.returncode, result.stdout, result.stderr) == (0, bare.stdout, bare.stderr)
+    assert (result.returncode, result.stdout, result.stderr) == (0, bare.stdout, bare.stderr)
+
+
+@pytest.mark.parametrize("program", ORDINARY)
+def test_ordinary_user(program, nobody):
+    as_nobody(program, nobody)
+
+
+@pytest.mark.parametrize("how", ["-Ur", "-Urm", "-Urpf --mount-proc"])
+def test_ordinary_user_in_namespaces(how, nobody):
+    unshare = ["unshare", *how.split()]
+    if subprocess.run([*nobody[0], *unshare, "true"], capture_output=True).returncode:
+        pytest.skip("needs the right to make user namespaces")
+    as_nobody("native_start_up_after_a_call", nobody, *unshare)
