@@ -238,6 +238,13 @@ def waits(pid):
         return False
 
 
+def stop(job):
+    """Returns when each thread of the monitor stands still."""
+    job.send_signal(signal.SIGSTOP)
+    tasks = list(Path(f"/proc/{job.pid}/task").iterdir())
+    wait_until(lambda: all(") T " in (task / "stat").read_text() for task in tasks))
+
+
 # The monitor dies
 
 def test_killed_while_the_job_works(tmp_path):
@@ -266,7 +273,7 @@ def test_killed_in_the_middle_of_a_thousand(held, helper, tmp_path):
     command = [helper, "crowd", "1000", str(tmp_path / "file"), "hold"]
     job = start(*([sys.executable, "-c", HOLDER] if held else []), *command)
     crowd = int(job.stdout.readline().split()[1])
-    job.send_signal(signal.SIGSTOP)
+    stop(job)
     job.stdin.write("x")
     job.stdin.flush()
     wait_until(lambda: sum(map(waits, children(crowd))) == 1000)
@@ -338,7 +345,7 @@ def test_tasks_that_die_in_a_notification(held, helper, tmp_path):
     job = start(*([sys.executable, "-c", HOLDER] if held else []), *command)
     crowd = int(job.stdout.readline().split()[1])
     pids = children(crowd)
-    job.send_signal(signal.SIGSTOP)
+    stop(job)
     job.stdin.write("x")
     job.stdin.flush()
     wait_until(lambda: sum(map(waits, pids)) == 300)
