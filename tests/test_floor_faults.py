@@ -248,9 +248,9 @@ def stop(job):
 # The monitor dies
 
 def test_killed_while_the_job_works(tmp_path):
-    """Thrice, for one of them to be measured while nobody else takes the processors away."""
+    """Again until it could be measured while nobody else took the processors away."""
     gaps = []
-    for _ in range(3):
+    while len(gaps) < 3 or (min(gaps) >= 0.1 and len(gaps) < 12):
         job = start(sys.executable, "-c", BUSY, str(tmp_path), "0.6", options=["--quiet"])
         assert job.stdout.readline() == "ready\n"
         job.stdin.write("go\n")
