@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -14,6 +15,7 @@ from interpreters import MATRIX, find
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The journal of these tests is not the user's.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="modelwatch-tests-")
+BESIDE = ("modelwatch", "libmodelwatch.so", "_modelwatch.abi3.so", "modelwatch.py")
 PROGRAM = os.environ.get("MODELWATCH", str(ROOT / "build" / "modelwatch"))
 
 
@@ -40,6 +42,19 @@ def run(command, alerts, mode="deny", options=(), **kwargs):
         with open(alerts) as file:
             records = [json.loads(line) for line in file]
     return Result(process, records)
+
+
+@pytest.fixture
+def nobody():
+    """modelwatch as an ordinary user runs it: how to, and the program."""
+    if os.getuid() or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv")
+    with tempfile.TemporaryDirectory(prefix="modelwatch-nobody-") as directory:
+        os.chmod(directory, 0o755)
+        for name in BESIDE:
+            shutil.copy(pathlib.Path(PROGRAM).resolve().parent / name, directory)
+        yield (["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "env",
+                "HOME=/nonexistent"], f"{directory}/modelwatch")
 
 
 @pytest.fixture(params=MATRIX)

@@ -3,11 +3,9 @@ monitor does not. What it makes of a load's system calls is tested with the atta
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +14,6 @@ import pytest
 from conftest import PROGRAM
 
 STATUS = ["grep", "-E", "^(Seccomp|NoNewPrivs):", "/proc/self/status"]
-BESIDE = ("modelwatch", "libmodelwatch.so", "_modelwatch.abi3.so", "modelwatch.py")
 NONE_HERE = "modelwatch: no floor below libc here: .+; raw system calls are not seen\n"
 DIED = "modelwatch: the monitor has died; the job goes on without it, unwatched\n"
 SHUT = "modelwatch: the monitor has died; what the floor guards is refused\n"
@@ -86,19 +83,6 @@ def test_required_and_not_there_starts_nothing(tmp_path):
     assert done.returncode == 125
     assert re.fullmatch("modelwatch: --floor=require: .*another listener.*\n", done.stderr)
     assert not (tmp_path / "ran").exists()
-
-
-@pytest.fixture
-def nobody():
-    """modelwatch as an ordinary user runs it: how to, and the program."""
-    if os.getuid() or not shutil.which("setpriv"):
-        pytest.skip("needs root and setpriv")
-    with tempfile.TemporaryDirectory(prefix="modelwatch-nobody-") as directory:
-        os.chmod(directory, 0o755)
-        for name in BESIDE:
-            shutil.copy(Path(PROGRAM).resolve().parent / name, directory)
-        yield (["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "env",
-                "HOME=/nonexistent"], f"{directory}/modelwatch")
 
 
 def test_without_privileges_it_sets_no_new_privs(nobody):

@@ -189,6 +189,12 @@ static int take_operands(const struct mw_tracee *tracee, const struct mw_floor_r
 	return error == -EFAULT ? error : MW_FLOOR_CANNOT;
 }
 
+/* Users mean others in another user namespace. */
+static bool can_be_ours(const struct mw_floor_file_call *call)
+{
+	return call->stronger && call->act != MW_FLOOR_CHOWN && call->act != MW_FLOOR_SETXATTR;
+}
+
 static int take(const struct mw_tracee *tracee, const struct mw_floor_row *row,
                 struct mw_floor_file_call *ret)
 {
@@ -198,6 +204,7 @@ static int take(const struct mw_tracee *tracee, const struct mw_floor_row *row,
 	if (row->act == MW_FLOOR_HANDLE || mw_tracee_facts(tracee, &facts) < 0)
 		return MW_FLOOR_CANNOT;
 	ret->umask = facts.umask;
+	ret->stronger = facts.stronger;
 	ret->elsewhere = facts.elsewhere;
 	flags = mw_floor_flag_error(ret, row);
 	if (flags < 0)
@@ -212,7 +219,7 @@ static int take(const struct mw_tracee *tracee, const struct mw_floor_row *row,
 		return error;
 	ret->is_device = ret->at.exists && S_ISCHR(ret->at.st.st_mode);
 	ret->is_fifo = ret->at.exists && S_ISFIFO(ret->at.st.st_mode);
-	if (error || flags || text || !facts.alike)
+	if (error || flags || text || !(facts.alike || can_be_ours(ret)))
 		return MW_FLOOR_CANNOT;
 	return kind_error(tracee, ret);
 }

@@ -41,6 +41,7 @@ struct mw_floor_file_call {
 	bool is_new;        /* an entry is made where there was none (at2's, where there is one) */
 	bool is_device;     /* `at` is a character device, */
 	bool is_fifo;       /* or a FIFO or pipe */
+	bool stronger;      /* the task may be let do what we are not (struct mw_tracee_facts) */
 	bool elsewhere;     /* the paths are those of another mount namespace than ours */
 	const char *target; /* the path as it was given, made absolute, */
 	const char

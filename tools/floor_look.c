@@ -60,6 +60,13 @@ static bool shares_memory(const struct mw_floor_file_call *call)
 	       mw_path_inside(call->file, "/dev/shm");
 }
 
+/* What has no name, as memfd_create(2) makes it, is nobody's but who holds it open. */
+static bool has_no_name(const struct mw_floor_file_call *call)
+{
+	return (call->act == MW_FLOOR_TRUNCATE || call->act == MW_FLOOR_CHMOD) && call->fd >= 0 &&
+	       S_ISREG(call->at.st.st_mode) && !call->at.st.st_nlink;
+}
+
 static int look_at_file(const struct mw_tracee *tracee, const struct seccomp_data *data,
                         struct mw_floor_look *ret)
 {
@@ -69,7 +76,7 @@ static int look_at_file(const struct mw_tracee *tracee, const struct seccomp_dat
 
 	if (error < 0)
 		return error;
-	if (!call->writes)
+	if (!call->writes || has_no_name(call))
 		return MW_LOOK_HARMLESS;
 	ret->way = error == MW_FLOOR_CANNOT ? MW_WAY_UNSAFE : MW_WAY_FILE;
 	if (call->op)
@@ -173,6 +180,7 @@ static bool is_native(const struct seccomp_data *data)
 #endif
 }
 
+/* Zero is a descriptor. */
 int mw_floor_look(const struct mw_tracee *tracee, const struct seccomp_data *data,
                   const struct mw_floor_call *row, struct mw_floor_look *ret)
 {

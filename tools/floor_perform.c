@@ -103,6 +103,14 @@ static bool is_postponed(int error, unsigned flags)
 	return error == -EAGAIN && !(flags & O_NONBLOCK);
 }
 
+/* What we may not do the task may be let do. */
+static int fail(const struct mw_tracee *tracee, const struct mw_floor_file_call *call, int error)
+{
+	if (call->stronger && (error == -EACCES || error == -EPERM))
+		return MW_FLOOR_CANNOT;
+	return mw_tracee_fail(tracee, -error);
+}
+
 static int perform_open(const struct mw_tracee *tracee, const struct mw_floor_file_call *call)
 {
 	int fd = call->at.exists ? open_old(call) : open_new(call), error;
@@ -112,7 +120,7 @@ static int perform_open(const struct mw_tracee *tracee, const struct mw_floor_fi
 	if (fd == -EMFILE || fd == -ENFILE)
 		return MW_FLOOR_CANNOT;
 	if (fd < 0)
-		return mw_tracee_fail(tracee, -fd);
+		return fail(tracee, call, fd);
 	error = mw_tracee_give_fd(tracee, fd, call->flags & O_CLOEXEC);
 	close(fd);
 	if (error && error != -ENOENT && error != -EINPROGRESS)
@@ -180,7 +188,7 @@ static int perform_truncate(const struct mw_tracee *tracee, const struct mw_floo
 		                     : result(ftruncate(call->fd, (off_t)call->rest[0]));
 	if (error == MW_FLOOR_CANNOT || is_postponed(error, 0))
 		return error;
-	return error ? mw_tracee_fail(tracee, -error) : mw_tracee_return(tracee, 0);
+	return error ? fail(tracee, call, error) : mw_tracee_return(tracee, 0);
 }
 
 static long make(const struct mw_floor_file_call *call)
@@ -292,5 +300,5 @@ int mw_floor_file_perform(const struct mw_tracee *tracee, struct mw_floor_file_c
 	if (call->act == MW_FLOOR_TRUNCATE)
 		return perform_truncate(tracee, call);
 	error = result(call_kernel(call));
-	return error ? mw_tracee_fail(tracee, -error) : mw_tracee_return(tracee, 0);
+	return error ? fail(tracee, call, error) : mw_tracee_return(tracee, 0);
 }

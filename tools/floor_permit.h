@@ -33,10 +33,6 @@ bool mw_permit_looks_up(const struct mw_permit *permit);
 bool mw_permit_covers(const struct mw_permit *permit, const struct mw_effect *effect,
                       const char *raw);
 
-/* Whether it looks a name up. libc then connects datagram sockets to all addresses that it has
- * found, to sort them, and sends nothing. */
-bool mw_permit_looks_up(const struct mw_permit *permit);
-
 /* It stands for one system call only, and that has come. */
 bool mw_permit_is_used_up(const struct mw_permit *permit);
 

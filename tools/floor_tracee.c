@@ -277,7 +277,10 @@ int mw_tracee_facts(const struct mw_tracee *tracee, struct mw_tracee_facts *ret)
 	        .elsewhere = !same_namespace(tracee, "mnt"),
 	};
 	ret->alike = same_field(theirs, ours, "Uid:") && same_field(theirs, ours, "Gid:") &&
-	             same_field(theirs, ours, "Groups:") && same_field(theirs, ours, "CapEff:") &&
-	             same_namespace(tracee, "user") && same_label(tracee);
+	             same_field(theirs, ours, "Groups:") && same_label(tracee);
+	if (!same_field(theirs, ours, "CapEff:") || !same_namespace(tracee, "user")) {
+		ret->stronger = ret->alike && !number(ours, "CapEff:", 0, 16);
+		ret->alike = false;
+	}
 	return 0;
 }

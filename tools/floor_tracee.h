@@ -29,6 +29,9 @@ struct mw_tracee_facts {
 	 * caller's: the kernel lets it do with files what it lets us do. A Landlock domain does not
 	 * show: a task that entered one has to be remembered by whoever saw it do so. */
 	bool alike;
+	/* Only its capabilities and user namespace differ, and we have none: the kernel lets it do
+	 * with files what it lets us do, and perhaps more. */
+	bool stronger;
 	bool elsewhere; /* it has another mount namespace than we have */
 };
 
