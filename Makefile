@@ -17,6 +17,8 @@ O ?= build-san
 else
 O ?= build
 endif
+# One name for a directory, however it is given: what the objects depend on is kept by name.
+override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)')
 

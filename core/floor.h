@@ -1,9 +1,9 @@
 /* How the shim speaks to the monitor of a run that has a floor: by a system call that the floor's
- * filter hands to the monitor, which answers it. It needs no descriptor that the job could lose, the
- * kernel names the thread, and what a thread says is heard before anything it does afterwards.
+ * filter hands to the monitor, which answers it. It needs no descriptor that the job could lose,
+ * the kernel names the thread, and what a thread says is heard before anything it does afterwards.
  *
- * prctl(MW_FLOOR_CALL, command, argument, 0, 0): 0, or an error. Without a floor the kernel knows no
- * such option: EINVAL. ESRCH says that the monitor has gone. */
+ * prctl(MW_FLOOR_CALL, command, argument, 0, 0): 0, or an error. Without a floor the kernel knows
+ * no such option: EINVAL. ESRCH says that the monitor has gone. */
 #ifndef MW_CORE_FLOOR_H
 #define MW_CORE_FLOOR_H
 
@@ -17,12 +17,12 @@ enum mw_tell {
 	MW_TELL_RECORD = 1, /* argument: address of a struct mw_floor_message */
 	MW_TELL_CLOSE,      /* a load that was opened has ended; argument: its id */
 	MW_TELL_ENTER,      /* this thread answers for a load from its birth; argument: its id */
-	MW_TELL_BIRTH,      /* the next task that this thread starts; argument: enum mw_floor_birth */
+	MW_TELL_BIRTH, /* the next task that this thread starts; argument: enum mw_floor_birth */
 };
 
 enum mw_floor_birth {
-	MW_BORN_FREE, /* lives on by itself: an import or a library starts it */
-	MW_BORN_IN_SCOPE,  /* answers for the load */
+	MW_BORN_FREE,     /* lives on by itself: an import or a library starts it */
+	MW_BORN_IN_SCOPE, /* answers for the load */
 };
 
 /* A record, as mw_wire_pack() makes it, with the stack's bytes where they lie. The monitor reads

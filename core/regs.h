@@ -34,6 +34,19 @@ static inline uint64_t mw_regs_pc(const struct mw_regs *regs)
 	return regs->r[MW_REGS_PC];
 }
 
+/* The stack pointer of the function that this is written in. */
+__attribute__((always_inline)) static inline uint64_t mw_stack_pointer(void)
+{
+	uint64_t sp;
+
+#if defined(__x86_64__)
+	__asm__ volatile("movq %%rsp, %0" : "=r"(sp));
+#else
+	__asm__ volatile("mov %0, sp" : "=r"(sp));
+#endif
+	return sp;
+}
+
 /* Fills `regs` with the registers a callee must preserve, the stack pointer and the program
  * counter, all as they are at one instruction of the function this is written in; the others are
  * 0, because no unwind table depends on them at a call. Always inlined: in a frame of its own the

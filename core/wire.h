@@ -68,6 +68,8 @@ struct mw_record_load {
 	bool importing;  /* the effect came from the import of the last global */
 	bool after;      /* the load had ended */
 	uint64_t scope;  /* the load that its thread answers for by birth, or 0 */
+	uint64_t sp;     /* stack pointer of the frame that opened it and will close it */
+	bool called;     /* it has called what is no plain rebuilder */
 	uint32_t depth;  /* loads open around this one on its thread */
 	uint64_t globals;                    /* find_class events so far */
 	struct mw_str seen[MW_WIRE_GLOBALS]; /* the last of them, oldest first, "module name" */

@@ -25,6 +25,8 @@ enum mw_key {
 	MW_KEY_GLOBALS = 23,
 	MW_KEY_SEEN = 24,
 	MW_KEY_SCOPE = 25,
+	MW_KEY_SP = 26,
+	MW_KEY_CALLED = 27,
 	/* effect */
 	MW_KEY_CLASS = 40,
 	MW_KEY_CAUSE = 41,

@@ -90,6 +90,8 @@ static void put_load(struct out *out, const struct mw_record_load *load)
 	put_uint(out, MW_KEY_AFTER, load->after);
 	put_uint(out, MW_KEY_DEPTH, load->depth);
 	put_uint(out, MW_KEY_SCOPE, load->scope);
+	put_uint(out, MW_KEY_SP, load->sp);
+	put_uint(out, MW_KEY_CALLED, load->called);
 	put_uint(out, MW_KEY_GLOBALS, load->globals);
 	if (!load->seen_count)
 		return;

@@ -241,6 +241,10 @@ static int get_load(enum mw_key k, const msgpack_object *o, struct mw_record_loa
 		return get_uint(o, UINT64_MAX, &load->globals);
 	case MW_KEY_SCOPE:
 		return get_uint(o, UINT64_MAX, &load->scope);
+	case MW_KEY_SP:
+		return get_uint(o, UINT64_MAX, &load->sp);
+	case MW_KEY_CALLED:
+		return get_bool(o, &load->called);
 	case MW_KEY_SEEN:
 		return get_texts(o, load->seen, MW_WIRE_GLOBALS, &load->seen_count);
 	default:

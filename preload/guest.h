@@ -42,7 +42,7 @@ struct mw_load {
 	void *unpickler;   /* borrowed PyObject: the Unpickler, or NULL */
 	void *file;        /* borrowed PyObject: the file or bytes argument, or NULL */
 	void *frame;       /* borrowed PyFrameObject of the caller: the boundary of the load */
-	uintptr_t sp;      /* native stack pointer at entry */
+	uintptr_t sp;      /* stack pointer of the frame that opens and closes it */
 	uint64_t id;       /* 0 until somebody has to be told */
 	uint32_t slot;     /* in the state page, 0 until announced */
 	uint32_t depth;

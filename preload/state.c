@@ -45,6 +45,8 @@ static void describe(struct mw_record_load *out, struct mw_load *load)
 
 	out->id = mw_load_id(load);
 	out->depth = load->depth;
+	out->sp = load->sp;
+	out->called = load->called;
 	out->globals = load->globals;
 	out->importing = load->importing;
 	for (uint64_t i = 0; i < count; i++)

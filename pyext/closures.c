@@ -27,6 +27,8 @@ void mw_warm_closures(void)
 
 	if (module)
 		base = PyObject_GetAttrString(module, "CFuncPtr");
+	if (base)
+		mw_hook_pointers(base);
 	if (base && PyType_Check(base))
 		type = PyObject_CallFunction((PyObject *)Py_TYPE(base), "s(O){s:(),s:O,s:i}",
 		                             "callback", base, "_argtypes_", "_restype_", Py_None,

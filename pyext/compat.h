@@ -53,11 +53,20 @@ struct mw_method_object {
 	PyMethodDef *definition;
 };
 
+/* PyWrapperDescrObject, with which a class hands a slot on to the classes below it. */
+struct mw_wrapper_object {
+	PyObject_HEAD PyTypeObject *type;
+	PyObject *name, *qualname;
+	void *base, *wrapped;
+};
+
 /* PyTypeObject up to tp_traverse: PyType_GetSlot() refuses static types before 3.10, and the
- * unpickler is one there. */
+ * unpickler is one there; and no function changes a slot. */
 struct mw_type_object {
 	PyVarObject head;
-	void *before[20]; /* tp_name to tp_doc */
+	void *before[13]; /* tp_name to tp_hash */
+	ternaryfunc call;
+	void *between[6]; /* tp_str to tp_doc */
 	traverseproc traverse;
 };
 

@@ -132,6 +132,9 @@ bool mw_stands_in_file(PyObject *source, const char *path);
 void mw_hook_silent(void);
 void mw_hook_socket(void);
 
+/* pointers.c: `base` is _ctypes.CFuncPtr. */
+void mw_hook_pointers(PyObject *base);
+
 /* closures.c */
 void mw_warm_closures(void);
 void mw_hook_planters(void);

@@ -266,7 +266,8 @@ static const char *canonical(const char *module)
 static void *plain_new(void)
 {
 	static void *found;
-	PyObject *type = found ? NULL : PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "x");
+	PyObject *type =
+	        found ? NULL : PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "x");
 
 	if (type)
 		found = PyType_GetSlot((PyTypeObject *)type, Py_tp_new);

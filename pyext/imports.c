@@ -105,7 +105,7 @@ static void hook(const char *name)
 		mw_hook_planters();
 	if (!strcmp(name, "subprocess") || !strcmp(name, "_posixsubprocess"))
 		mw_hook_fork_exec();
-	if (!strcmp(name, "ctypes"))
+	if (!strcmp(name, "ctypes") || !strcmp(name, "_ctypes"))
 		mw_warm_closures();
 	if (!strcmp(name, "_xxsubinterpreters"))
 		mw_hook_interpreters();

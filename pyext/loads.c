@@ -26,7 +26,7 @@ static inline struct mw_load *open_load(struct mw_load *room, const char *entry,
 	load->unpickler = unpickler;
 	load->file = file;
 	load->frame = PyEval_GetFrame();
-	load->sp = (uintptr_t)__builtin_frame_address(0);
+	load->sp = (uintptr_t)mw_stack_pointer();
 	load->id = 0;
 	load->slot = 0;
 	load->depth = load->outer ? load->outer->depth + 1 : 0;

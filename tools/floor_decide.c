@@ -28,8 +28,8 @@ static bool find_model(const struct mw_floor_judge *judge, uint64_t id, char ret
 	return true;
 }
 
-/* A library that lies beside the model is not what an installed one brings with it; unless that lies
- * there, too. */
+/* A library that lies beside the model is not what an installed one brings with it; unless that
+ * lies there, too. */
 static bool came_with_model(const struct mw_floor_judge *judge, const struct mw_matter *matter,
                             const struct mw_permit *permit)
 {
@@ -66,8 +66,8 @@ static struct mw_permit *permit_of(const struct mw_floor_judge *judge,
 	return NULL;
 }
 
-/* The program that a thread was let start is started by a child of its process. Nothing else that the
- * thread was let do is the child's. */
+/* The program that a thread was let start is started by a child of its process. Nothing else that
+ * the thread was let do is the child's. */
 struct mw_permit *mw_floor_find_permit(struct mw_floor_judge *judge, const struct mw_matter *matter)
 {
 	struct mw_permit *permit = permit_of(judge, matter, matter->thread);
@@ -144,7 +144,7 @@ static void describe(const struct mw_matter *matter, struct mw_effect *effect)
 }
 
 enum mw_verdict mw_floor_accuse(struct mw_floor_judge *judge, const struct mw_matter *matter,
-                                         struct mw_effect *effect)
+                                struct mw_effect *effect)
 {
 	static struct mw_record record;
 	static struct mw_floor_evidence evidence;
@@ -195,45 +195,62 @@ static bool is_as_judged(const struct mw_permit *permit, const struct mw_floor_l
 	const struct mw_effect *effect = &look->effect;
 
 	if (effect->class == MW_EXEC)
-		return is_program(permit, look);
+		return is_program(permit, look) && mw_permit_has_arguments(permit, effect);
 	return effect->class != MW_WRITE || !effect->file ||
 	       (same(effect->file, permit->file) &&
 	        (!effect->file2 || same(effect->file2, permit->file2)));
+}
+
+/* The verdict on `effect` as the permit's. */
+static enum mw_verdict decide_as(struct mw_floor_judge *judge, const struct mw_matter *matter,
+                                 const struct mw_permit *permit, struct mw_effect *effect)
+{
+	static struct mw_record record;
+	struct mw_record_load *load;
+	struct mw_decision decision;
+	struct mw_location at = {.nested = false};
+
+	memset(&record, 0, sizeof(record));
+	record.kind = MW_PERMIT;
+	load = fill_load(judge, matter, &record.load);
+	effect->cause = permit->cause;
+	effect->facts |= permit->facts;
+	if (effect->class == MW_EXEC) /* facts about the other program */
+		effect->facts &= ~(uint32_t)(MW_FACT_PINNED | MW_FACT_INTERPRETER);
+	fill_effect(effect, &record.effect);
+	record.effect.op = text(permit->op);
+	if (mw_verdict_needs_location(judge->host.policy))
+		mw_locate(matter->tracee.pid, &record, &at);
+	mw_verdict(judge->host.policy, judge->host.alerts, matter->tracee.pid, &record,
+	           &record.load, &at, &decision);
+	free(load);
+	return decision.verdict;
 }
 
 /* Where it is another file now, or one of many that follow from it, it is judged by that. */
 static enum mw_verdict judge_permitted(struct mw_floor_judge *judge, const struct mw_matter *matter,
                                        struct mw_permit *permit)
 {
-	static struct mw_record record;
 	struct mw_effect effect = judge->look.effect;
-	struct mw_record_load *load;
-	struct mw_decision decision;
-	struct mw_location at;
 
 	if (permit->alert[0] && !permit->joined)
 		mw_alerts_join(judge->host.alerts, text(permit->alert), MW_SYSCALL);
 	permit->joined = true;
 	if (is_as_judged(permit, &judge->look))
 		return MW_ALLOW;
-	memset(&record, 0, sizeof(record));
-	record.kind = MW_PERMIT;
-	load = fill_load(judge, matter, &record.load);
-	effect.cause = permit->cause;
-	effect.facts |= permit->facts;
-	if (effect.class == MW_EXEC) /* facts about the other program */
-		effect.facts &= ~(uint32_t)(MW_FACT_PINNED | MW_FACT_INTERPRETER);
-	fill_effect(&effect, &record.effect);
-	record.effect.op = text(permit->op);
-	mw_locate(matter->tracee.pid, &record, &at);
-	mw_verdict(judge->host.policy, judge->host.alerts, matter->tracee.pid, &record, &record.load,
-	           &at, &decision);
-	free(load);
-	return decision.verdict;
+	return decide_as(judge, matter, permit, &effect);
+}
+
+bool mw_floor_stands_anyway(struct mw_floor_judge *judge, const struct mw_matter *matter,
+                            const struct mw_permit *permit)
+{
+	struct mw_effect effect = {.class = judge->look.effect.class, .op = judge->look.effect.op};
+
+	return permit && decide_as(judge, matter, permit, &effect) < MW_DENY;
 }
 
 enum mw_verdict mw_floor_verdict(struct mw_floor_judge *judge, const struct mw_matter *matter,
-                                  struct mw_permit **permit)
+                                 struct mw_permit **permit)
 {
 	enum mw_verdict verdict = MW_ALLOW;
 

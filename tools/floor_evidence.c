@@ -8,11 +8,10 @@
 
 #define PAGE 4096u
 
-int mw_floor_evidence(const struct mw_tracee *tracee, struct mw_floor_evidence *ret)
+static int where(const struct mw_tracee *tracee, uint64_t *ret_sp, uint64_t *ret_pc)
 {
 	char text[512], *space;
 	int fd = mw_tracee_open(tracee, "syscall", O_RDONLY);
-	uint64_t sp, pc;
 	ssize_t len;
 
 	if (fd < 0)
@@ -26,12 +25,29 @@ int mw_floor_evidence(const struct mw_tracee *tracee, struct mw_floor_evidence *
 	space = strrchr(text, ' ');
 	if (space) {
 		*space = '\0';
-		pc = strtoull(space + 1, NULL, 16);
+		*ret_pc = strtoull(space + 1, NULL, 16);
 		space = strrchr(text, ' ');
 	}
 	if (!space)
 		return -EBADMSG;
-	sp = strtoull(space + 1, NULL, 16);
+	*ret_sp = strtoull(space + 1, NULL, 16);
+	return 0;
+}
+
+uint64_t mw_floor_stack_pointer(const struct mw_tracee *tracee)
+{
+	uint64_t sp, pc;
+
+	return where(tracee, &sp, &pc) ? 0 : sp;
+}
+
+int mw_floor_evidence(const struct mw_tracee *tracee, struct mw_floor_evidence *ret)
+{
+	uint64_t sp, pc;
+	int error = where(tracee, &sp, &pc);
+
+	if (error)
+		return error;
 	ret->regs = (struct mw_regs){{0}};
 	ret->regs.r[MW_REGS_SP] = sp;
 	ret->regs.r[MW_REGS_PC] = pc;

@@ -13,6 +13,9 @@ struct mw_floor_evidence {
 	uint8_t stack[MW_FLOOR_STACK]; /* from the stack pointer upwards */
 };
 
+/* The stack pointer alone. Returns 0 when it cannot be told. */
+uint64_t mw_floor_stack_pointer(const struct mw_tracee *tracee);
+
 /* Returns 0 or a negative errno. Source: /proc/PID/syscall in proc(5). */
 int mw_floor_evidence(const struct mw_tracee *tracee, struct mw_floor_evidence *ret);
 

@@ -1,6 +1,7 @@
 #include "floor_gate.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -109,6 +110,13 @@ static void clear(struct mw_gate *gate, int slot)
 	memset(&gate->page->slot[slot], 0, sizeof(gate->page->slot[slot]));
 }
 
+static bool has_tasks(const struct mw_gate *gate)
+{
+	struct pollfd listener = {.fd = gate->listener, .events = POLLIN};
+
+	return poll(&listener, 1, 0) < 0 || !(listener.revents & POLLHUP);
+}
+
 static void *guard(void *argument)
 {
 	struct mw_gate *gate = argument;
@@ -119,7 +127,7 @@ static void *guard(void *argument)
 		struct seccomp_notif *n = &gate->page->slot[slot].notif;
 
 		if (ioctl(gate->listener, SECCOMP_IOCTL_NOTIF_RECV, n) < 0) {
-			if (errno == EINTR || errno == ENOENT)
+			if (errno == EINTR || (errno == ENOENT && has_tasks(gate)))
 				continue; /* the task died first */
 			break;
 		}

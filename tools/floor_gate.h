@@ -13,8 +13,8 @@
 struct mw_gate;
 
 /* Starts the thread. `listener` and `page`, where the keeper finds what was taken and not answered
- * yet, are borrowed; `listener` is left to the gate alone from now on, but for answers. Returns 0 or
- * a negative errno. */
+ * yet, are borrowed; `listener` is left to the gate alone from now on, but for answers. Returns 0
+ * or a negative errno. */
 int mw_gate_start(int listener, struct mw_keeper_page *page, struct mw_gate **ret);
 
 /* Ends the thread. NULL is allowed. */

@@ -1,6 +1,7 @@
 /* What the shims say by calls to the floor, and what records say of threads. */
 #include <errno.h>
 
+#include "floor_evidence.h"
 #include "floor_matter.h"
 #include "floor_message.h"
 #include "floor_shim.h"
@@ -59,7 +60,8 @@ static int hear_record(struct mw_floor_judge *judge, const struct mw_tracee *tra
 {
 	struct mw_floor_letter letter;
 	struct mw_reply reply = {.magic = MW_REPLY_MAGIC};
-	int fds[MW_WIRE_FDS] = {-1, -1}, error = mw_floor_letter_read(tracee, data->args[2], &letter);
+	int fds[MW_WIRE_FDS] = {-1, -1},
+	    error = mw_floor_letter_read(tracee, data->args[2], &letter);
 	struct mw_record *record = &letter.unpacked.record;
 
 	if (error)
@@ -85,15 +87,17 @@ int mw_floor_hear(struct mw_floor_judge *judge, const struct mw_tracee *tracee,
 	case MW_TELL_CLOSE:
 		if (!thread)
 			return 0;
-		mw_floor_thread_close(thread, data->args[2]);
-		mw_floor_thread_tidy(&judge->tasks, thread);
-		return 0;
+		error = mw_floor_thread_close(thread, data->args[2],
+		                              mw_floor_stack_pointer(tracee));
+		if (!error)
+			mw_floor_thread_tidy(&judge->tasks, thread);
+		return error;
 	case MW_TELL_ENTER:
 		return enter(judge, tracee, data->args[2]);
 	case MW_TELL_BIRTH:
 		if (thread)
-			thread->birth = data->args[2] == MW_BORN_IN_SCOPE ? MW_BORN_IN_SCOPE
-			                                                 : MW_BORN_FREE;
+			thread->birth =
+			        data->args[2] == MW_BORN_IN_SCOPE ? MW_BORN_IN_SCOPE : MW_BORN_FREE;
 		return 0;
 	default:
 		return -EINVAL;

@@ -99,8 +99,9 @@ static int let_do(struct mw_floor_judge *judge, const struct mw_matter *matter,
 	}
 	if (error != MW_FLOOR_CANNOT)
 		return error;
-	return stops && look->effect.class == MW_WRITE ? mw_tracee_fail(tracee, EPERM)
-	                                               : mw_tracee_continue(tracee);
+	return !stops || mw_floor_stands_anyway(judge, matter, permit)
+	               ? mw_tracee_continue(tracee)
+	               : mw_tracee_fail(tracee, EPERM);
 }
 
 static int judge_call(struct mw_floor_judge *judge, const struct mw_matter *matter,

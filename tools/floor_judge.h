@@ -27,7 +27,8 @@ int mw_floor_judge_open(const struct mw_floor_host *host, int listener, struct m
                         struct mw_floor_judge **ret);
 void mw_floor_judge_close(struct mw_floor_judge *judge);
 
-/* Answers what waits, or a part of it: mw_gate_fd() is readable then. Returns how many that were. */
+/* Answers what waits, or a part of it: mw_gate_fd() is readable then. Returns how many that were.
+ */
 int mw_floor_judge_poll(struct mw_floor_judge *judge);
 
 /* Whether there is something that mw_floor_judge_prune() may forget later. */
@@ -36,11 +37,10 @@ bool mw_floor_judge_knows(const struct mw_floor_judge *judge);
 /* Forgets what has ended. */
 void mw_floor_judge_prune(struct mw_floor_judge *judge);
 
-/* What records say, from whatever channel they came: the thread is in a load from now on; it goes on
- * with an effect that was let pass, under the alert called `alert` (empty: none). */
-void mw_floor_judge_opened(struct mw_floor_judge *judge, pid_t pid,
-                           const struct mw_record *record);
-void mw_floor_judge_permit(struct mw_floor_judge *judge, pid_t pid,
-                           const struct mw_record *record, const char *alert);
+/* What records say, from whatever channel they came: the thread is in a load from now on; it goes
+ * on with an effect that was let pass, under the alert called `alert` (empty: none). */
+void mw_floor_judge_opened(struct mw_floor_judge *judge, pid_t pid, const struct mw_record *record);
+void mw_floor_judge_permit(struct mw_floor_judge *judge, pid_t pid, const struct mw_record *record,
+                           const char *alert);
 
 #endif

@@ -15,25 +15,31 @@
 #include "../core/paths.h"
 #include "installed.h"
 
-/* The directory two levels above a program, if it is of its own: a prefix such as /opt/x. */
+/* The libraries two levels above a program: of a prefix such as /opt/x, or a virtual environment.
+ */
 static bool in_prefix(const struct mw_tracee *tracee, const char *path)
 {
 	char link[40], prefix[PATH_MAX];
 	ssize_t len;
+	char *slash;
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)tracee->pid);
-	len = readlink(link, prefix, sizeof(prefix) - 1);
+	len = readlink(link, prefix, sizeof(prefix) - 8);
 	if (len <= 0)
 		return false;
 	prefix[len] = '\0';
 	for (int i = 0; i < 2; i++) {
-		char *slash = strrchr(prefix, '/');
-
+		slash = strrchr(prefix, '/');
 		if (!slash)
 			return false;
 		*slash = '\0';
 	}
-	return prefix[0] && prefix[1] && mw_path_inside(path, prefix);
+	slash = prefix + strlen(prefix);
+	strcpy(slash, "/lib");
+	if (mw_path_inside(path, prefix))
+		return true;
+	strcpy(slash, "/lib64");
+	return mw_path_inside(path, prefix);
 }
 
 bool mw_floor_is_installed(const struct mw_tracee *tracee, const char *path)
@@ -104,7 +110,8 @@ static int look_at_memory(const struct mw_tracee *tracee, const struct seccomp_d
 
 	effect->number = (int64_t)(int)data->args[2];
 	if (maps) {
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)tracee->tid, (int)data->args[4]);
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)tracee->tid,
+		         (int)data->args[4]);
 		len = readlink(link, ret->real, sizeof(ret->real) - 1);
 		if (len <= 0)
 			return -EBADF;

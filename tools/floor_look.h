@@ -37,7 +37,7 @@ struct mw_floor_look {
 	enum mw_floor_way way;
 	const char *raw; /* the path as the task spells it, or NULL */
 	struct mw_floor_file_call file;
-	int socket; /* the task's, or -1 */
+	int socket;     /* the task's, or -1 */
 	bool datagrams; /* the socket is one for datagrams, and is given its peer */
 	struct sockaddr_storage address;
 	socklen_t address_len;
@@ -45,7 +45,7 @@ struct mw_floor_look {
 	ino_t ino;
 	enum mw_program_kind kind;
 	bool by_descriptor; /* the kernel makes up the name that a script gets */
-	int64_t changed; /* when what is mapped was changed last, in seconds since the epoch */
+	int64_t changed;    /* when what is mapped was changed last, in seconds since the epoch */
 	/* What the texts above point to. */
 	char name[PATH_MAX], real[PATH_MAX], target[MW_SOCKNAME];
 	const char *argv[MW_WIRE_ARGS];
@@ -56,8 +56,8 @@ struct mw_floor_look {
 #define MW_LOOK_AS_JUDGED 2 /* there is none, as long as the call is made as it was looked at */
 
 /* Looks at the call `data` of `row`. Returns 0 with the effect, whose cause and load are the
- * caller's to say; MW_LOOK_HARMLESS or MW_LOOK_AS_JUDGED when there is none; or the negative errno that the call fails
- * with by itself. Release with mw_floor_look_drop() in any case. */
+ * caller's to say; MW_LOOK_HARMLESS or MW_LOOK_AS_JUDGED when there is none; or the negative errno
+ * that the call fails with by itself. Release with mw_floor_look_drop() in any case. */
 int mw_floor_look(const struct mw_tracee *tracee, const struct seccomp_data *data,
                   const struct mw_floor_call *row, struct mw_floor_look *ret);
 void mw_floor_look_drop(struct mw_floor_look *look);
@@ -69,8 +69,8 @@ int mw_floor_look_socket(const struct mw_tracee *tracee, const struct seccomp_da
                          struct mw_floor_look *ret);
 
 /* Makes the call of a socket to the address that was looked at, and answers the task. Returns 0;
- * MW_FLOOR_CANNOT when nothing was done or answered: the task has other rights or other files than we
- * have; or a negative errno when the task has gone. */
+ * MW_FLOOR_CANNOT when nothing was done or answered: the task has other rights or other files than
+ * we have; or a negative errno when the task has gone. */
 int mw_floor_socket_perform(const struct mw_tracee *tracee, const struct seccomp_data *data,
                             struct mw_floor_look *look);
 

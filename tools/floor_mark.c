@@ -25,7 +25,8 @@ uint32_t mw_floor_mark_read(const struct mw_floor_mark *mark, pid_t pid)
 {
 	struct rlimit limit;
 
-	if (prlimit(pid, RLIMIT_MSGQUEUE, NULL, &limit) < 0 || limit.rlim_max >= mark->own.rlim_max ||
+	if (prlimit(pid, RLIMIT_MSGQUEUE, NULL, &limit) < 0 ||
+	    limit.rlim_max >= mark->own.rlim_max ||
 	    mark->own.rlim_max - limit.rlim_max >= MW_PAGE_SLOTS)
 		return 0;
 	return (uint32_t)(mark->own.rlim_max - limit.rlim_max);

@@ -1,7 +1,8 @@
-/* A mark that processes in scope hand on to their children, in the one thing that is inherited, that
- * nobody uses, and that an unprivileged process cannot take back: the hard limit of the memory for
- * POSIX message queues (RLIMIT_MSGQUEUE, getrlimit(2)), lowered by a few bytes. Setting that limit is
- * a call that the floor is asked about. It tells whose an orphan is when its parents have gone. */
+/* A mark that processes in scope hand on to their children, in the one thing that is inherited,
+ * that nobody uses, and that an unprivileged process cannot take back: the hard limit of the memory
+ * for POSIX message queues (RLIMIT_MSGQUEUE, getrlimit(2)), lowered by a few bytes. Setting that
+ * limit is a call that the floor is asked about. It tells whose an orphan is when its parents have
+ * gone. */
 #ifndef MW_TOOLS_FLOOR_MARK_H
 #define MW_TOOLS_FLOOR_MARK_H
 

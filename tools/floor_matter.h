@@ -42,6 +42,11 @@ struct mw_permit *mw_floor_find_permit(struct mw_floor_judge *judge,
 enum mw_verdict mw_floor_verdict(struct mw_floor_judge *judge, const struct mw_matter *matter,
                                  struct mw_permit **permit);
 
+/* Whether what was let pass would be so whatever it is on: then it does not matter that another
+ * thread may have changed that. `permit` may be NULL. */
+bool mw_floor_stands_anyway(struct mw_floor_judge *judge, const struct mw_matter *matter,
+                            const struct mw_permit *permit);
+
 /* The verdict on an effect that nobody has announced; it is recorded. */
 enum mw_verdict mw_floor_accuse(struct mw_floor_judge *judge, const struct mw_matter *matter,
                                 struct mw_effect *effect);

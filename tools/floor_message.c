@@ -66,7 +66,8 @@ int mw_floor_letter_read(const struct mw_tracee *tracee, uint64_t address,
 
 static int put(const struct mw_tracee *tracee, uint64_t address, const void *from, size_t len)
 {
-	struct iovec here = {(void *)(uintptr_t)from, len}, there = {(void *)(uintptr_t)address, len};
+	struct iovec here = {(void *)(uintptr_t)from, len},
+	             there = {(void *)(uintptr_t)address, len};
 	ssize_t put = process_vm_writev(tracee->tid, &here, 1, &there, 1, 0);
 
 	return put == (ssize_t)len ? 0 : put < 0 ? -errno : -EFAULT;
@@ -94,8 +95,8 @@ int mw_floor_letter_reply(const struct mw_tracee *tracee, const struct mw_floor_
 	if (!mw_tracee_valid(tracee))
 		return -ESRCH;
 	if (fds[0] >= 0) {
-		int error = put(tracee, letter->address + offsetof(struct mw_floor_message, fds), added,
-		                sizeof(added));
+		int error = put(tracee, letter->address + offsetof(struct mw_floor_message, fds),
+		                added, sizeof(added));
 
 		if (error)
 			return error;

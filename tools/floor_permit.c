@@ -23,13 +23,17 @@ static size_t room(struct mw_str s)
 
 struct mw_permit *mw_permit_new(const struct mw_record_effect *effect, const char *alert)
 {
-	struct mw_permit *permit =
-	        malloc(sizeof(*permit) + room(effect->op) + room(effect->target) +
-	               room(effect->target2) + room(effect->file) + room(effect->file2));
-	char *at = (char *)(permit + 1);
+	size_t size = room(effect->op) + room(effect->target) + room(effect->target2) +
+	              room(effect->file) + room(effect->file2);
+	struct mw_permit *permit;
+	char *at;
 
+	for (uint32_t i = 0; i < effect->argc; i++)
+		size += room(effect->argv[i]);
+	permit = malloc(sizeof(*permit) + size);
 	if (!permit)
 		return NULL;
+	at = (char *)(permit + 1);
 	*permit = (struct mw_permit){
 	        .class = effect->class,
 	        .cause = effect->cause,
@@ -41,6 +45,11 @@ struct mw_permit *mw_permit_new(const struct mw_record_effect *effect, const cha
 	permit->target2 = keep(&at, effect->target2);
 	permit->file = keep(&at, effect->file);
 	permit->file2 = keep(&at, effect->file2);
+	permit->argv = at;
+	permit->argc = effect->argc;
+	permit->argv_cut = effect->argv_cut;
+	for (uint32_t i = 0; i < effect->argc; i++)
+		keep(&at, effect->argv[i]);
 	strncpy(permit->alert, alert, sizeof(permit->alert) - 1);
 	return permit;
 }
@@ -64,26 +73,37 @@ static bool names_nothing(const struct mw_permit *permit, const struct mw_effect
 /* What is opened as a library brings others with it, which the loader finds. */
 static bool opens_libraries(const struct mw_permit *permit, const struct mw_effect *effect)
 {
-	return permit->class == MW_MAP && effect->class == MW_MAP && effect->facts & MW_FACT_INSTALLED &&
-	       permit->facts & MW_FACT_INSTALLED;
-}
-
-/* A program was let start for what it is: another one of the same name is another. */
-static bool is_another_program(const struct mw_permit *permit, const struct mw_effect *effect)
-{
-	return effect->class == MW_EXEC && *permit->file && effect->file && *effect->file &&
-	       strcmp(permit->file, effect->file) != 0;
+	return permit->class == MW_MAP && effect->class == MW_MAP &&
+	       effect->facts & MW_FACT_INSTALLED && permit->facts & MW_FACT_INSTALLED;
 }
 
 bool mw_permit_covers(const struct mw_permit *permit, const struct mw_effect *effect,
                       const char *raw)
 {
-	if (permit->spent || is_another_program(permit, effect))
+	if (permit->spent)
 		return false;
 	return names_nothing(permit, effect) || opens_libraries(permit, effect) ||
 	       implies(permit, permit->file, permit->file2, effect->class, effect->file) ||
 	       implies(permit, permit->target, permit->target2, effect->class, effect->target) ||
 	       implies(permit, permit->target, permit->target2, effect->class, raw);
+}
+
+bool mw_permit_has_arguments(const struct mw_permit *permit, const struct mw_effect *effect)
+{
+	const char *argument = permit->argv;
+	size_t at = 0;
+
+	if (permit->argv_cut || effect->argv_cut)
+		return false;
+	for (uint32_t i = 0; i < permit->argc; i++, argument += strlen(argument) + 1) {
+		/* system() puts it there since glibc 2.38. */
+		if (at == 2 && at < effect->argc && !strcmp(effect->argv[at], "--") &&
+		    strcmp(argument, "--") != 0)
+			at++;
+		if (at == effect->argc || strcmp(argument, effect->argv[at++]) != 0)
+			return false;
+	}
+	return at == effect->argc;
 }
 
 bool mw_permit_looks_up(const struct mw_permit *permit)
@@ -93,9 +113,9 @@ bool mw_permit_looks_up(const struct mw_permit *permit)
 
 bool mw_permit_is_used_up(const struct mw_permit *permit)
 {
-	static const char *const single[] = {"mmap",   "mmap64", "mprotect", "pkey_mprotect",
-	                                     "prctl",  "ptrace", "kill",     "killpg",
-	                                     "syscall"};
+	static const char *const single[] = {"mmap",          "mmap64", "mprotect",
+	                                     "pkey_mprotect", "prctl",  "ptrace",
+	                                     "kill",          "killpg", "syscall"};
 
 	if (permit->class == MW_EXEC)
 		return true;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,10 @@ struct connecting {
 	socklen_t len;
 };
 
+/* How many there are: a job that has more under way is told to try again. */
+#define CONNECTING_MAX 64
+static _Atomic unsigned int connecting;
+
 static void *connect_it(void *argument)
 {
 	struct connecting *c = argument;
@@ -190,7 +195,9 @@ static void *connect_it(void *argument)
 	else
 		mw_tracee_return(&c->tracee, 0);
 	close(c->socket);
+	close(c->tracee.listener);
 	free(c);
+	atomic_fetch_sub(&connecting, 1);
 	return NULL;
 }
 
@@ -199,20 +206,31 @@ static int start_connecting(const struct mw_tracee *tracee, struct mw_floor_look
 	struct connecting *c = malloc(sizeof(*c));
 	pthread_attr_t detached;
 	pthread_t thread;
-	int error;
+	int error = -EAGAIN;
 
 	if (!c)
 		return -ENOMEM;
+	if (atomic_fetch_add(&connecting, 1) >= CONNECTING_MAX)
+		goto fail;
 	*c = (struct connecting){*tracee, look->socket, look->address, look->address_len};
+	/* It may outlive the run's own. */
+	c->tracee.listener = fcntl(tracee->listener, F_DUPFD_CLOEXEC, 0);
+	error = c->tracee.listener < 0 ? -errno : 0;
+	if (error)
+		goto fail;
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&detached, 128 << 10);
 	error = -pthread_create(&thread, &detached, connect_it, c);
 	pthread_attr_destroy(&detached);
-	if (error)
-		free(c);
-	else
+	if (!error) {
 		look->socket = -1;
+		return 0;
+	}
+	close(c->tracee.listener);
+fail:
+	atomic_fetch_sub(&connecting, 1);
+	free(c);
 	return error;
 }
 

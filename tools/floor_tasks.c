@@ -1,5 +1,6 @@
 #include "floor_tasks.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,10 @@
 #include <unistd.h>
 
 #include "tasks.h"
+
+/* Stack that closing a load takes, from the frame that does it to the system call. What the load
+ * runs is called by the unpickler, whose frames alone are larger. */
+#define CLOSING 512
 
 static struct mw_floor_thread **bucket(struct mw_floor_tasks *tasks, pid_t tid)
 {
@@ -129,17 +134,20 @@ void mw_floor_thread_open(struct mw_floor_thread *thread, const struct mw_record
 		if (!load)
 			return;
 		load->id = from->id;
+		load->sp = from->sp;
 		load->since = time(NULL);
 		load->outer = thread->loads;
 		thread->loads = load;
 		keep_frames(load, record);
 	}
+	/* The stream has gone on: what it was let do before is over. */
+	free_permits(thread);
 	load->fd = from->fd;
 	load->data = from->data;
 	load->data_len = from->data_len;
 }
 
-void mw_floor_thread_close(struct mw_floor_thread *thread, uint64_t id)
+int mw_floor_thread_close(struct mw_floor_thread *thread, uint64_t id, uint64_t sp)
 {
 	struct mw_floor_load **at = &thread->loads, *load;
 
@@ -147,12 +155,15 @@ void mw_floor_thread_close(struct mw_floor_thread *thread, uint64_t id)
 		at = &(*at)->outer;
 	load = *at;
 	if (!load)
-		return;
+		return 0;
+	if (sp > load->sp || load->sp - sp > CLOSING)
+		return -EPERM;
 	*at = load->outer;
 	free(load->frames);
 	free(load);
 	if (!thread->loads)
 		free_permits(thread);
+	return 0;
 }
 
 void mw_floor_thread_permit(struct mw_floor_thread *thread, struct mw_permit *permit)

@@ -18,6 +18,7 @@
 struct mw_floor_load {
 	struct mw_floor_load *outer;
 	uint64_t id;
+	uint64_t sp;   /* of the frame that opened it, as was said before the stream ran anything */
 	int64_t since; /* seconds since the epoch */
 	/* As in struct mw_record_load: good in its process, while it is open. */
 	int32_t fd;
@@ -30,9 +31,9 @@ struct mw_floor_load {
 struct mw_floor_thread {
 	struct mw_floor_thread *next;
 	pid_t tid, pid;
-	uint64_t start;  /* of the thread, as in struct mw_task: numbers are used again */
-	uint64_t scope;  /* the load that it answers for by birth, or 0 */
-	int birth;       /* enum mw_floor_birth of the next task that it starts, or -1 */
+	uint64_t start; /* of the thread, as in struct mw_task: numbers are used again */
+	uint64_t scope; /* the load that it answers for by birth, or 0 */
+	int birth;      /* enum mw_floor_birth of the next task that it starts, or -1 */
 	struct mw_floor_load *loads; /* innermost first */
 	struct mw_permit *permits[MW_FLOOR_PERMITS];
 	unsigned int turn; /* the next permit's place */
@@ -54,8 +55,10 @@ struct mw_floor_thread *mw_floor_thread_enter(struct mw_floor_tasks *tasks, pid_
 /* The thread has opened a load, or has more to say of an open one. */
 void mw_floor_thread_open(struct mw_floor_thread *thread, const struct mw_record *record);
 
-/* The thread has closed a load. */
-void mw_floor_thread_close(struct mw_floor_thread *thread, uint64_t load);
+/* The thread says that it has closed a load, with its stack pointer at `sp`. Only the frame that
+ * has opened the load is believed: whatever the load runs lies further down. Returns 0 or -EPERM.
+ */
+int mw_floor_thread_close(struct mw_floor_thread *thread, uint64_t load, uint64_t sp);
 
 /* Adds a permit, which becomes the thread's; the oldest gives way. NULL is passed over. */
 void mw_floor_thread_permit(struct mw_floor_thread *thread, struct mw_permit *permit);

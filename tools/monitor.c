@@ -29,7 +29,7 @@ struct mw_monitor {
 	struct mw_registry registry;
 	struct mw_scopes scopes;
 	struct mw_floor_judge *floor; /* NULL: there is none */
-	int64_t pruned; /* when, in ms */
+	int64_t pruned;               /* when, in ms */
 };
 
 static void hello(struct mw_monitor *monitor, pid_t pid, struct mw_reply *reply,
@@ -126,9 +126,10 @@ static void permit(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 		mw_floor_judge_permit(monitor->floor, pid, record, alert);
 }
 
-static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record,
+static void effect(struct mw_monitor *monitor, pid_t pid, struct mw_record *record,
                    struct mw_reply *reply)
 {
+	static const struct mw_location nowhere;
 	struct mw_record_load load;
 	struct mw_location room;
 	const struct mw_location *at;
@@ -136,7 +137,15 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 
 	reply->slot = mw_registry_put(&monitor->registry, pid, &record->load);
 	reply->scope = record->load.id;
-	at = look_up(monitor, pid, record, reply->slot, &load, &room);
+	/* What a load has called it cannot take back. */
+	if (reply->slot && monitor->registry.entry[reply->slot].called)
+		record->effect.facts |= MW_FACT_CALLED;
+	load = record->load;
+	/* Where it acts takes reading the stream. */
+	at = record->kind != MW_PERMIT || !record->load.entry.len ||
+	                     mw_verdict_needs_location(monitor->policy)
+	             ? look_up(monitor, pid, record, reply->slot, &load, &room)
+	             : &nowhere;
 	mw_verdict(monitor->policy, monitor->alerts, pid, record, &load, at, &decision);
 	reply->verdict = decision.verdict;
 	if (record->kind == MW_PREVIEW)
@@ -145,6 +154,8 @@ static void effect(struct mw_monitor *monitor, pid_t pid, const struct mw_record
 		permit(monitor, pid, record, "");
 		return;
 	}
+	if (at == &nowhere)
+		at = look_up(monitor, pid, record, reply->slot, &load, &room);
 	mw_alerts_effect(monitor->alerts, pid, record, &load, at, &decision, reply->id,
 	                 reply->title);
 	if (decision.verdict >= MW_DENY) {
@@ -211,7 +222,7 @@ static void fetch(struct mw_monitor *monitor, pid_t pid, const struct mw_record 
 	reply->verdict = called ? MW_ALLOW : MW_DENY;
 }
 
-static void serve(void *context, pid_t pid, const struct mw_record *record, struct mw_reply *reply,
+static void serve(void *context, pid_t pid, struct mw_record *record, struct mw_reply *reply,
                   int fds[static MW_WIRE_FDS])
 {
 	struct mw_monitor *monitor = context;
@@ -328,8 +339,8 @@ int mw_monitor_fd(const struct mw_monitor *monitor)
 
 int mw_monitor_patience(const struct mw_monitor *monitor)
 {
-	bool knows = monitor->scopes.count ||
-	             (monitor->floor && mw_floor_judge_knows(monitor->floor));
+	bool knows =
+	        monitor->scopes.count || (monitor->floor && mw_floor_judge_knows(monitor->floor));
 
 	return knows ? PRUNE_MS : -1;
 }

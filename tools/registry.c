@@ -119,6 +119,7 @@ uint32_t mw_registry_put(struct mw_registry *registry, pid_t pid, const struct m
 		slot = enter(registry, load->id);
 	entry = &registry->entry[slot];
 	entry->heard = ++registry->clock;
+	entry->called |= load->called;
 	if (!load->entry.s || !load->entry.len)
 		return slot;
 	kept = mw_registry_copy(pid, load);

@@ -4,6 +4,7 @@
 #ifndef MW_TOOLS_REGISTRY_H
 #define MW_TOOLS_REGISTRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,6 +16,7 @@
 struct mw_registry_entry {
 	uint64_t heard; /* order of the last use */
 	uint32_t tasks; /* processes in the scope of the load */
+	bool called;    /* it has said once that it called what is no plain rebuilder */
 	/* With its strings right behind it; NULL when only the id is known. */
 	struct mw_record_load *load;
 	/* Where the load started the tasks in its scope; NULL when it started none. */

@@ -312,9 +312,8 @@ static int begin_floor(void *context, int listener)
 /* Returns 0, the negative errno of the start, or the exit status when a floor is required. */
 static int start_command(struct run *run, char **environment)
 {
-	struct mw_job_floor floor = {.filter = &run->floor.filter,
-	                             .begin = begin_floor,
-	                             .context = run};
+	struct mw_job_floor floor = {
+	        .filter = &run->floor.filter, .begin = begin_floor, .context = run};
 	int status, error = mw_job_start(&run->job, run->options.command, environment,
 	                                 run->has_floor ? &floor : NULL);
 

@@ -71,6 +71,12 @@ static const char *last_global(const struct mw_record_load *load, char out[stati
 	return out;
 }
 
+bool mw_verdict_needs_location(const struct mw_policy *policy)
+{
+	return policy->fields &
+	       (1u << MW_FIELD_CALL | 1u << MW_FIELD_MODULE | 1u << MW_FIELD_STREAM_SHA256);
+}
+
 void mw_verdict(const struct mw_policy *policy, struct mw_alerts *alerts, pid_t pid,
                 const struct mw_record *record, const struct mw_record_load *load,
                 const struct mw_location *at, struct mw_decision *ret)

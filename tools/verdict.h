@@ -7,6 +7,9 @@
 #include "alert.h"
 #include "locate.h"
 
+/* Whether some rule asks for what is only known when the stream has been read (mw_locate()). */
+bool mw_verdict_needs_location(const struct mw_policy *policy);
+
 /* Decides the effect of `record`, of process `pid` and the load `load` that is at `at`. The digest
  * of the whole artifact is only waited for (up to a few seconds) when a rule depends on it.
  * `ret->rule` points into `policy`. */

@@ -1,4 +1,5 @@
-/* System calls in a loop, for bench.py: `calls WHAT COUNT` prints the seconds that COUNT of them took.
+/* System calls in a loop, for bench.py: `calls WHAT COUNT` prints the seconds that COUNT of them
+ * took.
  */
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,4 +1,5 @@
 /* What follows from what was let pass, as the floor sees it. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +44,8 @@ static bool covers(struct mw_permit *p, enum mw_class class, const char *target,
 static void a_file_is_told_by_where_it_lies(void **state)
 {
 	(void)state;
-	assert_true(covers(permit(MW_WRITE, "open", "x", "/a/x"), MW_WRITE, "/b/../a/x", "/a/x", 0));
+	assert_true(
+	        covers(permit(MW_WRITE, "open", "x", "/a/x"), MW_WRITE, "/b/../a/x", "/a/x", 0));
 	assert_false(covers(permit(MW_WRITE, "open", "x", "/a/x"), MW_WRITE, "/a/y", "/a/y", 0));
 	assert_true(covers(permit(MW_WRITE, "shutil.rmtree", "/a/x", "/a/x"), MW_WRITE, "/a/x/y",
 	                   "/a/x/y", 0));
@@ -78,13 +80,28 @@ static void a_call_that_was_made_is_not_made_again(void **state)
 	free(p);
 }
 
-static void a_program_is_no_other_of_the_same_name(void **state)
+static bool starts(struct mw_permit *permit, size_t argc, const char *const *argv)
 {
+	const struct mw_effect effect = {.class = MW_EXEC, .argv = argv, .argc = argc};
+
+	return mw_permit_has_arguments(permit, &effect);
+}
+
+static void a_program_gets_the_arguments_that_were_judged(void **state)
+{
+	const struct mw_record_effect record = {
+	        .class = MW_EXEC, .argv = {text("sh"), text("-c"), text("id")}, .argc = 3};
+	struct mw_permit *p = mw_permit_new(&record, "");
+
 	(void)state;
-	assert_true(covers(permit(MW_EXEC, "subprocess.Popen", "id", "/usr/bin/id"), MW_EXEC,
-	                   "/bin/id", "/usr/bin/id", 0));
-	assert_false(covers(permit(MW_EXEC, "subprocess.Popen", "id", "/usr/bin/id"), MW_EXEC,
-	                    "/tmp/id", "/tmp/id", 0));
+	assert_true(starts(p, 3, (const char *[]){"sh", "-c", "id"}));
+	assert_true(starts(p, 4, (const char *[]){"sh", "-c", "--", "id"})); /* as system() does */
+	assert_false(starts(p, 3, (const char *[]){"sh", "-c", "ls"}));
+	assert_false(starts(p, 2, (const char *[]){"sh", "-c"}));
+	assert_false(starts(p, 4, (const char *[]){"sh", "-c", "id", "x"}));
+	p->argv_cut = true;
+	assert_false(starts(p, 3, (const char *[]){"sh", "-c", "id"}));
+	free(p);
 }
 
 static void a_library_brings_others_that_were_there(void **state)
@@ -123,7 +140,7 @@ static void loads_open_and_close_in_any_order(void **state)
 {
 	static struct mw_floor_tasks tasks;
 	struct mw_floor_thread *t = mw_floor_thread_enter(&tasks, getpid(), gettid());
-	static struct mw_record record = {.load = {.id = 1, .fd = -1}};
+	static struct mw_record record = {.load = {.id = 1, .fd = -1, .sp = 1000}};
 	struct mw_record_load *load = &record.load;
 
 	(void)state;
@@ -140,12 +157,14 @@ static void loads_open_and_close_in_any_order(void **state)
 	assert_int_equal(t->loads->fd, 5);
 	assert_int_equal(t->loads->frame_count, 1);
 	assert_memory_equal(t->loads->frames[0].file.s, "job.py", 6);
-	mw_floor_thread_close(t, 1);
-	mw_floor_thread_close(t, 77);
+	assert_int_equal(mw_floor_thread_close(t, 1, 1000 - 513), -EPERM);
+	assert_int_equal(mw_floor_thread_close(t, 1, 1001), -EPERM);
+	assert_int_equal(mw_floor_thread_close(t, 1, 1000), 0);
+	assert_int_equal(mw_floor_thread_close(t, 77, 0), 0);
 	assert_int_equal(t->loads->id, 2);
 	assert_null(t->loads->outer);
 	mw_floor_thread_permit(t, permit(MW_WRITE, "open", "x", "/a/x"));
-	mw_floor_thread_close(t, 2);
+	assert_int_equal(mw_floor_thread_close(t, 2, 900), 0);
 	assert_null(t->loads);
 	assert_null(t->permits[0]);
 	mw_floor_thread_tidy(&tasks, t);
@@ -189,7 +208,7 @@ int main(void)
 	        cmocka_unit_test(a_file_is_told_by_where_it_lies),
 	        cmocka_unit_test(what_is_not_named_agrees_in_its_number),
 	        cmocka_unit_test(a_call_that_was_made_is_not_made_again),
-	        cmocka_unit_test(a_program_is_no_other_of_the_same_name),
+	        cmocka_unit_test(a_program_gets_the_arguments_that_were_judged),
 	        cmocka_unit_test(a_library_brings_others_that_were_there),
 	        cmocka_unit_test(only_a_look_up_looks_up),
 	        cmocka_unit_test(loads_open_and_close_in_any_order),

@@ -31,6 +31,8 @@ static void fill(struct mw_record *r)
 	                                  .after = true,
 	                                  .depth = 9,
 	                                  .globals = 77,
+	                                  .sp = UINT64_MAX,
+	                                  .called = true,
 	                                  .entry = LONG,
 	                                  .path = LONG,
 	                                  .seen_count = MW_WIRE_GLOBALS};
