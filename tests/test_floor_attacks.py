@@ -56,6 +56,18 @@ def let(effect, matches, verdict="allow"):
             f"  - {{name: let, effect: {effect}, {matches}, verdict: {verdict}, reason: the test's, owner: test}}\n")
 
 
+AGAIN = """
+print(load(*[Node(rawcall.call, 83, f"{root}/marker", 0o700) for i in range(500)]))
+"""
+
+
+def test_what_was_refused_is_refused_again_without_a_word(tmp_path):
+    done, alerts = watch(AGAIN, tmp_path)
+    assert done.stdout == "UnsafeLoadError\n"
+    assert [a["outcome"] for a in alerts] == ["prevented"]
+    assert not (tmp_path / "root" / "marker").exists()
+
+
 RINGS = """
 def results(*numbers):
     return load(*[Node(rawcall.call, number, 8, bytes(120)) for number in numbers])

@@ -24,8 +24,8 @@ static struct mw_permit *program_of(const struct mw_floor_thread *thread)
 
 bool mw_floor_is_born_free(const struct mw_permit *permit)
 {
-	return !permit->alert[0] || permit->cause == MW_BY_IMPORT || permit->cause == MW_BY_MACHINERY ||
-	       permit->cause == MW_BY_LOADER;
+	return !permit->alert[0] || permit->cause == MW_BY_IMPORT ||
+	       permit->cause == MW_BY_MACHINERY || permit->cause == MW_BY_LOADER;
 }
 
 /* A thread that is looked at starts a task. Its sensors say so before. */
@@ -58,7 +58,8 @@ int mw_floor_birth(struct mw_floor_judge *judge, const struct mw_matter *matter,
                    const struct mw_floor_call *row)
 {
 	const struct mw_tracee *tracee = &matter->tracee;
-	/* By its name here: other entries number it differently, with the flags in the same place. */
+	/* By its name here: other entries number it differently, with the flags in the same place.
+	 */
 	uint64_t flags = row->number == SYS_clone ? matter->data->args[0] : 0;
 	struct mw_effect effect = {.class = MW_TAMPER, .op = row->name, .number = (int64_t)flags};
 	bool of_thread = matter->load || (matter->thread && matter->thread->scope);

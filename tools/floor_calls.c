@@ -155,7 +155,8 @@ const struct mw_floor_call mw_floor_calls[] = {
         EQUAL(fcntl64, MW_TAMPER, 1, F_SETSIG),
         EQUAL(ioctl, MW_TAMPER, 1, FIOSETOWN),
         EQUAL(ioctl, MW_TAMPER, 1, SIOCSPGRP),
-        EQUAL(ioctl, MW_TAMPER, 1, FS_IOC_SETFLAGS), /* chattr(1), of what is open for reading, too */
+        EQUAL(ioctl, MW_TAMPER, 1,
+              FS_IOC_SETFLAGS), /* chattr(1), of what is open for reading, too */
         EQUAL(ioctl, MW_TAMPER, 1, FS_IOC32_SETFLAGS),
         EQUAL(ioctl, MW_TAMPER, 1, FS_IOC_FSSETXATTR),
         /* A limit that is inherited serves as a mark. Asking for it is notified as well. */

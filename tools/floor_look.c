@@ -104,7 +104,8 @@ static int look_at_memory(const struct mw_tracee *tracee, const struct seccomp_d
 
 	effect->number = (int64_t)(int)data->args[2];
 	if (maps) {
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)tracee->tid, (int)data->args[4]);
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)tracee->tid,
+		         (int)data->args[4]);
 		len = readlink(link, ret->real, sizeof(ret->real) - 1);
 		if (len <= 0)
 			return -EBADF;
