@@ -28,9 +28,9 @@ static size_t room(char *const *env)
 	return n < ENV_MAX ? n + MW_ENV_EXTRA : 0;
 }
 
-#define REFUSED(path, search, argv)                                                                \
+#define REFUSED(path, search, argv, env)                                                                \
 	(mw_unlikely(mw_thread.active) &&                                                          \
-	 mw_refuse_program(__func__, path, search, argv, MW_CALLER))
+	 mw_refuse_program(__func__, path, search, argv, env, MW_CALLER))
 
 MW_REAL(int, execve, (const char *, char *const[], char *const[]));
 MW_REAL(int, execvpe, (const char *, char *const[], char *const[]));
@@ -39,7 +39,7 @@ MW_REAL(int, execveat, (int, const char *, char *const[], char *const[], int));
 
 MW_EXPORT int execve(const char *path, char *const argv[], char *const env[])
 {
-	if (REFUSED(path, false, argv))
+	if (REFUSED(path, false, argv, env))
 		return -1;
 	mw_unlimit_program();
 	return real_execve(path, argv, (char *const *)KEPT(env));
@@ -47,7 +47,7 @@ MW_EXPORT int execve(const char *path, char *const argv[], char *const env[])
 
 MW_EXPORT int execv(const char *path, char *const argv[])
 {
-	if (REFUSED(path, false, argv))
+	if (REFUSED(path, false, argv, NULL))
 		return -1;
 	mw_unlimit_program();
 	return real_execve(path, argv, (char *const *)KEPT(environ));
@@ -55,7 +55,7 @@ MW_EXPORT int execv(const char *path, char *const argv[])
 
 MW_EXPORT int execvp(const char *path, char *const argv[])
 {
-	if (REFUSED(path, true, argv))
+	if (REFUSED(path, true, argv, NULL))
 		return -1;
 	mw_unlimit_program();
 	return real_execvpe(path, argv, (char *const *)KEPT(environ));
@@ -63,7 +63,7 @@ MW_EXPORT int execvp(const char *path, char *const argv[])
 
 MW_EXPORT int execvpe(const char *path, char *const argv[], char *const env[])
 {
-	if (REFUSED(path, true, argv))
+	if (REFUSED(path, true, argv, env))
 		return -1;
 	mw_unlimit_program();
 	return real_execvpe(path, argv, (char *const *)KEPT(env));
@@ -79,7 +79,7 @@ MW_EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 {
 	char path[40];
 
-	if (REFUSED(fd_path(fd, path), false, argv))
+	if (REFUSED(fd_path(fd, path), false, argv, env))
 		return -1;
 	mw_unlimit_program();
 	return real_fexecve(fd, argv, (char *const *)KEPT(env));
@@ -90,7 +90,7 @@ MW_EXPORT int execveat(int dir, const char *path, char *const argv[], char *cons
 	char name[40];
 	bool by_fd = flags & AT_EMPTY_PATH && !*path;
 
-	if (REFUSED(by_fd ? fd_path(dir, name) : path, false, argv))
+	if (REFUSED(by_fd ? fd_path(dir, name) : path, false, argv, env))
 		return -1;
 	mw_unlimit_program();
 	return real_execveat(dir, path, argv, (char *const *)KEPT(env), flags);
@@ -117,7 +117,7 @@ MW_EXPORT int execl(const char *path, const char *first, ...)
 	GATHER(argv, first, more);
 
 	va_end(more);
-	if (REFUSED(path, false, argv))
+	if (REFUSED(path, false, argv, NULL))
 		return -1;
 	mw_unlimit_program();
 	return real_execve(path, argv, (char *const *)KEPT(environ));
@@ -129,7 +129,7 @@ MW_EXPORT int execlp(const char *path, const char *first, ...)
 	GATHER(argv, first, more);
 
 	va_end(more);
-	if (REFUSED(path, true, argv))
+	if (REFUSED(path, true, argv, NULL))
 		return -1;
 	mw_unlimit_program();
 	return real_execvpe(path, argv, (char *const *)KEPT(environ));
@@ -142,7 +142,7 @@ MW_EXPORT int execle(const char *path, const char *first, ...)
 	char *const *env = va_arg(more, char *const *);
 
 	va_end(more);
-	if (REFUSED(path, false, argv))
+	if (REFUSED(path, false, argv, env))
 		return -1;
 	mw_unlimit_program();
 	return real_execve(path, argv, (char *const *)KEPT(env));
@@ -169,7 +169,7 @@ MW_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_a
 {
 	int saved = errno;
 
-	if (REFUSED(path, false, argv)) {
+	if (REFUSED(path, false, argv, env)) {
 		int error = errno;
 
 		errno = saved;
@@ -186,7 +186,7 @@ MW_EXPORT int posix_spawnp(pid_t *pid, const char *path, const posix_spawn_file_
 {
 	int saved = errno;
 
-	if (REFUSED(path, true, argv)) {
+	if (REFUSED(path, true, argv, env)) {
 		int error = errno;
 
 		errno = saved;
@@ -202,7 +202,7 @@ static bool refuse_shell(const char *op, const char *command, const void *caller
 	char *const argv[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
 	                      (char *)(uintptr_t)command, NULL};
 
-	return command && mw_refuse_program(op, "/bin/sh", false, argv, caller);
+	return command && mw_refuse_program(op, "/bin/sh", false, argv, NULL, caller);
 }
 
 WRAP(int, system, (const char *command), (command), -1, refuse_shell(__func__, command, MW_CALLER))

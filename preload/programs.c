@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../core/variables.h"
 #include "shim.h"
 
 #define PATH_TEXT 1024
@@ -60,6 +61,27 @@ static bool is_interpreter(const char *program)
 	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
+/* Whether a program gets the variables of its loader as they are in this process, where changing them
+ * is an effect. NULL: all of them. */
+static bool keeps_environment(char *const *env)
+{
+	for (; env && *env; env++) {
+		char name[64];
+		const char *equals = strchr(*env, '='), *own;
+
+		if (!equals || !mw_is_loaders(*env))
+			continue;
+		if ((size_t)(equals - *env) >= sizeof(name))
+			return false;
+		memcpy(name, *env, (size_t)(equals - *env));
+		name[equals - *env] = '\0';
+		own = getenv(name);
+		if (!own || strcmp(own, equals + 1) != 0)
+			return false;
+	}
+	return true;
+}
+
 static size_t count(char *const *argv)
 {
 	size_t n = 0;
@@ -70,7 +92,7 @@ static size_t count(char *const *argv)
 }
 
 bool mw_refuse_program(const char *op, const char *path, bool search, char *const *argv,
-                       const void *caller)
+                       char *const *env, const void *caller)
 {
 	char found[PATH_TEXT];
 	struct mw_effect effect = {.class = MW_EXEC, .op = op};
@@ -90,7 +112,7 @@ bool mw_refuse_program(const char *op, const char *path, bool search, char *cons
 	effect.owner = owner_of(path);
 	effect.argv = (const char *const *)argv;
 	effect.argc = count(argv);
-	if (is_pinned(path))
+	if (is_pinned(path) && keeps_environment(env))
 		effect.facts |= MW_FACT_PINNED;
 	if (is_interpreter(path))
 		effect.facts |= MW_FACT_INTERPRETER;

@@ -105,8 +105,9 @@ bool mw_refuse_shared_memory(const char *name, int flags, const void *caller);
 bool mw_refuse_semaphore(const char *op, const char *name, int flags, const void *caller);
 bool mw_refuse_name(const char *op, const char *name, const void *caller);
 
+/* `env`: what the program gets; NULL: this process's own. */
 bool mw_refuse_program(const char *op, const char *path, bool search, char *const *argv,
-                       const void *caller);
+                       char *const *env, const void *caller);
 bool mw_refuse_memory(const char *op, int prot, int flags, int fd, const void *caller);
 bool mw_refuse_library(const char *op, const char *path, const void *caller);
 bool mw_refuse_tamper(const char *op, int64_t number, const void *caller);

@@ -329,10 +329,10 @@ static bool refuse_syscall(long number, const long a[static 6], const void *call
 		return mw_refuse_open(op, (int)a[0], (const char *)a[1], (int)a[2], caller);
 	case SYS_execve:
 		return mw_refuse_program(op, (const char *)a[0], false, (char *const *)a[1],
-		                         caller);
+		                         (char *const *)a[2], caller);
 	case SYS_execveat:
 		return mw_refuse_program(op, (const char *)a[1], false, (char *const *)a[2],
-		                         caller);
+		                         (char *const *)a[3], caller);
 	case SYS_connect:
 	case SYS_bind:
 		return mw_refuse_address(number == SYS_bind ? MW_LISTEN : MW_CONNECT, op, (int)a[0],

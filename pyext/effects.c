@@ -1,3 +1,4 @@
+#include "../core/variables.h"
 #include "effects.h"
 
 #include <fcntl.h>
@@ -156,19 +157,7 @@ static const char *plain_text(PyObject *object)
 	return text;
 }
 
-/* Variables that make a program run code, or other programs, from where they say. */
-static bool is_loaders(const char *name)
-{
-	static const char *const names[] = {"LD_",      "GCC_",   "COLLECT_", "COMPILER_PATH",
-	                                    "LIBRARY_", "GCONV_", "GLIBC_",   "PATH"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strncmp(name, names[i], strlen(names[i])))
-			return true;
-	return false;
-}
-
-/* Whether a program gets those variables as they are in this process, where changing them is an
+/* Whether a program gets the variables of its loader as they are in this process, where changing them is an
  * effect. os.environ can be changed in memory without one. */
 static bool keeps_environment(PyObject *environment)
 {
@@ -182,7 +171,7 @@ static bool keeps_environment(PyObject *environment)
 	while (PyDict_Next(environment, &at, &key, &value)) {
 		const char *name = plain_text(key), *text, *own;
 
-		if (!name || !is_loaders(name))
+		if (!name || !mw_is_loaders(name))
 			continue;
 		text = plain_text(value);
 		own = getenv(name);

@@ -89,8 +89,8 @@ void mw_unwatch(struct mw_load *load);
 /* globals.c: what the names that a stream fetches stand for. */
 enum mw_global {
 	MW_PLAIN,
-	MW_CLASS, /* its instances are made as object's are */
-	MW_MAKER, /* a class that makes its instances itself */
+	MW_CLASS, /* its instances are made and filled as object's are */
+	MW_MAKER, /* a class that does some of that itself */
 	MW_REBUILDS,
 	MW_OTHER,
 	MW_EFFECTFUL,

@@ -276,12 +276,31 @@ static void *plain_new(void)
 	return found;
 }
 
+/* Whether it, or a class that it is derived from, takes its state itself. Its metaclass is type, so
+ * nothing of the job's runs. */
+static bool takes_state(PyObject *class)
+{
+	PyObject *order = PyObject_GetAttrString(class, "__mro__");
+	bool found = false;
+
+	for (Py_ssize_t i = 0; order && PyTuple_Check(order) && i < PyTuple_Size(order); i++) {
+		PyObject *dict = PyObject_GetAttrString(PyTuple_GetItem(order, i), "__dict__");
+
+		found |= dict && PyMapping_HasKeyString(dict, "__setstate__");
+		Py_XDECREF(dict);
+	}
+	Py_XDECREF(order);
+	PyErr_Clear();
+	return found;
+}
+
 static bool makes_itself(PyObject *class)
 {
 	PyTypeObject *type = (PyTypeObject *)class;
 
 	return !(PyType_GetFlags(type) & Py_TPFLAGS_HEAPTYPE) ||
-	       PyType_GetSlot(type, Py_tp_new) != plain_new();
+	       PyType_GetSlot(type, Py_tp_new) != plain_new() || Py_TYPE(class) != &PyType_Type ||
+	       takes_state(class);
 }
 
 /* A class of a module that is already there builds an instance of itself: no more than its own

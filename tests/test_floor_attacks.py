@@ -51,9 +51,21 @@ def watch(code, root, mode="deny", rules="", environment=(), around=()):
     return done, [record for record in map(json.loads, lines) if record["update"] == 0]
 
 
-def allow(effect, matches):
+def let(effect, matches, verdict="allow"):
     return ("rules:\n"
-            f"  - {{name: let, effect: {effect}, {matches}, verdict: allow, reason: the test's own, owner: test}}\n")
+            f"  - {{name: let, effect: {effect}, {matches}, verdict: {verdict}, reason: the test's, owner: test}}\n")
+
+
+AGAIN = """
+print(load(*[Node(rawcall.call, 83, f"{root}/marker", 0o700) for i in range(500)]))
+"""
+
+
+def test_what_was_refused_is_refused_again_without_a_word(tmp_path):
+    done, alerts = watch(AGAIN, tmp_path)
+    assert done.stdout == "UnsafeLoadError\n"
+    assert [a["outcome"] for a in alerts] == ["prevented"]
+    assert not (tmp_path / "root" / "marker").exists()
 
 
 RINGS = """
@@ -89,7 +101,7 @@ os._exit(0)
 
 
 def test_a_path_that_another_thread_flips_leads_nowhere_else(tmp_path):
-    done, alerts = watch(FILES, tmp_path, rules=allow("write", f'path: "{tmp_path}/root/in/**"'))
+    done, alerts = watch(FILES, tmp_path, rules=let("write", f'path: "{tmp_path}/root/in/**"'))
     stopped, there, escaped = done.stdout.split()
     assert (there, escaped) == ("True", "False")
     assert int(stopped) > 0, "the path was never seen flipped"
@@ -115,12 +127,32 @@ os._exit(0)
 def test_a_program_that_another_thread_exchanges_does_nothing(tmp_path):
     shutil.copy(native.directory() / "child", tmp_path / "child")
     program = os.path.realpath("/usr/bin/true")
-    done, alerts = watch(PROGRAMS, tmp_path, rules=allow("exec", f'executable: "{program}"'))
+    done, alerts = watch(PROGRAMS, tmp_path, rules=let("exec", f'executable: "{program}"'))
     loaded, stopped, happened = done.stdout.split()
     assert int(loaded) > 0 and int(stopped) > 0
     assert happened == "False"
     assert {a["outcome"] for a in alerts} == {"prevented"}
     assert "syscall" in {a["sensor"] for a in alerts}, "no flip between libc and the kernel"
+
+
+ORPHAN = """
+load(Node(os.posix_spawn, os.path.dirname(root) + "/child", ["child", "daemon", f"{root}/marker"], {}), Node(time.sleep, 0.1))
+print("loaded")
+time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize("mode", ["deny", "observe"])
+def test_who_is_let_start_answers_for_the_load_until_it_ends(mode, tmp_path):
+    """A static program that may be started, with an alert, forks twice, and acts when the load is over."""
+    child = tmp_path / "child"
+    shutil.copy(native.directory() / "child", child)
+    done, alerts = watch(ORPHAN, tmp_path, mode=mode, rules=let("exec", f'executable: "{child}"', "alert"))
+    assert done.stdout == "loaded\n"
+    outcome = "prevented" if mode == "deny" else "observed"
+    assert [(a["effect"]["class"], a["outcome"], a["sensor"]) for a in alerts] == [
+        ("exec", "observed", "python"), ("write", outcome, "syscall")]
+    assert (tmp_path / "root" / "marker").exists() == (mode == "observe")
 
 
 DEAF = """

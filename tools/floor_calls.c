@@ -107,6 +107,9 @@ const struct mw_floor_call mw_floor_calls[] = {
         ALWAYS(lremovexattr, MW_WRITE),
         ALWAYS(fremovexattr, MW_WRITE),
 
+        BITS(mq_open, MW_WRITE, 1, CHANGING), /* others read what is put into a queue */
+        ALWAYS(mq_unlink, MW_WRITE),
+
         /* A 32-bit program's mmap(2) has its arguments in memory, its ipc(2) has a version above
          * the number. personality(READ_IMPLIES_EXEC) makes executable what is mapped for reading;
          * the value that only asks, 0xffffffff, has the bit too. */
@@ -138,6 +141,7 @@ const struct mw_floor_call mw_floor_calls[] = {
         EQUAL(prctl, MW_TAMPER, 0, PR_SET_PTRACER),
         EQUAL(prctl, MW_TAMPER, 0, PR_SET_NO_NEW_PRIVS),
         EQUAL(prctl, MW_TAMPER, 0, PR_SET_CHILD_SUBREAPER),
+        EQUAL(prctl, MW_TAMPER, 0, PR_SET_SYSCALL_USER_DISPATCH),
         EQUAL(prctl, MW_FLOOR_TALK, 0, MW_FLOOR_CALL),
         ALWAYS(seccomp, MW_TAMPER),
         ALWAYS(landlock_restrict_self, MW_TAMPER),
@@ -190,6 +194,11 @@ const struct mw_floor_call mw_floor_calls[] = {
         ALWAYS(finit_module, MW_TAMPER),
         ALWAYS(delete_module, MW_TAMPER),
         ALWAYS(reboot, MW_TAMPER),
+        ALWAYS(sethostname, MW_TAMPER),
+        ALWAYS(setdomainname, MW_TAMPER),
+        ALWAYS(settimeofday, MW_TAMPER),
+        ALWAYS(clock_settime, MW_TAMPER),
+        ALWAYS(clock_settime64, MW_TAMPER),
         ALWAYS(swapon, MW_TAMPER),
         ALWAYS(swapoff, MW_TAMPER),
         ALWAYS(acct, MW_TAMPER),

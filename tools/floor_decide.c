@@ -143,8 +143,31 @@ static void describe(const struct mw_matter *matter, struct mw_effect *effect)
 		effect->facts |= MW_FACT_UNANNOUNCED;
 }
 
-enum mw_verdict mw_floor_accuse(struct mw_floor_judge *judge, const struct mw_matter *matter,
-                                struct mw_effect *effect)
+/* FNV-1a, going on from `key`. */
+static uint64_t hash(uint64_t key, const char *text)
+{
+	for (; text && *text; text++)
+		key = (key ^ (unsigned char)*text) * 0x100000001b3;
+	return (key ^ 0xff) * 0x100000001b3;
+}
+
+/* Tells effects apart, and the tasks that have them. Never 0. */
+static uint64_t key_of(const struct mw_matter *matter, const struct mw_effect *effect)
+{
+	const char *const texts[] = {effect->op, effect->target, effect->target2, effect->file,
+	                             effect->file2};
+	uint64_t key = (matter->scope ^ (uint64_t)matter->tracee.tid << 32) * 31 + effect->class;
+
+	key = key * 31 + (uint64_t)effect->number;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		key = hash(key, texts[i]);
+	for (size_t i = 0; i < effect->argc; i++)
+		key = hash(key, effect->argv[i]);
+	return key | 1;
+}
+
+static enum mw_verdict record_effect(struct mw_floor_judge *judge, const struct mw_matter *matter,
+                                     const struct mw_effect *effect)
 {
 	static struct mw_record record;
 	static struct mw_floor_evidence evidence;
@@ -152,7 +175,6 @@ enum mw_verdict mw_floor_accuse(struct mw_floor_judge *judge, const struct mw_ma
 	struct mw_reply reply = {.magic = MW_REPLY_MAGIC};
 	int fds[MW_WIRE_FDS] = {-1, -1};
 
-	describe(matter, effect);
 	memset(&record, 0, sizeof(record));
 	record.kind = MW_EFFECT;
 	record.tid = (uint32_t)matter->tracee.tid;
@@ -171,6 +193,23 @@ enum mw_verdict mw_floor_accuse(struct mw_floor_judge *judge, const struct mw_ma
 	judge->host.serve(judge->host.context, matter->tracee.pid, &record, &reply, fds);
 	free(load);
 	return (enum mw_verdict)reply.verdict;
+}
+
+enum mw_verdict mw_floor_accuse(struct mw_floor_judge *judge, const struct mw_matter *matter,
+                                struct mw_effect *effect)
+{
+	uint64_t key, *refused;
+	enum mw_verdict verdict;
+
+	describe(matter, effect);
+	key = key_of(matter, effect);
+	refused = &judge->refused[(key >> 32) % MW_FLOOR_REFUSED];
+	if (*refused == key)
+		return MW_DENY; /* the same again: machine code in a loop would fill the log */
+	verdict = record_effect(judge, matter, effect);
+	if (verdict == MW_DENY)
+		*refused = key;
+	return verdict;
 }
 
 static bool same(const char *a, const char *b)

@@ -9,6 +9,8 @@
 #include "floor_started.h"
 #include "floor_tasks.h"
 
+#define MW_FLOOR_REFUSED 64
+
 struct mw_floor_judge {
 	struct mw_floor_host host;
 	int listener;
@@ -17,7 +19,9 @@ struct mw_floor_judge {
 	struct mw_floor_started started;
 	struct mw_floor_mark mark;
 	struct mw_floor_shims shims;
-	struct mw_floor_look look; /* of the notification at hand: too large for a stack */
+	uint64_t
+	        refused[MW_FLOOR_REFUSED]; /* the last effects that were, each where its key says */
+	struct mw_floor_look look;         /* of the notification at hand: too large for a stack */
 };
 
 /* One notification, and who answers for it. */

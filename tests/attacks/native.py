@@ -24,10 +24,12 @@ def headers():
 
 @functools.lru_cache(maxsize=None)
 def directory():
-    """Where rawcall, for any CPython from 3.9 on, and the program child lie."""
+    """Where rawcall, for any CPython from 3.9 on, what else counts as installed, and the program child lie."""
     for command in (
         [*FLAGS, "-shared", "-fPIC", f"-I{headers()}", "-o", "rawcall.abi3.so", *HERE.glob("raw*.c")],
         [*FLAGS, "-static", "-o", "child", HERE / "child.c"],
     ):
         subprocess.run(["cc", *command], cwd=BUILT.name, check=True)
+    for path in HERE.glob("*.py"):
+        shutil.copy(path, BUILT.name)
     return Path(BUILT.name)
