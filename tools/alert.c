@@ -34,7 +34,7 @@ struct mw_alerts {
 	struct recent recent[RECENT_MAX]; /* a ring, but for those that wait for a digest */
 	size_t next;
 	struct mw_alerts_sum sum;
-	uint64_t unread; /* alerts that stderr had no room for */
+	uint64_t unread;       /* alerts that stderr had no room for */
 	struct mw_alert alert; /* the one being made: too large for the stack */
 	char text[MW_ALERT_TEXT];
 };

@@ -15,8 +15,8 @@
 #include "alert_parts.h"
 #include "text.h"
 
-/* Some of it, not waiting longer than `ms` (-1: as long as it takes) for who reads: others write to the
- * same pipe, so that there was room does not say that there is. A terminal cannot be asked. */
+/* Some of it, not waiting longer than `ms` (-1: as long as it takes) for who reads: others write to
+ * the same pipe, so that there was room does not say that there is. A terminal cannot be asked. */
 static ssize_t write_some(int fd, const char *data, size_t len, int ms)
 {
 	struct iovec part = {(void *)(uintptr_t)data, len < PIPE_BUF ? len : PIPE_BUF};

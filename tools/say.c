@@ -17,7 +17,8 @@ int mw_say(const char *format, ...)
 	more = vsnprintf(text + len, sizeof(text) - len - 1, format, args);
 	va_end(args);
 	if (more > 0)
-		len += (size_t)more < sizeof(text) - len - 1 ? (size_t)more : sizeof(text) - len - 2;
+		len += (size_t)more < sizeof(text) - len - 1 ? (size_t)more
+		                                             : sizeof(text) - len - 2;
 	text[len++] = '\n';
 	mw_write_patiently(STDERR_FILENO, text, len, MW_PATIENCE_MS);
 	return MW_EXIT_OWN;
