@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PROGRAM, run
+from conftest import HOLDER, PROGRAM, run
 
 DIED = "modelwatch: the monitor has died; the job goes on without it, unwatched\n"
 
@@ -57,24 +57,6 @@ while last < end:
     longest, last = max(longest, now - last), now
 os.wait()
 print(longest, flush=True)
-"""
-
-HOLDER = """
-import os, pickle, re, subprocess, sys, threading
-opened, over = threading.Event(), threading.Event()
-class Held:
-    def __setstate__(self, state):
-        opened.set()
-        over.wait()
-held = Held()
-held.x = 1
-thread = threading.Thread(target=pickle.loads, args=(pickle.dumps([re.compile("a+"), held]),))
-thread.start()
-opened.wait()
-done = subprocess.run(sys.argv[1:])
-over.set()
-thread.join()
-sys.exit(done.returncode)
 """
 
 # Loads a model that starts a program.
@@ -501,6 +483,15 @@ def test_alerts_in_a_pipeline(tmp_path):
     done = subprocess.run(["sh", "-c", script, "sh", PROGRAM, "run", "--format=json", "--", sys.executable, "-c", NOISY,
                            str(tmp_path)], capture_output=True, text=True, timeout=60)
     assert int(done.stdout) >= 100
+
+
+def test_descriptors_of_the_monitor_stay(helper, place):
+    """A look at a program has no files to close."""
+    code = STARTER.replace("try:", "import os\ndef held():\n    return sorted((fd, os.readlink(f'{own}/{fd}')) for fd in "
+                           "'012')\nown = f'/proc/{os.getppid()}/fd'\nbefore = held()\ntry:", 1)
+    done = run([sys.executable, "-c", code + "print(held() == before)\n", helper, "make", str(place / "ok/file")],
+               place / "alerts", options=[f"--policy={place}/policy.yaml", "--quiet"])
+    assert (done.stdout, done.stderr) == ("made\nloaded\nTrue\n", "")
 
 
 # Tasks that live on, and numbers that are used again
