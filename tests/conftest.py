@@ -18,6 +18,25 @@ os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="modelwatch-tests-")
 BESIDE = ("modelwatch", "libmodelwatch.so", "_modelwatch.abi3.so", "modelwatch.py")
 PROGRAM = os.environ.get("MODELWATCH", str(ROOT / "build" / "modelwatch"))
 
+# Runs a command while another thread has a load open that has made a call.
+HOLDER = """
+import pickle, re, subprocess, sys, threading
+opened, over = threading.Event(), threading.Event()
+class Held:
+    def __setstate__(self, state):
+        opened.set()
+        over.wait()
+held = Held()
+held.x = 1
+thread = threading.Thread(target=pickle.loads, args=(pickle.dumps([re.compile("a+"), held]),))
+thread.start()
+opened.wait()
+done = subprocess.run(sys.argv[1:])
+over.set()
+thread.join()
+sys.exit(done.returncode)
+"""
+
 
 class Result:
     """A finished run: what it printed, how it ended, and the alerts it left."""

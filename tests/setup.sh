@@ -126,6 +126,9 @@ look()
 	test)
 		need zsh have zsh
 		need fish have fish
+		need gdb have gdb
+		need strace have strace
+		need bubblewrap have bwrap
 		! can_have_browser || need chromium have_browser
 		;;
 	lint)

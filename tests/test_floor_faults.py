@@ -2,6 +2,8 @@
 live on, use numbers again or see another system than the monitor does."""
 import json
 import os
+import re
+import select
 import shutil
 import signal
 import subprocess
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PROGRAM, run
+from conftest import HOLDER, PROGRAM, run
 
 DIED = "modelwatch: the monitor has died; the job goes on without it, unwatched\n"
 
@@ -55,24 +57,6 @@ while last < end:
     longest, last = max(longest, now - last), now
 os.wait()
 print(longest, flush=True)
-"""
-
-HOLDER = """
-import os, pickle, re, subprocess, sys, threading
-opened, over = threading.Event(), threading.Event()
-class Held:
-    def __setstate__(self, state):
-        opened.set()
-        over.wait()
-held = Held()
-held.x = 1
-thread = threading.Thread(target=pickle.loads, args=(pickle.dumps([re.compile("a+"), held]),))
-thread.start()
-opened.wait()
-done = subprocess.run(sys.argv[1:])
-over.set()
-thread.join()
-sys.exit(done.returncode)
 """
 
 # Loads a model that starts a program.
@@ -428,6 +412,86 @@ def test_ten_thousand_loads_leave_nothing_behind(tmp_path):
     assert fds_after <= fds + 1
     assert size_after < size + 1024
     assert len(done.alerts) == 300 and not (tmp_path / "evil").exists()
+
+
+# Who should read what the monitor writes waits for the job, which waits for the monitor
+
+NOISY = """
+import os, pickle, sys
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, (f"{sys.argv[1]}/evil{i}",)
+for i in range(100):
+    try:
+        pickle.loads(pickle.dumps(Evil()))
+    except Exception as e:
+        with open(sys.argv[1] + "/log", "w") as file:
+            file.write(type(e).__name__)
+print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_alerts_that_nobody_reads_on_stderr(form, tmp_path):
+    """Until the job has ended."""
+    began = time.monotonic()
+    job = start(sys.executable, "-c", NOISY, str(tmp_path), options=[f"--format={form}", f"--alerts={tmp_path}/alerts"])
+    assert job.stdout.read() == "done\n"
+    assert time.monotonic() - began < 30
+    err = job.stderr.read()
+    assert job.wait(timeout=60) == 0
+    assert 4 << 10 < len(err) < 256 << 10
+    assert len((tmp_path / "alerts").read_text().splitlines()) >= 100
+
+
+def test_alerts_whose_reader_comes_back(tmp_path):
+    """What was not shown is counted."""
+    code = NOISY.replace('print("done", flush=True)', 'print("full", flush=True); sys.stdin.readline()\n'
+                         'i = 100\ntry: pickle.loads(pickle.dumps(Evil()))\nexcept Exception as e: print("last")')
+    job = start(sys.executable, "-c", code, str(tmp_path))
+    assert job.stdout.readline() == "full\n"
+    text = ""
+    while select.select([job.stderr], [], [], 0.2)[0]:
+        text += os.read(job.stderr.fileno(), 65536).decode()
+    out, err = job.communicate("go\n", timeout=60)
+    assert out == "last\n"
+    shown = (text + err).count("PREVENTED")
+    [unread] = re.findall(r"^modelwatch: (\d+) alerts were not shown here: nobody read$", text + err, re.M)
+    assert 101 <= shown + int(unread) <= 102  # one was cut off
+    assert "evil100" in err
+
+
+@pytest.mark.parametrize("reads", [False, True], ids=["not_read", "read_by_the_job"])
+def test_alerts_in_a_fifo(reads, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    script = '"$@"; head -c 100 <&9 >/dev/null' if reads else '"$@"'
+    reader = os.open(fifo, os.O_RDWR)
+    try:
+        job = start("bash", "-c", f"exec 9<>{fifo}; {script}", "sh", sys.executable, "-c", NOISY, str(tmp_path),
+                    options=[f"--alerts={fifo}", "--quiet"])
+        assert job.stdout.read() == "done\n"
+        job.communicate(timeout=60)
+        assert job.returncode == 0
+    finally:
+        os.close(reader)
+
+
+def test_alerts_in_a_pipeline(tmp_path):
+    script = (f'"$@" 2>&1 | {sys.executable} -c "import json, sys; print(sum(json.loads(l)[\'outcome\'] == '
+              f'\'prevented\' for l in sys.stdin if l[0] == \'{{\'))"')
+    done = subprocess.run(["sh", "-c", script, "sh", PROGRAM, "run", "--format=json", "--", sys.executable, "-c", NOISY,
+                           str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert int(done.stdout) >= 100
+
+
+def test_descriptors_of_the_monitor_stay(helper, place):
+    """A look at a program has no files to close."""
+    code = STARTER.replace("try:", "import os\ndef held():\n    return sorted((fd, os.readlink(f'{own}/{fd}')) for fd in "
+                           "'012')\nown = f'/proc/{os.getppid()}/fd'\nbefore = held()\ntry:", 1)
+    done = run([sys.executable, "-c", code + "print(held() == before)\n", helper, "make", str(place / "ok/file")],
+               place / "alerts", options=[f"--policy={place}/policy.yaml", "--quiet"])
+    assert (done.stdout, done.stderr) == ("made\nloaded\nTrue\n", "")
 
 
 # Tasks that live on, and numbers that are used again

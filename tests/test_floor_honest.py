@@ -12,30 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import run
+from conftest import HOLDER, run
 from interpreters import find
 
 HONEST = Path(__file__).parent / "honest"
-
-# Runs a command while a load is open.
-HOLDER = """
-import pickle, re, subprocess, sys, threading
-opened, over = threading.Event(), threading.Event()
-class Held:
-    def __setstate__(self, state):
-        opened.set()
-        over.wait()
-held = Held()
-held.x = 1
-thread = threading.Thread(target=pickle.loads, args=(pickle.dumps([re.compile("a+"), held]),))
-thread.start()
-opened.wait()
-done = subprocess.run(sys.argv[1:])
-over.set()
-thread.join()
-sys.exit(done.returncode)
-"""
-
 
 def needs(*programs):
     for program in programs:

@@ -34,6 +34,7 @@ struct mw_alerts {
 	struct recent recent[RECENT_MAX]; /* a ring, but for those that wait for a digest */
 	size_t next;
 	struct mw_alerts_sum sum;
+	uint64_t unread;       /* alerts that stderr had no room for */
 	struct mw_alert alert; /* the one being made: too large for the stack */
 	char text[MW_ALERT_TEXT];
 };
@@ -73,6 +74,23 @@ int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **re
 	return 0;
 }
 
+/* Who does not read is waited for once; until there is room again what comes is only counted. */
+static void write_shown(struct mw_alerts *a, const char *text, size_t len)
+{
+	char line[120];
+	int n = 0;
+
+	if (a->unread)
+		n = snprintf(line, sizeof(line),
+		             "modelwatch: %llu alerts were not shown here: nobody read\n",
+		             (unsigned long long)a->unread);
+	if ((!n || !mw_write_patiently(STDERR_FILENO, line, (size_t)n, 0)) &&
+	    mw_write_patiently(STDERR_FILENO, text, len, n ? 0 : MW_PATIENCE_MS) != -EAGAIN)
+		a->unread = 0;
+	else
+		a->unread++;
+}
+
 static void show(struct mw_alerts *a, const char *line, size_t len)
 {
 	if (a->options.quiet)
@@ -81,7 +99,7 @@ static void show(struct mw_alerts *a, const char *line, size_t len)
 		len = mw_alert_text(&a->alert, a->colour, a->text, sizeof(a->text));
 		line = a->text;
 	}
-	mw_write_quietly(STDERR_FILENO, line, len, NULL);
+	write_shown(a, line, len);
 }
 
 /* The alert as one line with its newline; the caller frees it. NULL when there is no memory. */
@@ -223,7 +241,7 @@ static void write_update(struct mw_alerts *a, struct recent *recent, json_t *jso
 		return;
 	write_line(a, line, len);
 	if (!a->options.quiet && a->options.format == MW_JSON)
-		mw_write_quietly(STDERR_FILENO, line, len, NULL);
+		write_shown(a, line, len);
 	free(recent->line);
 	recent->line = line;
 }

@@ -2,18 +2,40 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "alert_parts.h"
 #include "text.h"
 
+/* Some of it, not waiting longer than `ms` (-1: as long as it takes) for who reads: others write to
+ * the same pipe, so that there was room does not say that there is. A terminal cannot be asked. */
+static ssize_t write_some(int fd, const char *data, size_t len, int ms)
+{
+	struct iovec part = {(void *)(uintptr_t)data, len < PIPE_BUF ? len : PIPE_BUF};
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	ssize_t n;
+
+	if (ms < 0)
+		return write(fd, data, len);
+	n = poll(&room, 1, ms);
+	if (n <= 0) {
+		errno = n ? errno : EAGAIN;
+		return -1;
+	}
+	n = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
+	return n < 0 && errno == EOPNOTSUPP ? write(fd, part.iov_base, part.iov_len) : n;
+}
+
 /* SIGPIPE is for the thread that writes: it is blocked there and taken away again. */
-int mw_write_quietly(int fd, const char *data, size_t len, size_t *ret_done)
+static int write_all(int fd, const char *data, size_t len, int ms, size_t *ret_done)
 {
 	const struct timespec now = {0};
 	sigset_t pipe_signal, pending, before;
@@ -25,7 +47,7 @@ int mw_write_quietly(int fd, const char *data, size_t len, size_t *ret_done)
 	sigpending(&pending);
 	pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
 	while (done < len && !error) {
-		ssize_t n = write(fd, data + done, len - done);
+		ssize_t n = write_some(fd, data + done, len - done, ms);
 
 		if (n > 0)
 			done += (size_t)n;
@@ -40,6 +62,16 @@ int mw_write_quietly(int fd, const char *data, size_t len, size_t *ret_done)
 	return error;
 }
 
+int mw_write_quietly(int fd, const char *data, size_t len, size_t *ret_done)
+{
+	return write_all(fd, data, len, -1, ret_done);
+}
+
+int mw_write_patiently(int fd, const char *data, size_t len, int ms)
+{
+	return write_all(fd, data, len, ms, NULL);
+}
+
 static void complain(struct mw_alert_file *file, int error)
 {
 	char line[600];
@@ -52,7 +84,7 @@ static void complain(struct mw_alert_file *file, int error)
 	mw_text_add(&t, "modelwatch: cannot write alerts to ");
 	mw_text_tail(&t, file->path, strlen(file->path), 400);
 	mw_text_add(&t, ": %s; enforcement goes on\n", strerror(-error));
-	mw_write_quietly(STDERR_FILENO, line, t.len, NULL);
+	mw_write_patiently(STDERR_FILENO, line, t.len, MW_PATIENCE_MS);
 	file->said = true;
 }
 
@@ -139,7 +171,7 @@ void mw_alert_file_close(struct mw_alert_file *file)
 	if (file->lost && (open_file(file) || write_loss(file))) {
 		len = snprintf(line, sizeof(line), "modelwatch: %llu alerts were not written: %s\n",
 		               (unsigned long long)file->lost, strerror(file->error));
-		mw_write_quietly(STDERR_FILENO, line, (size_t)len, NULL);
+		mw_write_patiently(STDERR_FILENO, line, (size_t)len, MW_PATIENCE_MS);
 	}
 	if (file->fd >= 0)
 		close(file->fd);

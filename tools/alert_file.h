@@ -30,4 +30,10 @@ void mw_alert_file_close(struct mw_alert_file *file);
  * negative errno; `*ret_done` (may be NULL) is how much was written. */
 int mw_write_quietly(int fd, const char *data, size_t len, size_t *ret_done);
 
+/* The same, but gives up with -EAGAIN when there is no room for `ms` milliseconds: who should read
+ * may be waiting for the job, and the job waits for us. */
+int mw_write_patiently(int fd, const char *data, size_t len, int ms);
+
+#define MW_PATIENCE_MS 1000 /* for what is said on stderr */
+
 #endif
