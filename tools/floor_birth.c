@@ -74,6 +74,7 @@ int mw_floor_birth(struct mw_floor_judge *judge, const struct mw_matter *matter,
 	if (mw_floor_accuse(judge, matter, &effect) >= MW_DENY)
 		return mw_tracee_fail(tracee, EPERM);
 	mw_scopes_add(judge->host.scopes, tracee->pid, matter->scope);
+	mw_gate_trust_none(judge->gate); /* all of the process is in scope now, however old */
 	mark(judge, matter);
 	return mw_tracee_continue(tracee);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../core/floor.h"
+#include "tasks.h"
 
 #ifndef SYS_landlock_restrict_self
 #define SYS_landlock_restrict_self 446
@@ -36,6 +37,9 @@ struct mw_gate {
 	atomic_bool stops, any, landlock;
 	_Atomic uint32_t era;          /* passes of an earlier one are void */
 	_Atomic uint64_t pass[PASSES]; /* era and task */
+	_Atomic uint64_t since;        /* when the first scope began, as struct mw_task counts; 0: all
+	                                  have to be asked about */
+	_Atomic uint32_t looked_at[PASSES]; /* how many tasks of that number are */
 	atomic_bool taken[MW_KEEPER_SLOTS];
 	_Atomic uint32_t head, tail; /* of the queue: written by the gate, by the main loop */
 	uint16_t queue[QUEUE];       /* slots */
@@ -56,6 +60,20 @@ static bool calls_us(const struct seccomp_notif *n)
 	return (uint32_t)n->data.args[0] == MW_FLOOR_CALL;
 }
 
+/* No task can come to be in a scope that began after it: but for those that are looked at. The clock of
+ * tasks is coarse. */
+static bool was_there_before(struct mw_gate *gate, pid_t tid)
+{
+	uint64_t since = atomic_load(&gate->since);
+	struct mw_task task;
+
+	if (!since || atomic_load(&gate->looked_at[(uint32_t)tid % PASSES]) ||
+	    mw_task_read(tid, &task) < 0 || task.start + 1 >= since)
+		return false;
+	mw_gate_pass(gate, tid);
+	return true;
+}
+
 /* Who says something is always heard. */
 static bool goes_on(struct mw_gate *gate, const struct seccomp_notif *n)
 {
@@ -66,7 +84,8 @@ static bool goes_on(struct mw_gate *gate, const struct seccomp_notif *n)
 	if (calls_us(n))
 		return false;
 	return !atomic_load(&gate->any) ||
-	       atomic_load(pass_of(gate, tid)) == pass(atomic_load(&gate->era), tid);
+	       atomic_load(pass_of(gate, tid)) == pass(atomic_load(&gate->era), tid) ||
+	       was_there_before(gate, tid);
 }
 
 static void let_on(const struct mw_gate *gate, uint64_t id)
@@ -237,7 +256,21 @@ bool mw_gate_saw_landlock(const struct mw_gate *gate)
 
 void mw_gate_watch(struct mw_gate *gate, bool any)
 {
+	if (any && !atomic_load(&gate->any))
+		atomic_store(&gate->since, mw_task_now());
 	atomic_store(&gate->any, any);
+}
+
+void mw_gate_trust_none(struct mw_gate *gate)
+{
+	atomic_store(&gate->since, 0);
+	mw_gate_doubt(gate, 0);
+}
+
+void mw_gate_look_at(struct mw_gate *gate, pid_t tid, bool at)
+{
+	atomic_fetch_add(&gate->looked_at[(uint32_t)tid % PASSES], at ? 1 : -1);
+	mw_gate_doubt(gate, tid);
 }
 
 void mw_gate_pass(struct mw_gate *gate, pid_t tid)

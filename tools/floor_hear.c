@@ -26,7 +26,6 @@ void mw_floor_judge_opened(struct mw_floor_judge *judge, pid_t pid, const struct
 	if (!thread)
 		return;
 	mw_floor_thread_open(thread, record);
-	mw_gate_doubt(judge->gate, tid);
 	mw_gate_watch(judge->gate, true);
 }
 
@@ -51,7 +50,6 @@ static int enter(struct mw_floor_judge *judge, const struct mw_tracee *tracee, u
 	if (!load || thread->scope || thread->loads)
 		return -EINVAL;
 	thread->scope = load;
-	mw_gate_doubt(judge->gate, tracee->tid);
 	return 0;
 }
 

@@ -13,6 +13,11 @@
 
 #define ATTEMPTS 5
 
+static void look_at(void *context, pid_t tid, bool at)
+{
+	mw_gate_look_at(context, tid, at);
+}
+
 int mw_floor_judge_open(const struct mw_floor_host *host, int listener, struct mw_gate *gate,
                         struct mw_floor_judge **ret)
 {
@@ -23,6 +28,8 @@ int mw_floor_judge_open(const struct mw_floor_host *host, int listener, struct m
 	judge->host = *host;
 	judge->listener = listener;
 	judge->gate = gate;
+	judge->tasks.look_at = look_at;
+	judge->tasks.context = gate;
 	mw_floor_mark_open(&judge->mark);
 	*ret = judge;
 	return 0;
@@ -85,6 +92,8 @@ static int let_do(struct mw_floor_judge *judge, const struct mw_matter *matter,
 		mw_floor_started_add(&judge->started, tracee, look, matter->scope,
 		                     permit && mw_floor_is_born_free(permit));
 		mw_gate_doubt(judge->gate, tracee->pid);
+		if (matter->thread) /* its process keeps its age */
+			mw_gate_trust_none(judge->gate);
 		return mw_tracee_continue(tracee);
 	case MW_WAY_FILE:
 		if (!mw_gate_saw_landlock(judge->gate))

@@ -53,6 +53,8 @@ void mw_floor_thread_forget(struct mw_floor_tasks *tasks, struct mw_floor_thread
 	while (*at != thread)
 		at = &(*at)->next;
 	*at = thread->next;
+	if (tasks->look_at)
+		tasks->look_at(tasks->context, thread->tid, false);
 	free_loads(thread);
 	free_permits(thread);
 	free(thread);
@@ -83,6 +85,8 @@ struct mw_floor_thread *mw_floor_thread_enter(struct mw_floor_tasks *tasks, pid_
 	thread->next = *bucket(tasks, tid);
 	*bucket(tasks, tid) = thread;
 	tasks->count++;
+	if (tasks->look_at)
+		tasks->look_at(tasks->context, tid, true);
 	return thread;
 }
 

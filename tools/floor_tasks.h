@@ -42,6 +42,9 @@ struct mw_floor_thread {
 struct mw_floor_tasks {
 	struct mw_floor_thread *buckets[MW_FLOOR_BUCKETS];
 	size_t count;
+	/* Told of each thread that comes and goes; NULL: nobody is. */
+	void (*look_at)(void *context, pid_t tid, bool at);
+	void *context;
 };
 
 /* The thread called `tid`, or NULL. */
