@@ -175,8 +175,7 @@ static bool is_legal(const struct mw_record *record)
 
 static bool has_effect(const struct mw_record *record)
 {
-	return record->kind == MW_EFFECT || record->kind == MW_PREVIEW ||
-	       record->kind == MW_PERMIT;
+	return record->kind == MW_EFFECT || record->kind == MW_PREVIEW || record->kind == MW_PERMIT;
 }
 
 /* The map's size is only known at the end: it is packed in its widest form and filled in then. */

@@ -28,7 +28,7 @@ static size_t room(char *const *env)
 	return n < ENV_MAX ? n + MW_ENV_EXTRA : 0;
 }
 
-#define REFUSED(path, search, argv, env)                                                                \
+#define REFUSED(path, search, argv, env)                                                           \
 	(mw_unlikely(mw_thread.active) &&                                                          \
 	 mw_refuse_program(__func__, path, search, argv, env, MW_CALLER))
 

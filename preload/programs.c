@@ -61,8 +61,8 @@ static bool is_interpreter(const char *program)
 	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-/* Whether a program gets the variables of its loader as they are in this process, where changing them
- * is an effect. NULL: all of them. */
+/* Whether a program gets the variables of its loader as they are in this process, where changing
+ * them is an effect. NULL: all of them. */
 static bool keeps_environment(char *const *env)
 {
 	for (; env && *env; env++) {

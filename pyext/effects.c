@@ -1,5 +1,5 @@
-#include "../core/variables.h"
 #include "effects.h"
+#include "../core/variables.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -157,8 +157,8 @@ static const char *plain_text(PyObject *object)
 	return text;
 }
 
-/* Whether a program gets the variables of its loader as they are in this process, where changing them is an
- * effect. os.environ can be changed in memory without one. */
+/* Whether a program gets the variables of its loader as they are in this process, where changing
+ * them is an effect. os.environ can be changed in memory without one. */
 static bool keeps_environment(PyObject *environment)
 {
 	PyObject *key, *value;

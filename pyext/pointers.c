@@ -35,8 +35,9 @@ static void swap_wrapper(PyObject *type)
 	PyObject *method = PyObject_GetAttrString(type, "__call__");
 	struct mw_wrapper_object *wrapper = (struct mw_wrapper_object *)method;
 
-	if (method && !strcmp(mw_code_text((PyCodeObject *)Py_TYPE(method), "__name__"),
-	                      "wrapper_descriptor") &&
+	if (method &&
+	    !strcmp(mw_code_text((PyCodeObject *)Py_TYPE(method), "__name__"),
+	            "wrapper_descriptor") &&
 	    wrapper->wrapped == (void *)real_call)
 		wrapper->wrapped = (void *)call;
 	Py_XDECREF(method);

@@ -37,8 +37,8 @@ struct mw_gate {
 	atomic_bool stops, any, landlock;
 	_Atomic uint32_t era;          /* passes of an earlier one are void */
 	_Atomic uint64_t pass[PASSES]; /* era and task */
-	_Atomic uint64_t since;        /* when the first scope began, as struct mw_task counts; 0: all
-	                                  have to be asked about */
+	_Atomic uint64_t since; /* when the first scope began, as struct mw_task counts; 0: all
+	                           have to be asked about */
 	_Atomic uint32_t looked_at[PASSES]; /* how many tasks of that number are */
 	atomic_bool taken[MW_KEEPER_SLOTS];
 	_Atomic uint32_t head, tail; /* of the queue: written by the gate, by the main loop */
@@ -60,15 +60,14 @@ static bool calls_us(const struct seccomp_notif *n)
 	return (uint32_t)n->data.args[0] == MW_FLOOR_CALL;
 }
 
-/* No task can come to be in a scope that began after it: but for those that are looked at. The clock of
- * tasks is coarse. */
+/* No task can come to be in a scope that began after it: but for those that are looked at. */
 static bool was_there_before(struct mw_gate *gate, pid_t tid)
 {
 	uint64_t since = atomic_load(&gate->since);
 	struct mw_task task;
 
 	if (!since || atomic_load(&gate->looked_at[(uint32_t)tid % PASSES]) ||
-	    mw_task_read(tid, &task) < 0 || task.start + 1 >= since)
+	    mw_task_read(tid, &task) < 0 || task.start >= since)
 		return false;
 	mw_gate_pass(gate, tid);
 	return true;
@@ -83,8 +82,11 @@ static bool goes_on(struct mw_gate *gate, const struct seccomp_notif *n)
 		atomic_store(&gate->landlock, true);
 	if (calls_us(n))
 		return false;
-	return !atomic_load(&gate->any) ||
-	       atomic_load(pass_of(gate, tid)) == pass(atomic_load(&gate->era), tid) ||
+	if (!atomic_load(&gate->any)) {
+		mw_gate_pass(gate, tid); /* good beyond the beginning of a scope */
+		return true;
+	}
+	return atomic_load(pass_of(gate, tid)) == pass(atomic_load(&gate->era), tid) ||
 	       was_there_before(gate, tid);
 }
 

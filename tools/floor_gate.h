@@ -32,10 +32,10 @@ void mw_gate_done(struct mw_gate *gate, int slot);
  * may do on its behalf, and from outside it does not show who it was. */
 bool mw_gate_saw_landlock(const struct mw_gate *gate);
 
-/* Whether there is any scope at all. While there is none everybody goes on. Who was there before the
- * first began goes on, too, without the main loop, which may be waiting for it: a FUSE server of the
- * job, say. But not who is looked at, and nobody once mw_gate_trust_none() was called: until there is
- * no scope any more. */
+/* Whether there is any scope at all. While there is none everybody goes on. Who was there before
+ * the first began goes on, too, without the main loop, which may be waiting for it: a FUSE server
+ * of the job, say. But not who is looked at, and nobody once mw_gate_trust_none() was called: until
+ * there is no scope any more. */
 void mw_gate_watch(struct mw_gate *gate, bool any);
 void mw_gate_trust_none(struct mw_gate *gate);
 

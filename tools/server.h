@@ -26,8 +26,8 @@ struct mw_server_counters {
 
 /* Answers one record of process `pid` (by the kernel's word). Descriptors that are to go with the
  * reply are put in `fds` (all -1 when called) and stay the callee's. */
-typedef void mw_serve(void *context, pid_t pid, struct mw_record *record,
-                      struct mw_reply *reply, int fds[static MW_WIRE_FDS]);
+typedef void mw_serve(void *context, pid_t pid, struct mw_record *record, struct mw_reply *reply,
+                      int fds[static MW_WIRE_FDS]);
 
 struct mw_server;
 
