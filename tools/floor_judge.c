@@ -85,6 +85,8 @@ static int let_do(struct mw_floor_judge *judge, const struct mw_matter *matter,
 	bool stops = judge->host.policy->mode >= MW_DENY;
 	int error = MW_FLOOR_CANNOT;
 
+	if (look->effect.class == MW_EXEC && matter->thread)
+		mw_gate_trust_none(judge->gate); /* its process becomes another, and keeps its age */
 	switch (look->way) {
 	case MW_WAY_ON:
 		return mw_tracee_continue(tracee);
@@ -92,8 +94,6 @@ static int let_do(struct mw_floor_judge *judge, const struct mw_matter *matter,
 		mw_floor_started_add(&judge->started, tracee, look, matter->scope,
 		                     permit && mw_floor_is_born_free(permit));
 		mw_gate_doubt(judge->gate, tracee->pid);
-		if (matter->thread) /* its process keeps its age */
-			mw_gate_trust_none(judge->gate);
 		return mw_tracee_continue(tracee);
 	case MW_WAY_FILE:
 		if (!mw_gate_saw_landlock(judge->gate))

@@ -25,6 +25,7 @@
 #include "main.h"
 #include "monitor.h"
 #include "policy_file.h"
+#include "run_options.h"
 #include "subject.h"
 
 #define EXIT_CANNOT_EXECUTE 126
@@ -32,20 +33,8 @@
 #define EXIT_KILLED 137
 #define DRAIN_MS 2000
 
-enum floor_wish { FLOOR_AUTO, FLOOR_OFF, FLOOR_REQUIRE };
-
-struct options {
-	int mode; /* enum mw_verdict, or 0: what the policy says */
-	const char *policy, *alerts, *learn;
-	json_t *labels;
-	enum mw_alert_format format;
-	enum floor_wish floor;
-	bool quiet;
-	char **command;
-};
-
 struct run {
-	struct options options;
+	struct mw_run_options options;
 	struct mw_policy_build rules;
 	struct mw_policy *policy;
 	size_t policy_size;
@@ -56,131 +45,6 @@ struct run {
 	struct mw_job job;
 };
 
-enum { MODE, POLICY, LABEL, FLOOR, ALERTS, LEARN, FORMAT, QUIET };
-
-static const char *const modes[] = {"observe", "alert", "deny", "kill", NULL};
-static const char *const floors[] = {"auto", "off", "require", NULL};
-static const char *const formats[] = {"text", "json", NULL};
-
-static const struct mw_option options_table[] = {
-        {.name = "mode",
-         .argument = "MODE",
-         .id = MODE,
-         .values = MW_WORDS,
-         .words = modes,
-         .help = "observe, alert, deny (the default) or kill"},
-        {.name = "policy",
-         .argument = "FILE",
-         .id = POLICY,
-         .values = MW_FILES,
-         .help = "rules that come before those of the user and the site"},
-        {.name = "label",
-         .argument = "KEY=VALUE",
-         .id = LABEL,
-         .repeats = true,
-         .help = "a label for alerts, which rules can ask for; repeatable"},
-        {.name = "floor",
-         .argument = "WHEN",
-         .id = FLOOR,
-         .values = MW_WORDS,
-         .words = floors,
-         .help = "auto (the default), off or require: system calls that pass libc by"},
-        {.name = "alerts",
-         .argument = "FILE",
-         .id = ALERTS,
-         .values = MW_FILES,
-         .help = "append alerts to FILE as JSON Lines; %h host, %p process, %q{VAR} environment "
-                 "variable"},
-        {.name = "learn",
-         .argument = "DIR",
-         .id = LEARN,
-         .values = MW_DIRECTORIES,
-         .help = "stop nothing, keep the alerts in DIR, and propose in DIR/policy.yaml rules for "
-                 "what they were about"},
-        {.name = "format",
-         .argument = "FORMAT",
-         .id = FORMAT,
-         .values = MW_WORDS,
-         .words = formats,
-         .help = "alerts on stderr as text (the default) or json"},
-        {.name = "quiet", .id = QUIET, .help = "no alerts on stderr"},
-        {0},
-};
-
-static int set_mode(struct options *options, const char *word)
-{
-	int mode = mw_verdict_parse(word);
-
-	if (mode < MW_OBSERVE)
-		return mw_say("--mode=%s: it is observe, alert, deny or kill", word);
-	options->mode = mode;
-	return 0;
-}
-
-static int add_label(struct options *options, const char *text)
-{
-	const char *equals = strchr(text, '=');
-
-	if (!equals || equals == text)
-		return mw_say("--label=%s: it is KEY=VALUE", text);
-	if (!options->labels)
-		options->labels = json_object();
-	if (json_object_setn_new(options->labels, text, (size_t)(equals - text),
-	                         json_string(equals + 1)))
-		return mw_say("--label=%s: it is no text in UTF-8", text);
-	return 0;
-}
-
-static int set_floor(struct options *options, const char *word)
-{
-	for (int wish = FLOOR_AUTO; wish <= FLOOR_REQUIRE; wish++) {
-		if (!strcmp(word, floors[wish])) {
-			options->floor = (enum floor_wish)wish;
-			return 0;
-		}
-	}
-	return mw_say("--floor=%s: it is auto, off or require", word);
-}
-
-static int set_format(struct options *options, const char *word)
-{
-	if (!strcmp(word, "ocsf"))
-		return mw_say("--format=ocsf: this version cannot write it");
-	if (strcmp(word, "text") && strcmp(word, "json"))
-		return mw_say("--format=%s: it is text or json", word);
-	options->format = *word == 'j' ? MW_JSON : MW_TEXT;
-	return 0;
-}
-
-static int take(void *context, int id, const char *value)
-{
-	struct options *options = context;
-
-	switch (id) {
-	case MODE:
-		return set_mode(options, value);
-	case POLICY:
-		options->policy = value;
-		return 0;
-	case LABEL:
-		return add_label(options, value);
-	case FLOOR:
-		return set_floor(options, value);
-	case ALERTS:
-		options->alerts = value;
-		return 0;
-	case LEARN:
-		options->learn = value;
-		return 0;
-	case FORMAT:
-		return set_format(options, value);
-	case QUIET:
-		options->quiet = true;
-		return 0;
-	}
-	return 0;
-}
-
 static void hex(const uint8_t *bytes, size_t len, char *out)
 {
 	for (size_t i = 0; i < len; i++)
@@ -190,7 +54,7 @@ static void hex(const uint8_t *bytes, size_t len, char *out)
 static int open_alerts(struct run *run)
 {
 	char path[PATH_MAX], journal[PATH_MAX], digest[2 * sizeof(run->policy->digest) + 1];
-	const struct options *options = &run->options;
+	const struct mw_run_options *options = &run->options;
 	struct mw_alert_options to = {
 	        .alerts_path = options->alerts || options->learn ? path : NULL,
 	        .quiet = options->quiet,
@@ -259,7 +123,7 @@ static int do_without(struct run *run, int error)
 {
 	mw_floor_close(&run->floor);
 	run->has_floor = false;
-	if (run->options.floor == FLOOR_REQUIRE)
+	if (run->options.floor == MW_FLOOR_REQUIRE)
 		return mw_say("--floor=require: %s", mw_floor_why(error));
 	mw_say("no floor below libc here: %s; raw system calls are not seen", mw_floor_why(error));
 	return 0;
@@ -271,7 +135,7 @@ static int prepare_floor(struct run *run)
 	const struct mw_floor_options options = {.io_uring = policy->io_uring};
 	int error;
 
-	if (run->options.floor == FLOOR_OFF)
+	if (run->options.floor == MW_FLOOR_OFF)
 		return 0;
 	run->has_floor = true;
 	error = mw_floor_open(&run->floor, &options, policy->closed);
@@ -460,28 +324,16 @@ static void learn(const char *directory)
 		       directory);
 }
 
-/* What does not go together, and what follows from it. Returns MW_GO_ON or the exit status. */
-static int check(struct options *options)
-{
-	if (!options->command[0])
-		return mw_say("no command to run; see modelwatch run --help");
-	if (options->learn && (options->alerts || (options->mode && options->mode != MW_OBSERVE)))
-		return mw_say("--learn stops nothing and keeps the alerts itself: it goes with no "
-		              "--alerts and no other --mode than observe");
-	if (options->learn)
-		options->mode = MW_OBSERVE;
-	return MW_GO_ON;
-}
-
 static int run_command(int argc, char **argv)
 {
 	struct run run = {.job = {.signals = -1, .tty = -1}, .floor = {.listener = -1}};
 	int status;
 
 	mw_descriptors_fill();
-	status = mw_options(&mw_cmd_run, argc, argv, take, &run.options, &run.options.command);
+	status = mw_options(&mw_cmd_run, argc, argv, mw_run_take, &run.options,
+	                    &run.options.command);
 	if (status == MW_GO_ON)
-		status = check(&run.options);
+		status = mw_run_check(&run.options);
 	if (status != MW_GO_ON)
 		return status;
 	/* A fixed threshold: glibc raises it otherwise after each big buffer, and keeps more. */
@@ -504,7 +356,7 @@ const struct mw_command mw_cmd_run = {
         .help = "run a command and stop what model files try to do in it",
         .synopsis = "[--] COMMAND [ARGUMENT...]",
         .about = "Runs COMMAND and stops what model files try to do in it.",
-        .options = options_table,
+        .options = mw_run_options_table,
         .operands = MW_COMMAND_WORDS,
         .after = "The exit status is COMMAND's: 128+n when signal n ended it; 125 when modelwatch "
                  "failed, 126 when COMMAND cannot be executed, 127 when it is not found.",
