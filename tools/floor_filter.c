@@ -47,7 +47,7 @@ static int rule(scmp_filter_ctx context, uint32_t action, const struct mw_floor_
 		error = seccomp_rule_add(context, action, call->number, 0);
 	else if (call->when == MW_FLOOR_UNEQUAL)
 		error = seccomp_rule_add(context, action, call->number, 1,
-		                         SCMP_CMP64(call->arg, SCMP_CMP_NE, value));
+		                         SCMP_CMP64(call->arg, SCMP_CMP_NE, value, 0));
 	else
 		error = seccomp_rule_add(context, action, call->number, 1,
 		                         SCMP_CMP64(call->arg, SCMP_CMP_MASKED_EQ, mask, value));

@@ -86,7 +86,8 @@ static int let_do(struct mw_floor_judge *judge, const struct mw_matter *matter,
 	int error = MW_FLOOR_CANNOT;
 
 	if (look->effect.class == MW_EXEC && matter->thread)
-		mw_gate_trust_none(judge->gate); /* its process becomes another, and keeps its age */
+		mw_gate_trust_none(
+		        judge->gate); /* its process becomes another, and keeps its age */
 	switch (look->way) {
 	case MW_WAY_ON:
 		return mw_tracee_continue(tracee);
