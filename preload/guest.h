@@ -173,6 +173,9 @@ struct mw_guest {
 	bool (*trusted)(const char *path);
 	bool (*is_entry)(const char *directory);
 
+	/* Whether `code` is the shim's own, and none of the functions that it wraps. */
+	bool (*is_own)(const void *code);
+
 	/* Whether a process descends from the monitor and answers for no load. */
 	bool (*same_run)(int pid);
 

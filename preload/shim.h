@@ -146,6 +146,7 @@ bool mw_place_of(const void *address, struct mw_place *ret);
 void mw_trust(const char *directory);
 bool mw_trusted(const char *path);
 bool mw_is_entry(const char *directory);
+bool mw_is_own(const void *code);
 /* True when `pid` descends from the monitor and no process answers for a load. */
 bool mw_same_run(int pid);
 uint64_t mw_hash(const char *text);

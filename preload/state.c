@@ -160,6 +160,7 @@ static void fill_table(void)
 	                                       .trust = mw_trust,
 	                                       .trusted = mw_trusted,
 	                                       .is_entry = mw_is_entry,
+	                                       .is_own = mw_is_own,
 	                                       .same_run = mw_same_run,
 	                                       .secret = mw_opens_secret,
 	                                       .limits = limits(),

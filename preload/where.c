@@ -1,6 +1,7 @@
 /* Where an address or a path belongs. Reads /proc/self/maps with a small buffer: dladdr() would
  * take the loader's lock, which another thread may hold while it waits for the lock our caller has.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -119,6 +120,19 @@ bool mw_place_of(const void *address, struct mw_place *ret)
 		syscall(SYS_close, fd);
 	errno = saved;
 	return found;
+}
+
+extern const char __ehdr_start[] MW_HIDDEN;
+extern const char etext[] MW_HIDDEN;
+
+/* The wrapped functions are what the loader knows by name. */
+bool mw_is_own(const void *code)
+{
+	Dl_info info;
+
+	if ((const char *)code < __ehdr_start || (const char *)code >= etext)
+		return false;
+	return !dladdr(code, &info) || info.dli_saddr != code;
 }
 
 static long parent_of(long pid)

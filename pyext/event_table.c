@@ -13,7 +13,7 @@ static const struct mw_audit_event events[] = {
         {"code.__new__", MW_CODE, CODE, false, 0},
         {"compile", MW_CODE, SOURCE, false, 0},
         {"cpython.PyInterpreterState_New", MW_CODE, CODE, false, 0},
-        {"ctypes.call", MW_CODE, CODE, false, 0}, /* ours: pointers.c */
+        {"ctypes.call", MW_TAMPER, CODE, false, 0}, /* ours: pointers.c */
         {"ctypes.call_function", MW_CODE, CODE, false, 0},
         {"ctypes.cdata", MW_CODE, CODE, false, 0},
         {"ctypes.dlopen", MW_MAP, LIBRARY, false, 0},

@@ -1,11 +1,26 @@
-/* C functions that are called by address with ctypes: it raises no audit event, and whoever can do
- * it can call anything in the process, our own code included. The call is a slot of the type, so it
- * is changed in place like the unpickler's methods. */
+/* C functions that are called by address with ctypes, which raises no audit event: whoever can do
+ * it could call our own code, to say what only we may say. The call is a slot of the type, so it is
+ * changed in place like the unpickler's methods. */
 #include <string.h>
 
 #include "ext.h"
 
 static ternaryfunc real_call;
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
+/* CDataObject (Modules/_ctypes/ctypes.h) up to the memory that it stands for. */
+struct data_object {
+	PyObject_HEAD const void **memory;
+};
+
+static bool leads_to_us(PyObject *pointer)
+{
+	const char *code = *((struct data_object *)pointer)->memory;
+
+	return (code >= __ehdr_start && code < etext) || mw_shim->is_own(code);
+}
 
 static PyObject *call(PyObject *self, PyObject *args, PyObject *names)
 {
@@ -13,7 +28,8 @@ static PyObject *call(PyObject *self, PyObject *args, PyObject *names)
 	PyObject *none;
 	int result;
 
-	if (__builtin_expect(!thread->active, 1) || (thread->busy && !thread->own))
+	if (__builtin_expect(!thread->active, 1) || (thread->busy && !thread->own) ||
+	    !leads_to_us(self))
 		return real_call(self, args, names);
 	none = PyTuple_New(0);
 	result = none ? mw_event("ctypes.call", none) : -1;

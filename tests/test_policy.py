@@ -447,7 +447,6 @@ ALLOWED = {
     "library-probe": ("native_kernels", "ctypes_system"),
     "shared-memory-tracker": ("shared_memory_elsewhere", "tracker_with_a_path"),
     "call-rebuilds-code": ("stored_functions", "cloudpickle_function"),
-    "call-setstate-library": ("native_kernels", "ctypes_by_address"),
     "call-null-device": ("quiet_output", "os_open"),
     "call-semaphore": ("lock_in_setstate", "semaphore_by_open"),
     "call-semaphore-name": ("lock_in_setstate", "semaphore_of_others"),

@@ -153,14 +153,6 @@ def test_what_may_not_be_read_anyway(home, tmp_path):
     assert load(f"(open, ('{home}/.netrc',))", tmp_path).alerts == []
 
 
-def by_address(directory):
-    """Lets ctypes call what stands here for native code; that alone is an effect otherwise."""
-    policy = directory / "pointers.yaml"
-    policy.write_text("version: 1\nrules: [{name: pointers, effect: code, op: ctypes.call, verdict: allow, "
-                      "reason: stands for native code, owner: tests}]\n")
-    return [f"--policy={policy}"]
-
-
 @pytest.mark.skipif(not os.access("/etc/shadow", os.R_OK), reason="needs the right to read it")
 @pytest.mark.parametrize("act", ["getspnam", "getspent"])
 def test_passwords_of_the_machine(home, tmp_path, act):
@@ -172,7 +164,7 @@ def test_passwords_of_the_machine(home, tmp_path, act):
         "__import__('sys').modules['__main__'].act = act",
         f"stream = b'c__main__\\nact\\n' + pickle.dumps({arguments})[2:-1] + b'R.'"]))
     for mode in ("deny", "observe"):
-        result = run([sys.executable, "-c", code], tmp_path / mode, mode, options=by_address(tmp_path))
+        result = run([sys.executable, "-c", code], tmp_path / mode, mode)
         assert paths(result) == ["/etc/shadow"], result.stdout
 
 
@@ -236,7 +228,7 @@ def test_home_behind_a_link(home, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("way", ["open", "libc", "fopen"])
 def test_a_link_that_is_turned(home, tmp_path, way):
-    result = run([sys.executable, "-c", RACE, way], tmp_path / "alerts", options=by_address(tmp_path))
+    result = run([sys.executable, "-c", RACE, way], tmp_path / "alerts")
     assert "SECRET" not in result.stdout
     assert result.stdout == "UnsafeLoadError\n3000 [b'PLAIN\\n']\n", result.stdout
     assert set(paths(result)) == {f"{home}/.ssh/id_rsa"}

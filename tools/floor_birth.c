@@ -1,6 +1,7 @@
 /* Threads and processes that tasks in scope start. */
 #include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 
 #include "floor_matter.h"
@@ -10,16 +11,29 @@
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 	 CLONE_NEWPID | CLONE_NEWNET)
 
-/* A program that the thread was let start, which has not been started yet. */
-static struct mw_permit *program_of(const struct mw_floor_thread *thread)
+/* Takes the permit for a program out of the thread's: the process that it is about to get may
+ * become that program when the thread has long gone on. NULL when there is none. */
+static struct mw_permit *take_program(struct mw_floor_thread *thread)
 {
 	for (unsigned int i = 1; i <= MW_FLOOR_PERMITS; i++) {
-		struct mw_permit *permit = thread->permits[(thread->turn - i) % MW_FLOOR_PERMITS];
+		struct mw_permit **at = &thread->permits[(thread->turn - i) % MW_FLOOR_PERMITS];
+		struct mw_permit *permit = *at;
 
-		if (permit && permit->class == MW_EXEC && !permit->started)
+		if (permit && permit->class == MW_EXEC && !permit->spent) {
+			*at = NULL;
 			return permit;
+		}
 	}
 	return NULL;
+}
+
+/* Any child of the process may use it, once. */
+static void keep_program(struct mw_floor_judge *judge, pid_t parent, struct mw_permit *permit)
+{
+	struct mw_floor_program *at = &judge->programs[judge->program_turn++ % MW_FLOOR_PROGRAMS];
+
+	free(at->permit);
+	*at = (struct mw_floor_program){parent, permit};
 }
 
 bool mw_floor_is_born_free(const struct mw_permit *permit)
@@ -32,12 +46,12 @@ bool mw_floor_is_born_free(const struct mw_permit *permit)
 static bool is_announced(struct mw_floor_judge *judge, const struct mw_matter *matter, bool thread)
 {
 	struct mw_floor_thread *by = matter->thread;
-	struct mw_permit *program = thread ? NULL : program_of(by);
+	struct mw_permit *program = thread ? NULL : take_program(by);
 	int birth = by->birth;
 
 	by->birth = -1;
 	if (program)
-		program->started = true;
+		keep_program(judge, matter->tracee.pid, program);
 	else if (birth < 0)
 		return false;
 	/* What is started for an import is looked at, too, until it is the program it should be. */

@@ -76,6 +76,13 @@ struct mw_permit *mw_floor_find_permit(struct mw_floor_judge *judge, const struc
 	if (permit || judge->look.effect.class != MW_EXEC ||
 	    mw_task_read(matter->tracee.pid, &task) < 0)
 		return permit;
+	for (size_t i = 0; i < MW_FLOOR_PROGRAMS && !permit; i++) {
+		const struct mw_floor_program *program = &judge->programs[i];
+
+		if (program->parent == task.parent && program->permit &&
+		    covers(program->permit, &judge->look))
+			permit = program->permit;
+	}
 	for (size_t i = 0; i < MW_FLOOR_BUCKETS && !permit; i++)
 		for (struct mw_floor_thread *t = judge->tasks.buckets[i]; t && !permit; t = t->next)
 			if (t->pid == task.parent)

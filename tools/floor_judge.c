@@ -40,6 +40,8 @@ void mw_floor_judge_close(struct mw_floor_judge *judge)
 	if (!judge)
 		return;
 	mw_floor_tasks_clear(&judge->tasks);
+	for (size_t i = 0; i < MW_FLOOR_PROGRAMS; i++)
+		free(judge->programs[i].permit);
 	free(judge);
 }
 

@@ -11,6 +11,14 @@
 
 #define MW_FLOOR_REFUSED 64
 
+#define MW_FLOOR_PROGRAMS 32
+
+/* A program that a child of process `parent` is to become. */
+struct mw_floor_program {
+	pid_t parent;
+	struct mw_permit *permit; /* owned; NULL: none */
+};
+
 struct mw_floor_judge {
 	struct mw_floor_host host;
 	int listener;
@@ -18,6 +26,8 @@ struct mw_floor_judge {
 	struct mw_floor_tasks tasks;
 	struct mw_floor_started started;
 	struct mw_floor_mark mark;
+	struct mw_floor_program programs[MW_FLOOR_PROGRAMS];
+	unsigned int program_turn;
 	struct mw_floor_shims shims;
 	uint64_t
 	        refused[MW_FLOOR_REFUSED]; /* the last effects that were, each where its key says */

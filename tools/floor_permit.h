@@ -20,7 +20,6 @@ struct mw_permit {
 	bool argv_cut;
 	char alert[40]; /* its alert; empty: there is none */
 	bool joined;    /* the alert says that the floor saw it too */
-	bool started;   /* the program has its process */
 	bool spent;     /* the one call that it stands for has come */
 };
 
