@@ -87,9 +87,9 @@ static int let_do(struct mw_floor_judge *judge, const struct mw_matter *matter,
 	bool stops = judge->host.policy->mode >= MW_DENY;
 	int error = MW_FLOOR_CANNOT;
 
+	/* Its process becomes another, and keeps its age. */
 	if (look->effect.class == MW_EXEC && matter->thread)
-		mw_gate_trust_none(
-		        judge->gate); /* its process becomes another, and keeps its age */
+		mw_gate_trust_none(judge->gate);
 	switch (look->way) {
 	case MW_WAY_ON:
 		return mw_tracee_continue(tracee);
@@ -260,8 +260,8 @@ int mw_floor_judge_poll(struct mw_floor_judge *judge)
 	struct seccomp_notif n;
 	int slot, count = 0;
 
-	/* Whoever comes while one is being answered waits until it is known what came of it. */
-	/* No more than can wait at once: the rest of the main loop has its turn, too. */
+	/* Whoever comes while one is being answered waits until it is known what came of it. No
+	 * more than can wait at once: the rest of the main loop has its turn, too. */
 	for (; count < MW_KEEPER_SLOTS && (slot = mw_gate_take(judge->gate, &n)) >= 0; count++) {
 		mw_gate_watch(judge->gate, true);
 		handle(judge, &n);
