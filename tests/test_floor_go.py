@@ -10,7 +10,7 @@ import pytest
 from conftest import run
 
 lefthook = pytest.importorskip("lefthook", reason="the package's wheel is for x86-64")
-GO = next(pathlib.Path(lefthook.__file__).parent.glob("bin/*/lefthook"))
+GO = next(pathlib.Path(lefthook.__file__).resolve().parent.glob("bin/*/lefthook"))
 
 LOAD = """
 import os, pickle, sys
