@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PAGE 4096u
-
 static int where(const struct mw_tracee *tracee, uint64_t *ret_sp, uint64_t *ret_pc)
 {
 	char text[512], *space;
@@ -51,15 +49,6 @@ int mw_floor_evidence(const struct mw_tracee *tracee, struct mw_floor_evidence *
 	ret->regs = (struct mw_regs){{0}};
 	ret->regs.r[MW_REGS_SP] = sp;
 	ret->regs.r[MW_REGS_PC] = pc;
-	ret->stack_len = 0;
-	while (ret->stack_len < MW_FLOOR_STACK) {
-		size_t part = PAGE - (sp + ret->stack_len) % PAGE;
-
-		if (part > MW_FLOOR_STACK - ret->stack_len)
-			part = MW_FLOOR_STACK - ret->stack_len;
-		if (mw_tracee_read(tracee, sp + ret->stack_len, ret->stack + ret->stack_len, part))
-			break;
-		ret->stack_len += (uint32_t)part;
-	}
+	ret->stack_len = (uint32_t)mw_tracee_read_some(tracee, sp, ret->stack, MW_FLOOR_STACK);
 	return 0;
 }

@@ -9,26 +9,6 @@
 #include <sys/uio.h>
 
 #define PREFIX 4
-#define PAGE 4096u
-
-/* The stack's end is a guess (a coroutine's stack may lie in the heap): what cannot be read is
- * zeros. */
-static void read_stack(const struct mw_tracee *tracee, uint64_t from, uint8_t *to, size_t len)
-{
-	if (!len || !mw_tracee_read(tracee, from, to, len))
-		return;
-	while (len) {
-		size_t part = PAGE - from % PAGE;
-
-		if (part > len)
-			part = len;
-		if (mw_tracee_read(tracee, from, to, part))
-			return;
-		from += part;
-		to += part;
-		len -= part;
-	}
-}
 
 static uint32_t big_endian(const uint8_t *at)
 {
@@ -56,7 +36,9 @@ int mw_floor_letter_read(const struct mw_tracee *tracee, uint64_t address,
 	if (!error && big_endian(ret->frame) != len - PREFIX)
 		error = -EBADMSG;
 	if (!error) {
-		read_stack(tracee, m->stack, ret->frame + m->head_len, m->stack_len);
+		/* The stack's end is a guess (a coroutine's stack may lie in the heap): what cannot
+		 * be read is zeros. */
+		mw_tracee_read_some(tracee, m->stack, ret->frame + m->head_len, m->stack_len);
 		error = mw_wire_unpack(ret->frame + PREFIX, len - PREFIX, &ret->unpacked);
 	}
 	if (error)

@@ -80,6 +80,24 @@ int mw_tracee_read(const struct mw_tracee *tracee, uint64_t address, void *ret, 
 	return (size_t)got == len ? 0 : -EFAULT;
 }
 
+size_t mw_tracee_read_some(const struct mw_tracee *tracee, uint64_t address, void *ret, size_t len)
+{
+	size_t done = 0;
+
+	if (!mw_tracee_read(tracee, address, ret, len))
+		return len;
+	while (done < len) {
+		size_t part = PAGE - (address + done) % PAGE;
+
+		if (part > len - done)
+			part = len - done;
+		if (mw_tracee_read(tracee, address + done, (char *)ret + done, part))
+			break;
+		done += part;
+	}
+	return done;
+}
+
 int mw_tracee_string(const struct mw_tracee *tracee, uint64_t address, char *ret, size_t cap)
 {
 	size_t done = 0;

@@ -50,6 +50,10 @@ int mw_tracee_facts(const struct mw_tracee *tracee, struct mw_tracee_facts *ret)
  * system or userfaultfd(2) serves makes the caller wait for it. */
 int mw_tracee_read(const struct mw_tracee *tracee, uint64_t address, void *ret, size_t len);
 
+/* The same for as much of it as is there from `address` on, page by page. Returns how many bytes
+ * that is; the rest of `ret` is left as it was. */
+size_t mw_tracee_read_some(const struct mw_tracee *tracee, uint64_t address, void *ret, size_t len);
+
 /* Copies the string at `address`, each byte once. Returns 0, -ENAMETOOLONG when no NUL is among the
  * first `cap` bytes, or as mw_tracee_read(). `ret` is a string in any case; `cap` is at least 1. */
 int mw_tracee_string(const struct mw_tracee *tracee, uint64_t address, char *ret, size_t cap);
