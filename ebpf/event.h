@@ -173,8 +173,8 @@ struct mw_k_effect {
 	uint32_t stack_len, stream_len;    /* bytes of the parts that were sent before */
 	uint64_t stream_at;
 	char global[MW_K_GLOBALS][MW_K_GLOBAL]; /* oldest first, "module name", NUL at the end */
-	struct mw_k_frame frame[MW_K_FRAMES];
 	uint8_t strings[MW_K_STRINGS];
+	struct mw_k_frame frame[MW_K_FRAMES]; /* sent no further than they go */
 };
 
 /* A stack or a stream. */
