@@ -47,6 +47,15 @@ struct kuid {
 	__u32 val;
 };
 
+struct kgid {
+	__u32 val;
+};
+
+struct cred {
+	struct kuid uid;
+	struct kgid gid;
+};
+
 struct super_block {
 	__u32 s_dev;
 };
@@ -114,6 +123,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct task_struct *group_leader;
 	__u64 start_boottime;
+	const struct cred *cred;
 	struct fs_struct *fs;
 	struct files_struct *files;
 	struct thread_struct thread;
@@ -125,7 +135,7 @@ struct linux_binprm {
 };
 
 struct in6_addr {
-	__u8 s6_addr[16];
+	__u8 any; /* sixteen of them, in a union */
 };
 
 struct sock_common {
@@ -161,7 +171,7 @@ struct io_kiocb {
 #pragma clang attribute pop
 
 /* The user's registers: laid out by the ABI, the same everywhere. */
-struct user_regs {
+struct pt_regs {
 	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs,
 	        flags, sp, ss;
 };

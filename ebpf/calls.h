@@ -1,0 +1,197 @@
+/* System calls: looked at when they begin, told of when they have succeeded. */
+#ifndef MW_EBPF_CALLS_H
+#define MW_EBPF_CALLS_H
+
+#include "capture.h"
+
+#define WRITES 03    /* O_WRONLY | O_RDWR */
+#define CHANGES 01100 /* O_CREAT | O_TRUNC */
+#define EINPROGRESS_ 115
+
+static __always_inline struct mw_k_call *call_of(int64_t number)
+{
+	uint32_t key = number;
+
+	return bpf_map_lookup_elem(&calls, &key);
+}
+
+static __always_inline uint32_t keep_string(char *to, uint64_t from)
+{
+	int len = bpf_probe_read_user_str(to, 256, (void *)from);
+
+	if (len < 0)
+		count(MW_K_HOOK_SYSCALL, MW_K_USER_READ);
+	return len > 0 ? len : 0;
+}
+
+/* Only what it needs of its arguments is kept: they may be gone when the call returns. */
+static __always_inline void call_begins(int64_t number, const uint64_t *args)
+{
+	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
+	const struct mw_k_call *call;
+	struct begun *begun;
+
+	if (!st || (!st->depth && !st->scope))
+		return;
+	call = call_of(number);
+	begun = &st->begun;
+	begun->number = -1;
+	if (!call || !call->watched)
+		return;
+	for (int i = 0; i < 6; i++)
+		begun->args[i] = args[i];
+	if (call->test >= 0 && !(begun->args[call->test & 7] & call->bits))
+		return;
+	begun->path_len = call->path >= 0 ? keep_string(begun->path, begun->args[call->path & 3]) : 0;
+	begun->path2_len =
+	        call->path2 >= 0 ? keep_string(begun->path2, begun->args[call->path2 & 3]) : 0;
+	begun->address_len = 0;
+	if (call->address >= 0) {
+		uint32_t at = call->address == 4 ? 4 : 1;
+		uint64_t len = begun->args[at + 1];
+
+		if (len > sizeof(begun->address))
+			len = sizeof(begun->address);
+		if (begun->args[at] &&
+		    !bpf_probe_read_user(begun->address, (uint32_t)len & 0xff,
+		                         (void *)begun->args[at]))
+			begun->address_len = len;
+	}
+	begun->number = number;
+}
+
+static __always_inline struct mw_k_str put(struct scratch *s, const char *text, uint32_t len)
+{
+	struct mw_k_str ret = {.at = s->used, .len = 0};
+
+	if (len < 2 || !append(s, text, 256))
+		return ret;
+	ret.len = len - 1;
+	return ret;
+}
+
+static __always_inline bool inet(const struct begun *begun)
+{
+	uint16_t family = *(const uint16_t *)begun->address;
+
+	return begun->address_len < 2 ? false : family == AF_INET || family == AF_INET6;
+}
+
+/* Connections and datagrams over IP have hooks of their own, which see the kernel's copy. */
+static __always_inline bool is_seen_elsewhere(const struct mw_k_call *call,
+                                              const struct begun *begun)
+{
+	return (call->kind == MW_K_CALL_CONNECT || call->kind == MW_K_CALL_SEND) && inet(begun);
+}
+
+/* Fills in the file that the call is about. False: it opened a file to read, which is no secret. */
+static __always_inline bool describe_file(struct scratch *s, const struct mw_k_call *call,
+                                          const struct begun *begun, int64_t result)
+{
+	struct mw_k_effect *e = &s->effect;
+	bool opens = call->kind == MW_K_CALL_OPEN || call->kind == MW_K_CALL_OPEN_HOW;
+	int fd = opens ? (int)result : call->fd >= 0 ? (int)begun->args[call->fd & 7] : -1;
+	struct file *file = fd >= 0 ? file_of(fd) : NULL;
+	uint64_t flags = 0;
+
+	if (file) {
+		path_of_file(s, file, &e->file);
+		e->is_new = opens && BPF_CORE_READ(file, f_mode) & FMODE_CREATED;
+	}
+	if (!opens)
+		return true;
+	if (call->kind == MW_K_CALL_OPEN)
+		flags = begun->args[call->fd & 3]; /* for these `fd` says where the flags are */
+	else
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)begun->args[2]);
+	e->other = flags;
+	return flags & (WRITES | CHANGES) || !file || s->secret;
+}
+
+static __always_inline void describe_start(struct scratch *s, const struct mw_k_call *call,
+                                           const struct begun *begun)
+{
+	struct mw_k_effect *e = &s->effect;
+	struct task_struct *task = current_task();
+	int fd = call->directory >= 0 ? (int)begun->args[call->directory & 3] : -100;
+	struct file *file;
+
+	if (call->path < 0 || (begun->path_len && begun->path[0] == '/'))
+		return;
+	file = fd >= 0 ? file_of(fd) : NULL;
+	if (file)
+		path_of_file(s, file, &e->directory);
+	else
+		path_of(s, __builtin_preserve_access_index(&task->fs->pwd), &e->directory);
+}
+
+static __always_inline void call_ends(int64_t result)
+{
+	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
+	const struct mw_k_call *call;
+	struct mw_k_effect *e;
+	struct scratch *s;
+	int64_t number;
+
+	if (!st)
+		return;
+	number = st->begun.number;
+	if (number < 0)
+		return;
+	st->begun.number = -1;
+	call = call_of(number);
+	if (!call || (result < 0 && result > -4096 && result != -EINPROGRESS_) ||
+	    is_seen_elsewhere(call, &st->begun))
+		return;
+	s = start(MW_K_HOOK_SYSCALL, MW_K_EFFECT, st);
+	if (!s)
+		return;
+	e = &s->effect;
+	e->number = number;
+	e->result = result;
+	for (int i = 0; i < 6; i++)
+		e->args[i] = st->begun.args[i];
+	e->path = put(s, st->begun.path, st->begun.path_len);
+	e->path2 = put(s, st->begun.path2, st->begun.path2_len);
+	if (st->begun.address_len <= sizeof(e->address)) {
+		bpf_probe_read_kernel(e->address, sizeof(e->address), st->begun.address);
+		e->address_len = st->begun.address_len;
+	}
+	describe_start(s, call, &st->begun);
+	if (describe_file(s, call, &st->begun, result))
+		finish(s, st);
+	else
+		release(s);
+}
+
+struct call_begins_context {
+	uint64_t common;
+	int64_t number;
+	uint64_t args[6];
+};
+
+struct call_ends_context {
+	uint64_t common;
+	int64_t number;
+	int64_t result;
+};
+
+SEC("?tracepoint")
+int call_begun(struct call_begins_context *ctx)
+{
+	uint64_t args[6];
+
+	for (int i = 0; i < 6; i++)
+		args[i] = ctx->args[i];
+	call_begins((int)ctx->number, args);
+	return 0;
+}
+
+SEC("?tracepoint")
+int call_ended(struct call_ends_context *ctx)
+{
+	call_ends(ctx->result);
+	return 0;
+}
+
+#endif

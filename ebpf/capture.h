@@ -1,0 +1,283 @@
+/* Telling of an effect: all of it at once, since the process may be gone when it is read. */
+#ifndef MW_EBPF_CAPTURE_H
+#define MW_EBPF_CAPTURE_H
+
+#include "objects.h"
+
+#define ABOVE 4096 /* bytes of stack above the outermost load: who asked for it */
+#define PAGE 4096u
+
+static __always_inline void fill_head(struct mw_k_head *head, uint32_t kind, uint64_t id)
+{
+	struct task_struct *task = current_task();
+
+	head->kind = kind;
+	head->cpu = bpf_get_smp_processor_id();
+	head->id = id;
+	head->time = bpf_ktime_get_boot_ns();
+	head->tgid = BPF_CORE_READ(task, tgid);
+	head->tid = BPF_CORE_READ(task, pid);
+	head->start = BPF_CORE_READ(task, group_leader, start_boottime);
+}
+
+static __always_inline void read_registers(struct scratch *s)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+
+	bpf_probe_read_kernel(&s->regs, sizeof(s->regs),
+	                      (void *)bpf_task_pt_regs((void *)task));
+}
+
+/* Numbered as DWARF does. */
+static __always_inline void fill_registers(const struct pt_regs *from, uint64_t *to)
+{
+	to[0] = from->ax;
+	to[1] = from->dx;
+	to[2] = from->cx;
+	to[3] = from->bx;
+	to[4] = from->si;
+	to[5] = from->di;
+	to[6] = from->bp;
+	to[7] = from->sp;
+	to[8] = from->r8;
+	to[9] = from->r9;
+	to[10] = from->r10;
+	to[11] = from->r11;
+	to[12] = from->r12;
+	to[13] = from->r13;
+	to[14] = from->r14;
+	to[15] = from->r15;
+	to[16] = from->ip;
+}
+
+/* As much of the memory at `from` as there is, page by page. Returns the bytes. */
+static __always_inline uint32_t copy_user(uint8_t *to, uint64_t from, uint32_t most)
+{
+	uint32_t first = PAGE - (from & (PAGE - 1)), done;
+
+	if (first > most)
+		first = most;
+	if (first > PAGE || bpf_probe_read_user(to, first, (void *)from))
+		return 0;
+	done = first;
+	for (int i = 0; i < (int)(MW_K_STACK / PAGE); i++) {
+		uint32_t len = most - done;
+
+		if (done >= most || done > MW_K_STACK - PAGE)
+			break;
+		if (len > PAGE)
+			len = PAGE;
+		if (bpf_probe_read_user(to + done, len, (void *)(from + done)))
+			break;
+		done += len;
+	}
+	return done;
+}
+
+/* Sends the stack from the stack pointer to a little above the outermost load. */
+__attribute__((noinline)) int send_stack(struct scratch *s, uint64_t outermost)
+{
+	struct mw_k_effect *e;
+	uint64_t most;
+	uint32_t len;
+
+	if (!s)
+		return 0;
+	e = &s->effect;
+	most = outermost > e->regs[7] ? outermost + ABOVE - e->regs[7] : ABOVE * 2;
+	if (most > MW_K_STACK)
+		most = MW_K_STACK;
+	len = copy_user(s->stack.bytes, e->regs[7], (uint32_t)most);
+	e->stack_at = e->regs[7];
+	fill_head(&s->stack.head, MW_K_STACK_PART, e->head.id);
+	if (len < 1 || len > MW_K_STACK)
+		return 0;
+	if (bpf_ringbuf_output(&events, &s->stack, sizeof(s->stack.head) + len, BPF_RB_NO_WAKEUP))
+		count(e->hook, MW_K_RING_FULL);
+	else
+		e->stack_len = len;
+	return 0;
+}
+
+/* Sends the beginning of a stream that is in memory: it may be nowhere else. */
+__attribute__((noinline)) int send_stream(struct scratch *s, uint64_t data, uint64_t size)
+{
+	struct mw_k_effect *e;
+	uint32_t first, done = 0;
+
+	if (!s || !data || !size)
+		return 0;
+	e = &s->effect;
+	if (size > MW_K_STREAM)
+		size = MW_K_STREAM;
+	for (int i = 0; i <= (int)(MW_K_STREAM / PAGE); i++) {
+		first = PAGE - ((data + done) & (PAGE - 1));
+		if (first > size - done)
+			first = size - done;
+		if (done > MW_K_STREAM - PAGE || first > PAGE || !first)
+			break;
+		if (bpf_probe_read_user(s->stream.bytes + done, first, (void *)(data + done)))
+			break;
+		done += first;
+	}
+	fill_head(&s->stream.head, MW_K_STREAM_PART, e->head.id);
+	e->stream_at = data;
+	if (done < 1 || done > MW_K_STREAM)
+		return 0;
+	if (bpf_ringbuf_output(&events, &s->stream, sizeof(s->stream.head) + done,
+	                       BPF_RB_NO_WAKEUP))
+		count(e->hook, MW_K_RING_FULL);
+	else
+		e->stream_len = done;
+	return 0;
+}
+
+__attribute__((noinline)) int copy_globals(struct scratch *s, const struct state *st)
+{
+	uint64_t from;
+
+	if (!s || !st)
+		return 0;
+	s->effect.global_count = st->global_count < MW_K_GLOBALS ? st->global_count : MW_K_GLOBALS;
+	from = st->global_count - s->effect.global_count;
+	for (uint32_t i = 0; i < MW_K_GLOBALS; i++) {
+		if (i >= s->effect.global_count)
+			break;
+		bpf_probe_read_kernel(s->effect.global[i], MW_K_GLOBAL,
+		                      st->global[(from + i) % MW_K_GLOBALS]);
+		s->effect.global[i][MW_K_GLOBAL - 1] = '\0';
+	}
+	return 0;
+}
+
+/* The Python stack. Whether an unpickler written in Python still runs is told by its frame: returns
+ * false when it was the only load, and does not. */
+__attribute__((noinline)) int walk_python(struct scratch *s, struct state *st)
+{
+	struct mw_k_process *process = process_of(BPF_CORE_READ(current_task(), tgid));
+	struct mw_py_offsets *offsets =
+	        process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
+	uint64_t thread = 0;
+
+	if (!s || !st)
+		return 0;
+	if (offsets)
+		thread = python_thread(st, process, offsets);
+	if (thread)
+		mw_py_walk(offsets, thread, &s->effect, &s->used);
+	return 0;
+}
+
+static __always_inline bool runs_frame(const struct mw_k_effect *e, uint64_t frame)
+{
+	for (uint32_t i = 0; i < MW_K_FRAMES; i++)
+		if (i < e->frame_count && e->frame[i].frame == frame)
+			return true;
+	return false;
+}
+
+/* Drops the loads of unpicklers written in Python that are over. */
+__attribute__((noinline)) int drop_pure(struct scratch *s, struct state *st)
+{
+	if (!s || !st)
+		return 0;
+	for (int i = 0; i < MW_K_LOADS; i++) {
+		uint32_t top = st->depth - 1;
+
+		if (top >= MW_K_LOADS || st->load[top].entry != MW_K_PURE ||
+		    s->effect.frames_cut || runs_frame(&s->effect, st->load[top].frame))
+			break;
+		st->depth = top;
+	}
+	return 0;
+}
+
+/* Starts an event about the current thread, when it is in scope. Returns NULL when it is not; then
+ * nothing has to be done. Otherwise the caller fills in what it knows and calls finish(). */
+static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind kind,
+                                             struct state *st)
+{
+	struct mw_k_effect *e;
+	struct scratch *s;
+
+	if (!st || (!st->depth && !st->scope))
+		return NULL;
+	count(hook, MW_K_HITS);
+	s = claim(hook);
+	if (!s)
+		return NULL;
+	e = &s->effect;
+	read_registers(s);
+	if (!still_open(s, st, s->regs.sp) && !st->scope) {
+		release(s);
+		return NULL;
+	}
+	/* Fails, and leaves zeroes: a memset() of this size is more than the compiler does. */
+	bpf_probe_read_kernel(e, sizeof(*e) - sizeof(e->frame), NULL);
+	s->used = 0;
+	fill_head(&e->head, kind, new_id());
+	e->hook = hook;
+	fill_registers(&s->regs, e->regs);
+	walk_python(s, st);
+	drop_pure(s, st);
+	if (!st->depth && !st->scope) {
+		release(s);
+		return NULL;
+	}
+	return s;
+}
+
+/* Ends and sends it. */
+__attribute__((noinline)) int finish(struct scratch *s, struct state *st)
+{
+	struct mw_k_effect *e;
+	struct task_struct *task = current_task();
+	uint64_t size, find_ret = 0;
+	struct open_load *load;
+
+	if (!s || !st)
+		return 0;
+	e = &s->effect;
+	e->uid = BPF_CORE_READ(task, cred, uid.val);
+	e->gid = BPF_CORE_READ(task, cred, gid.val);
+	e->head.cgroup = bpf_get_current_cgroup_id();
+	e->scope = st->scope;
+	e->birth = st->birth;
+	e->depth = st->depth < MW_K_LOADS ? st->depth : MW_K_LOADS;
+	e->deeper = st->deeper;
+	load = innermost(st);
+	if (load) {
+		e->site = load->site;
+		e->fetching = st->find_sp > s->regs.sp && st->find_sp < load->sp &&
+		              !bpf_probe_read_user(&find_ret, 8, (void *)st->find_sp) &&
+		              find_ret == st->find_ret;
+		for (uint32_t i = 0; i < MW_K_LOADS; i++)
+			if (i < e->depth)
+				describe_load(s, &st->load[i], i);
+		copy_globals(s, st);
+		if (st->reader_len && s->used <= MW_K_STRINGS - 256) {
+			e->reader.at = s->used;
+			e->reader.len = st->reader_len & 0xff;
+			bpf_probe_read_kernel(&e->strings[s->used & (MW_K_STRINGS - 1)], 256,
+			                      st->reader_path);
+			s->used += st->reader_len & 0xff;
+		}
+		if (e->load[(st->depth - 1) % MW_K_LOADS].fd < 0) {
+			open_files(s);
+			send_stream(s, e->load[(st->depth - 1) % MW_K_LOADS].data,
+			            e->load[(st->depth - 1) % MW_K_LOADS].len);
+		}
+	}
+	send_stack(s, st->depth ? st->load[0].sp : 0);
+	size = sizeof(*e) - sizeof(e->frame) + e->frame_count * sizeof(struct mw_k_frame);
+	if (size > sizeof(*e))
+		size = sizeof(*e);
+	if (bpf_ringbuf_output(&events, e, size, 0))
+		count(e->hook, MW_K_RING_FULL);
+	else
+		count(e->hook, MW_K_SENT);
+	release(s);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* What the loader tells the programs in the kernel, by maps and constants. Included by both. */
+#ifndef MW_EBPF_CONFIG_H
+#define MW_EBPF_CONFIG_H
+
+#include "event.h"
+
+#define MW_K_SITES 4096     /* probes, each with a number of its own: its cookie */
+#define MW_K_PYTHONS 64     /* layouts of interpreters that are told apart */
+#define MW_K_PROCESSES 8192 /* that run an interpreter */
+#define MW_K_TASKS 65536    /* threads that load or are in scope */
+#define MW_K_CALLS 512      /* system calls, by number */
+#define MW_K_BODIES 4
+#define MW_K_NAME 32 /* bytes of a name that makes a path worth a look */
+
+/* How a probe finds what it is about. */
+enum mw_k_convention {
+	MW_K_BY_SELF,   /* the object is the first argument */
+	MW_K_BY_FAST,   /* an array of objects is the second */
+	MW_K_BY_METHOD, /* ... or the third */
+	MW_K_BY_THIS,   /* C++: `this`, then the rest */
+	MW_K_BY_USDT,   /* registers of its own */
+};
+
+struct mw_k_site {
+	uint32_t kind; /* enum mw_k_entry */
+	uint32_t convention;
+	uint32_t text; /* bytes from a compact ASCII string object to its characters */
+	uint32_t takes_path; /* PyTorchStreamReader: the second argument is a std::string */
+	uint32_t skip;       /* bytes from the entry to the probe */
+	uint32_t pad;
+	int32_t from[MW_K_BODIES], to[MW_K_BODIES]; /* code of the call, counted from its entry */
+};
+
+/* A process that runs an interpreter. */
+struct mw_k_process {
+	uint64_t runtime; /* address of _PyRuntime */
+	uint32_t python;  /* index of its layout */
+	uint32_t pad;
+};
+
+/* A system call that is looked at: where in its arguments things are, -1 where nowhere. */
+struct mw_k_call {
+	uint8_t watched;
+	uint8_t kind;       /* enum mw_k_call_kind */
+	int8_t path, path2; /* strings */
+	int8_t directory;   /* the descriptor that `path` starts from */
+	int8_t fd;          /* the descriptor that it is about; of an open, its flags */
+	int8_t address;     /* a struct sockaddr, its length right behind */
+	int8_t test;        /* looked at only if this argument ... */
+	uint64_t bits;      /* ... has one of these bits */
+};
+
+enum mw_k_call_kind {
+	MW_K_CALL_ANY,
+	MW_K_CALL_OPEN,    /* returns a descriptor of what it opened; flags in `test` */
+	MW_K_CALL_OPEN_HOW, /* the same, with its flags in memory */
+	MW_K_CALL_CONNECT, /* only of a unix socket: the others have hooks of their own */
+	MW_K_CALL_SEND,    /* the same */
+	MW_K_CALL_MAP,     /* a descriptor in its arguments that may be none */
+};
+
+#endif

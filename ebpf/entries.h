@@ -1,0 +1,251 @@
+/* The probes in interpreters and in libtorch: loads that begin, and what they fetch. On entry only. */
+#ifndef MW_EBPF_ENTRIES_H
+#define MW_EBPF_ENTRIES_H
+
+#include "scope.h"
+
+#define STATE_BITS 32 /* of a string object: where `ascii` is among them, see is_ascii() */
+#define PURE_FRAMES 8 /* between sys.audit() and load() */
+#define AUDIT_FIND_CLASS "pickle.find_class"
+#define TYPE 8        /* of any object: its type ... */
+#define TYPE_NAME 24  /* ... and the name of a type */
+
+static __always_inline uint64_t word_at(uint64_t address)
+{
+	uint64_t value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+/* What is read of the context, once: the verifier follows no pointer into the middle of one. */
+struct called {
+	uint64_t sp, ip, di, si, dx;
+};
+
+static __always_inline uint64_t argument(const struct called *ctx, const struct mw_k_site *site,
+                                         uint32_t which)
+{
+	uint64_t list = site->convention == MW_K_BY_METHOD ? ctx->dx : ctx->si;
+
+	return word_at(list + 8 * which);
+}
+
+static __always_inline bool is_ascii(uint64_t string)
+{
+	return word_at(string + STATE_BITS) >> 6 & 1;
+}
+
+static __always_inline int read_text(char *out, uint32_t size, uint64_t string, uint32_t text)
+{
+	if (!is_ascii(string)) {
+		out[0] = '?';
+		out[1] = '\0';
+		return 2;
+	}
+	return bpf_probe_read_user_str(out, size, (void *)(string + text));
+}
+
+/* "module name" of what a find_class is asked for. */
+static __always_inline void keep_global(struct state *st, uint64_t module, uint64_t name,
+                                        uint32_t text)
+{
+	char *to = st->global[st->global_count % MW_K_GLOBALS];
+	uint32_t len = read_text(to, MW_K_GLOBAL - 32, module, text);
+
+	MW_PY_KEEP(len);
+	if (len < 1 || len > MW_K_GLOBAL - 32)
+		len = 1;
+	to[len - 1] = ' ';
+	if (read_text(to + len, 32, name, text) < 0)
+		to[len] = '\0';
+	st->global_count++;
+}
+
+/* Loads whose place on the stack the new one takes are over. */
+static __always_inline void make_room(struct state *st, uint64_t sp)
+{
+	for (int i = 0; i < MW_K_LOADS; i++) {
+		uint32_t top = st->depth - 1;
+
+		if (top >= MW_K_LOADS || st->load[top].sp > sp)
+			return;
+		st->depth = top;
+	}
+}
+
+static __always_inline struct open_load *push(struct state *st, const struct called *ctx,
+                                              uint32_t entry, uint32_t number, uint32_t skip)
+{
+	struct open_load *load;
+
+	make_room(st, ctx->sp);
+	if (st->depth >= MW_K_LOADS) {
+		st->deeper++;
+		count(MW_K_HOOK_ENTRY, MW_K_TOO_DEEP);
+		return NULL;
+	}
+	if (!st->depth)
+		st->global_count = 0;
+	load = &st->load[st->depth];
+	load->id = new_id();
+	load->sp = ctx->sp;
+	load->ret = word_at(ctx->sp);
+	load->ip = ctx->ip - skip;
+	load->globals = 0;
+	load->object = 0;
+	load->entry = entry;
+	load->site = number;
+	load->frame = top_frame(st);
+	st->depth++;
+	return load;
+}
+
+static __always_inline void count_load(uint32_t entry)
+{
+	uint64_t *n = bpf_map_lookup_elem(&loads, &entry);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+static __always_inline void begin(const struct called *ctx, const struct mw_k_site *site,
+                                  uint32_t number)
+{
+	struct state *st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
+	struct open_load *load = st ? push(st, ctx, site->kind, number, site->skip) : NULL;
+
+	count_load(site->kind);
+	if (!load)
+		return;
+	if (site->kind == MW_K_PICKLE_LOAD || site->kind == MW_K_PICKLE_LOADS)
+		load->object = argument(ctx, site, 0);
+	else
+		load->object = ctx->di;
+}
+
+static __always_inline void fetch(const struct called *ctx, const struct mw_k_site *site)
+{
+	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
+	struct open_load *load;
+
+	if (!st)
+		return;
+	make_room(st, ctx->sp);
+	load = innermost(st);
+	if (!load)
+		return;
+	load->globals++;
+	st->find_sp = ctx->sp;
+	st->find_ret = word_at(ctx->sp);
+	keep_global(st, argument(ctx, site, 0), argument(ctx, site, 1), site->text);
+}
+
+/* The frame of the pure-Python unpickler's load() among the innermost frames of the thread, or 0.
+ * From 3.11 on the name of its code is that of the class and the method. */
+static __always_inline uint64_t pure_load(struct state *st)
+{
+	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
+	struct mw_py_offsets *o =
+	        process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
+	uint64_t thread = o ? python_thread(st, process, o) : 0;
+	uint64_t frame = thread ? mw_py_top(o, thread) : 0;
+
+	for (int i = 0; i < PURE_FRAMES && frame; i++) {
+		uint64_t name = word_at(word_at(frame + o->frame_code) + o->code_name);
+		uint64_t len = word_at(name + o->text_length);
+		char text[8] = {0};
+
+		bpf_probe_read_user(text, 5, (void *)(name + o->text_ascii + len - 5));
+		if (IS_TEXT(text + 1, "load") && (text[0] == '.' || len == 4))
+			return frame;
+		frame = word_at(frame + o->frame_back);
+	}
+	return 0;
+}
+
+/* An unpickler written in Python says what it fetches. Its load is the frame called `load` among
+ * those that led here; that it still runs is told by that frame. */
+static __always_inline void audit(const struct called *ctx, const struct mw_k_site *site)
+{
+	uint64_t event = argument(ctx, site, 0), frame;
+	struct open_load *load;
+	struct state *st;
+	char name[24] = {0};
+
+	if (bpf_probe_read_user(name, sizeof(AUDIT_FIND_CLASS), (void *)(event + site->text)) ||
+	    !IS_TEXT(name, AUDIT_FIND_CLASS))
+		return;
+	st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
+	if (!st)
+		return;
+	frame = pure_load(st);
+	load = innermost(st);
+	if (!frame)
+		return;
+	if (!load || load->entry != MW_K_PURE || load->frame != frame) {
+		load = push(st, ctx, MW_K_PURE, 0, 0);
+		if (!load)
+			return;
+		load->frame = frame;
+		count_load(MW_K_PURE);
+	}
+	load->globals++;
+	keep_global(st, argument(ctx, site, 1), argument(ctx, site, 2), site->text);
+}
+
+static __always_inline void open_reader(const struct called *ctx, const struct mw_k_site *site)
+{
+	struct state *st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
+	int len = 0;
+
+	if (!st)
+		return;
+	st->reader = ctx->di;
+	if (site->takes_path)
+		len = bpf_probe_read_user_str(st->reader_path, sizeof(st->reader_path),
+		                              (void *)word_at(ctx->si));
+	st->reader_len = len > 1 ? len - 1 : 0;
+}
+
+static __always_inline void close_reader(const struct called *ctx)
+{
+	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
+
+	if (st && st->reader == ctx->di)
+		st->reader = st->reader_len = 0;
+}
+
+SEC("uprobe")
+int entry(struct pt_regs *ctx)
+{
+	uint32_t number = bpf_get_attach_cookie(ctx);
+	struct mw_k_site *site = bpf_map_lookup_elem(&sites, &number);
+	const struct called called = {ctx->sp, ctx->ip, ctx->di, ctx->si, ctx->dx};
+
+	if (!site)
+		return 0;
+	switch (site->kind) {
+	case MW_K_PICKLE_LOAD:
+	case MW_K_PICKLE_LOADS:
+	case MW_K_UNPICKLER:
+	case MW_K_TORCHSCRIPT:
+		begin(&called, site, number);
+		break;
+	case MW_K_FIND_CLASS:
+		fetch(&called, site);
+		break;
+	case MW_K_SYS_AUDIT:
+		audit(&called, site);
+		break;
+	case MW_K_READER_OPEN:
+		open_reader(&called, site);
+		break;
+	case MW_K_READER_CLOSE:
+		close_reader(&called);
+		break;
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,128 @@
+/* Whether a thread is inside a load, told from where its stack stands: a load is pushed when its
+ * entry point is called, and dropped when somebody looks and finds it over. Nothing is put on the
+ * return (a return probe on a function that C++ exceptions pass through ends the process). */
+#ifndef MW_EBPF_SCOPE_H
+#define MW_EBPF_SCOPE_H
+
+#include "state.h"
+
+#define WINDOW (sizeof(((struct scratch *)0)->window))
+
+static __always_inline struct scratch *claim(enum mw_k_hook hook)
+{
+	uint32_t cpu = bpf_get_smp_processor_id() * 2;
+
+	for (int i = 0; i < 2; i++) {
+		uint32_t key = cpu + i;
+		struct scratch *s = bpf_map_lookup_elem(&scratches, &key);
+
+		if (s && !__sync_lock_test_and_set(&s->busy, 1))
+			return s;
+	}
+	count(hook, MW_K_NO_SCRATCH);
+	return NULL;
+}
+
+static __always_inline void release(struct scratch *s)
+{
+	__sync_lock_test_and_set(&s->busy, 0);
+}
+
+/* The same return address in the same place is no proof: the next function called from the same
+ * place has both. But while the load runs, one of the functions that it consists of has called
+ * another, so that somewhere right below lies an address inside that function. */
+__attribute__((noinline)) int runs_body(struct scratch *s, uint64_t sp, uint64_t slot, uint64_t ip,
+                                        uint32_t number)
+{
+	struct mw_k_site *site = bpf_map_lookup_elem(&sites, &number);
+	uint64_t from = slot - WINDOW;
+	uint32_t len, found = 0;
+
+	if (!s || !site)
+		return 0;
+	/* What lies below the stack pointer is left over from calls that are over. */
+	if (from < sp)
+		from = (sp + 7) & ~7ull;
+	len = slot - from;
+	MW_PY_KEEP(len);
+	bpf_probe_read_kernel(s->window, WINDOW, NULL); /* fails, and leaves zeroes */
+	if (len > WINDOW)
+		return 0;
+	if (bpf_probe_read_user(s->window, len, (void *)from)) {
+		count(MW_K_HOOK_ENTRY, MW_K_USER_READ);
+		return 1;
+	}
+	for (int i = 0; i < MW_K_BODIES; i++) {
+		uint64_t low = ip + (int64_t)site->from[i];
+		uint64_t size = (uint64_t)((int64_t)site->to[i] - site->from[i]);
+
+		for (int j = 0; j < (int)(WINDOW / 8); j++)
+			found |= s->window[j] - low < size;
+	}
+	return found;
+}
+
+/* Whether the load still runs, for a thread whose stack pointer is `sp`. */
+static __always_inline bool is_open(struct scratch *s, const struct open_load *load, uint64_t sp)
+{
+	uint64_t ret = 0;
+
+	if (load->entry == MW_K_PURE)
+		return true; /* its frames tell: drop_pure() */
+	if (sp >= load->sp || bpf_probe_read_user(&ret, sizeof(ret), (void *)load->sp) ||
+	    ret != load->ret)
+		return false;
+	return runs_body(s, sp, load->sp, load->ip, load->site) != 0;
+}
+
+/* Drops the loads of the current thread that are over. Returns how many are left. */
+__attribute__((noinline)) int still_open(struct scratch *s, struct state *st, uint64_t sp)
+{
+	if (!s || !st)
+		return 0;
+	st->deeper = 0;
+	for (int i = 0; i < MW_K_LOADS; i++) {
+		uint32_t top = st->depth - 1;
+
+		if (top >= MW_K_LOADS || is_open(s, &st->load[top], sp))
+			break;
+		st->depth = top;
+	}
+	return st->depth;
+}
+
+static __always_inline struct open_load *innermost(struct state *st)
+{
+	uint32_t depth = st->depth;
+
+	return depth && depth <= MW_K_LOADS ? &st->load[(depth - 1) & (MW_K_LOADS - 1)] : NULL;
+}
+
+static __always_inline struct mw_k_process *process_of(uint32_t tgid)
+{
+	return bpf_map_lookup_elem(&processes, &tgid);
+}
+
+/* The interpreter's own state of the current thread, which is looked for once. */
+static __always_inline uint64_t python_thread(struct state *st, const struct mw_k_process *process,
+                                              const struct mw_py_offsets *offsets)
+{
+	uint64_t id = BPF_CORE_READ(current_task(), thread.fsbase);
+
+	if (!st->thread || !mw_py_is_thread(offsets, st->thread, id))
+		st->thread = mw_py_thread(offsets, process->runtime, id);
+	return st->thread;
+}
+
+/* The Python frame that runs on top in the current thread, or 0. */
+static __always_inline uint64_t top_frame(struct state *st)
+{
+	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
+	struct mw_py_offsets *offsets =
+	        process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
+	uint64_t thread = offsets ? python_thread(st, process, offsets) : 0;
+
+	return thread ? mw_py_top(offsets, thread) : 0;
+}
+
+#endif

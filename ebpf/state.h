@@ -1,0 +1,215 @@
+/* What the programs keep: maps, and the state of the threads that load or answer for a load. Keyed
+ * by thread, in a hash table: programs of control groups may not use a task's own storage. */
+#ifndef MW_EBPF_STATE_H
+#define MW_EBPF_STATE_H
+
+#include "config.h"
+#include "pystack.h"
+
+struct open_load {
+	uint64_t id, sp, ret, ip, frame, object, globals;
+	uint32_t entry, site;
+};
+
+/* A call of a thread that has begun. */
+struct begun {
+	uint64_t args[8]; /* of which six are used */
+	int32_t number; /* -1: none */
+	uint32_t path_len, path2_len, address_len;
+	char path[256], path2[256];
+	uint8_t address[128];
+};
+
+struct state {
+	uint32_t depth, deeper;
+	struct open_load load[MW_K_LOADS];
+	uint64_t scope, birth;
+	uint64_t find_sp, find_ret; /* of the last find_class */
+	uint64_t thread;            /* address of the interpreter's own state of the thread */
+	uint64_t reader;            /* the PyTorchStreamReader that is there */
+	uint32_t reader_len;
+	uint32_t prepared; /* the program that is about to run was told of */
+	uint64_t global_count;
+	char reader_path[256];
+	char global[MW_K_GLOBALS][MW_K_GLOBAL]; /* a ring */
+	struct begun begun;
+};
+
+struct scratch {
+	uint32_t busy, used; /* `used` of the strings */
+	uint32_t secret, pad;
+	struct pt_regs regs;
+	uint64_t window[256];
+	struct {
+		struct mw_k_head head;
+		uint8_t bytes[MW_K_STREAM];
+	} stream;
+	struct {
+		struct mw_k_head head;
+		uint8_t bytes[MW_K_STACK];
+	} stack;
+	struct mw_k_effect effect;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MW_K_TASKS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, struct state);
+} tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MW_K_PROCESSES);
+	__type(key, uint32_t);
+	__type(value, struct mw_k_process);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MW_K_SITES);
+	__type(key, uint32_t);
+	__type(value, struct mw_k_site);
+} sites SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MW_K_PYTHONS);
+	__type(key, uint32_t);
+	__type(value, struct mw_py_offsets);
+} pythons SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MW_K_CALLS);
+	__type(key, uint32_t);
+	__type(value, struct mw_k_call);
+} calls SEC(".maps");
+
+/* Names that a secret's path has; the loader makes them from the policy. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, char[MW_K_NAME]);
+	__type(value, uint32_t);
+} secret_names SEC(".maps");
+
+/* Programs that have been looked at, by device and inode: others are held when that is asked for. */
+struct known {
+	uint64_t ino;
+	uint32_t dev, pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct known);
+	__type(value, uint32_t);
+} known_programs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MW_K_HOOKS * MW_K_COUNTERS);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} ids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MW_K_ENTRY_COUNT);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} loads SEC(".maps");
+
+/* Two for each CPU, as the loader sets it: one may interrupt the other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, uint32_t);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* A new state starts as this: too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct state);
+} blank SEC(".maps");
+
+const volatile uint32_t daemon_tgid;
+const volatile bool hold_new;
+const volatile bool has_prepare; /* tp_btf/sched_prepare_exec is attached */
+
+static __always_inline void count(enum mw_k_hook hook, enum mw_k_counter what)
+{
+	uint32_t key = hook * MW_K_COUNTERS + what;
+	uint64_t *value = bpf_map_lookup_elem(&counters, &key);
+
+	if (value)
+		__sync_fetch_and_add(value, 1);
+}
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task_btf();
+}
+
+static __always_inline struct state *state_of(uint32_t tid)
+{
+	return bpf_map_lookup_elem(&tasks, &tid);
+}
+
+static __always_inline struct state *make_state(uint32_t tid, enum mw_k_hook hook)
+{
+	struct state *found = state_of(tid), *empty;
+	uint32_t zero = 0;
+
+	if (found)
+		return found;
+	empty = bpf_map_lookup_elem(&blank, &zero);
+	if (!empty || bpf_map_update_elem(&tasks, &tid, empty, BPF_ANY)) {
+		count(hook, MW_K_MAP_FULL);
+		return NULL;
+	}
+	return state_of(tid);
+}
+
+/* memcmp() of a text that is known, without the call that the compiler would make of it. */
+static __always_inline bool is_text(const char *text, const char *known, uint32_t size)
+{
+	uint8_t differs = 0;
+
+#pragma unroll
+	for (uint32_t i = 0; i < size; i++)
+		differs |= text[i] ^ known[i];
+	return !differs;
+}
+
+#define IS_TEXT(text, known) is_text(text, known, sizeof(known))
+
+/* Never 0, and never the same twice while the daemon runs. */
+static __always_inline uint64_t new_id(void)
+{
+	uint32_t zero = 0;
+	uint64_t *next = bpf_map_lookup_elem(&ids, &zero);
+
+	if (!next)
+		return 1;
+	return (__sync_fetch_and_add(next, 1) + 1) << 12 | (bpf_get_smp_processor_id() & 0xfff);
+}
+
+#endif
