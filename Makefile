@@ -29,7 +29,8 @@ TEST_PYTHON = $(if $(PYTHON),$(PYTHON),.venv/bin/python)
 # Makefile is read: the targets that install what is missing must work without it.
 first_of = $(firstword $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
 MSGPACK := $(call first_of,msgpack-c msgpack)
-HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto yaml-0.1 zlib liblzma libseccomp
+HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto yaml-0.1 zlib liblzma libseccomp \
+	libbpf libelf
 MISSING := $(strip $(foreach p,$(HOST_LIBRARIES),$(if $(call first_of,$(p)),,$(p))) \
 	$(if $(MSGPACK),,msgpack-c))
 ifeq ($(MISSING),)
@@ -68,6 +69,7 @@ UNITS := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzzers/%,$(wildcard tests/fuzz/fuzz_*.c))
 MAN := $(wildcard docs/man/*.1)
 MAN5 := $(wildcard docs/man/*.5)
+MAN8 := $(wildcard docs/man/*.8)
 
 GUEST_FILES := $(O)/libmodelwatch.so $(O)/_modelwatch.abi3.so
 BESIDE := $(GUEST_FILES) $(O)/modelwatch.py
@@ -199,7 +201,7 @@ lint: ## clang-tidy, cppcheck, format and manual pages
 	@$(MAKE) --no-print-directory libraries
 	@CFLAGS="-std=c11 $(subst ",\",$(filter-out -MMD -MP,$(CPPFLAGS_ALL))) $(LIBRARY_CFLAGS) \
 		-DPy_LIMITED_API=0x03090000 -isystem $(PYTHON_INCLUDE)" \
-		tests/lint.sh $(FORMATTED) $(MAN) $(MAN5)
+		tests/lint.sh $(FORMATTED) $(MAN) $(MAN5) $(MAN8)
 
 format: ## rewrite the C files in the project's format
 	$(Q)clang-format -i $(FORMATTED)
@@ -209,6 +211,8 @@ LIB := $(DESTDIR)$(PREFIX)/lib/modelwatch
 SHARE := $(DESTDIR)$(PREFIX)/share
 MANDIR := $(SHARE)/man/man1
 MAN5DIR := $(SHARE)/man/man5
+MAN8DIR := $(SHARE)/man/man8
+UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
 # Each where its shell looks for it.
 BASH_COMPLETION := $(SHARE)/bash-completion/completions/modelwatch
 ZSH_COMPLETION := $(SHARE)/zsh/site-functions/_modelwatch
@@ -216,11 +220,14 @@ FISH_COMPLETION := $(SHARE)/fish/vendor_completions.d/modelwatch.fish
 COMPLETIONS := $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
 
 install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share
-	$(Q)install -d $(BIN) $(LIB) $(MANDIR) $(MAN5DIR) $(dir $(COMPLETIONS))
+	$(Q)install -d $(BIN) $(LIB) $(MANDIR) $(MAN5DIR) $(MAN8DIR) $(UNITDIR) $(dir $(COMPLETIONS))
 	$(Q)install -m 755 $(O)/modelwatch $(BIN)/
 	$(Q)install -m 644 $(BESIDE) core/default-policy.yaml $(LIB)/
 	$(Q)install -m 644 $(MAN) $(MANDIR)/
 	$(Q)install -m 644 $(MAN5) $(MAN5DIR)/
+	$(Q)install -m 644 $(MAN8) $(MAN8DIR)/
+	$(Q)sed 's|@BIN@|$(PREFIX)/bin|' tools/modelwatch.service >$(UNITDIR)/modelwatch.service
+	$(Q)chmod 644 $(UNITDIR)/modelwatch.service
 	$(Q)$(O)/modelwatch completion bash >$(BASH_COMPLETION)
 	$(Q)$(O)/modelwatch completion zsh >$(ZSH_COMPLETION)
 	$(Q)$(O)/modelwatch completion fish >$(FISH_COMPLETION)
@@ -228,7 +235,8 @@ install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share
 
 uninstall: ## remove what install put there
 	$(Q)rm -f $(BIN)/modelwatch $(addprefix $(MANDIR)/,$(notdir $(MAN))) \
-		$(addprefix $(MAN5DIR)/,$(notdir $(MAN5))) $(COMPLETIONS)
+		$(addprefix $(MAN5DIR)/,$(notdir $(MAN5))) \
+		$(addprefix $(MAN8DIR)/,$(notdir $(MAN8))) $(UNITDIR)/modelwatch.service $(COMPLETIONS)
 	$(Q)rm -rf $(LIB)
 
 clean: ## remove build and build-san; .venv stays

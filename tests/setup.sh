@@ -43,6 +43,12 @@ have_library() # any of the names
 	return 1
 }
 
+# It lies where only root's PATH leads.
+have_bpftool()
+{
+	have bpftool || [ -x /usr/sbin/bpftool ]
+}
+
 have_header()
 {
 	echo "#include <$1>" | cc -E -o /dev/null -
@@ -111,13 +117,16 @@ look()
 	need libjansson-dev have_library jansson
 	need libssl-dev have_library libcrypto
 	need zlib1g-dev have_library zlib
+	need libelf-dev have_library libelf
+	need libbpf-dev have_library libbpf
+	need bpftool have_bpftool
+	need clang have clang
 	need liblzma-dev have_library liblzma
 	need libseccomp-dev have_library libseccomp
 	need libbz2-dev have_header bzlib.h
 	need python3-dev have_python_header
 	[ "$purpose" = build ] && return
 	need libcmocka-dev have_library cmocka
-	need clang have clang
 	[ -n "${PYTHON:-}" ] || need python3-venv python3 -c 'import ensurepip'
 	if have clang >/dev/null; then
 		need clang-rt have_fuzzer
@@ -129,6 +138,7 @@ look()
 		need gdb have gdb
 		need strace have strace
 		need bubblewrap have bwrap
+		need prometheus have promtool
 		! can_have_browser || need chromium have_browser
 		;;
 	lint)

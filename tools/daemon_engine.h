@@ -1,0 +1,73 @@
+/* The part of `modelwatch daemon` that looks: programs in the kernel, probes in interpreters, and
+ * what is made of their events. All of it belongs to one thread. */
+#ifndef MW_TOOLS_DAEMON_ENGINE_H
+#define MW_TOOLS_DAEMON_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../core/policy.h"
+#include "../ebpf/event.h"
+#include "alert.h"
+#include "daemon_config.h"
+
+struct mw_engine;
+
+/* All borrowed, for as long as the engine: but the policy only until mw_engine_policy() brings
+ * another. */
+struct mw_engine_options {
+	const struct mw_daemon_config *config;
+	const struct mw_policy *policy;
+	size_t policy_size;
+	struct mw_alerts *alerts;
+};
+
+/* Loads the programs, tests a probe on a function of its own, and attaches them. Returns 0 and the
+ * engine, or a negative errno with one sentence in `why`. Close with mw_engine_close(), which
+ * detaches everything first; NULL is allowed. */
+int mw_engine_open(const struct mw_engine_options *options, struct mw_engine **ret, char *why,
+                   size_t why_size);
+void mw_engine_close(struct mw_engine *engine);
+
+/* A descriptor that is readable when mw_engine_poll() has something to do. */
+int mw_engine_fd(struct mw_engine *engine);
+
+/* Does what can be done without waiting. Returns how many events it had to do with, or a negative
+ * errno when the engine cannot go on. */
+int mw_engine_poll(struct mw_engine *engine);
+
+/* After how many milliseconds it wants to be polled whatever its descriptor says; -1: never. */
+int mw_engine_patience(struct mw_engine *engine);
+
+/* Decides by another policy from now on. Who is in scope stays so. Returns 0, or a negative errno
+ * when the old one is kept. */
+int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, size_t size);
+
+#define MW_ENGINE_HOOKS 32
+
+/* One place in the kernel that the engine looks from. Texts are the engine's, and constant. */
+struct mw_engine_hook {
+	const char *name; /* one short word in lower case: "exec"; no two have the same */
+	const char *how;  /* its rung: "tp_btf", "tracepoint", "cgroup", "uprobe"; "off" */
+	const char *why;  /* when off, a phrase; else NULL */
+	uint64_t count[MW_K_COUNTERS];
+	uint64_t run_ns, run_count; /* by the kernel's own statistics; 0 while they are off */
+};
+
+/* A snapshot. Counters never go down while the engine is open. */
+struct mw_engine_view {
+	uint64_t loads, effects, alerts;
+	unsigned int interpreters; /* files with probes in them */
+	unsigned int processes;    /* that run one of them */
+	unsigned int sites, refused_sites;
+	uint64_t unwind_failed; /* native stacks that could not be unwound to their end */
+	uint64_t mappings_lost; /* news of mapped files that came too fast */
+	uint64_t identity_missing;
+	uint64_t reports, reports_refused; /* through the report socket */
+	unsigned int hooks;
+	struct mw_engine_hook hook[MW_ENGINE_HOOKS];
+};
+
+void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret);
+
+#endif
