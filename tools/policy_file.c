@@ -141,6 +141,12 @@ int mw_policy_text_of(const char *file, char **ret, size_t *ret_len, char *error
 	return text_of(file, true, ret, ret_len, error, error_size);
 }
 
+int mw_policy_own_text(const char *file, char **ret, size_t *ret_len, char *error,
+                       size_t error_size)
+{
+	return text_of(file, false, ret, ret_len, error, error_size);
+}
+
 int mw_policy_read_file(struct mw_policy_build *build, const char *file, enum mw_layer layer,
                         char *error, size_t error_size)
 {

@@ -22,6 +22,11 @@ int mw_policy_read_built_in(struct mw_policy_build *build, char *error, size_t e
 int mw_policy_text_of(const char *file, char **ret, size_t *ret_len, char *error,
                       size_t error_size);
 
+/* The same for what is set down for good: a file of another user, or that everybody can write, is
+ * refused. */
+int mw_policy_own_text(const char *file, char **ret, size_t *ret_len, char *error,
+                       size_t error_size);
+
 /* Reads one file alone, as if it were given on the command line when `layer` says so. */
 int mw_policy_read_file(struct mw_policy_build *build, const char *file, enum mw_layer layer,
                         char *error, size_t error_size);

@@ -63,7 +63,7 @@ int mw_source_next(struct mw_source *s)
 		                       p->problem ? p->problem : "unknown error");
 	}
 	if (s->event.type == YAML_ALIAS_EVENT)
-		return mw_source_complain(s, "aliases (*name) are not allowed in a policy");
+		return mw_source_complain(s, "aliases (*name) are not allowed");
 	return 0;
 }
 
