@@ -11,6 +11,7 @@
 #include "journal.h"
 #include "terminal.h"
 #include "text.h"
+#include "when.h"
 
 #define RECENT_MAX MW_HASHER_JOBS
 #define PATIENCE_MS 1700 /* together with giving up, within 2 s */
@@ -34,22 +35,16 @@ struct mw_alerts {
 	struct recent recent[RECENT_MAX]; /* a ring, but for those that wait for a digest */
 	size_t next;
 	struct mw_alerts_sum sum;
+	struct mw_tally tally;
 	uint64_t unread;       /* alerts that stderr had no room for */
 	struct mw_alert alert; /* the one being made: too large for the stack */
 	char text[MW_ALERT_TEXT];
 };
 
-int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **ret)
+/* The texts are copied to places of their own. */
+static void take_options(struct mw_alerts *a, const struct mw_alert_options *options)
 {
-	struct mw_alerts *a = calloc(1, sizeof(*a));
-	int error = -ENOMEM;
-
-	if (!a)
-		return -ENOMEM;
 	a->options = *options;
-	a->colour = mw_terminal_colour(STDERR_FILENO);
-	a->file.fd = a->journal.fd = -1;
-	a->alert.options = &a->options;
 	if (options->policy_digest) {
 		snprintf(a->digest, sizeof(a->digest), "%s", options->policy_digest);
 		a->options.policy_digest = a->digest;
@@ -58,6 +53,19 @@ int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **re
 		snprintf(a->journal_path, sizeof(a->journal_path), "%s", options->journal);
 		a->options.journal = a->journal_path;
 	}
+}
+
+int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **ret)
+{
+	struct mw_alerts *a = calloc(1, sizeof(*a));
+	int error = -ENOMEM;
+
+	if (!a)
+		return -ENOMEM;
+	take_options(a, options);
+	a->colour = mw_terminal_colour(STDERR_FILENO);
+	a->file.fd = a->journal.fd = -1;
+	a->alert.options = &a->options;
 	if (options->alerts_path)
 		error = mw_alert_file_open(&a->file, options->alerts_path);
 	else
@@ -158,6 +166,7 @@ static void write_line(struct mw_alerts *a, const char *line, size_t len)
 
 static void count(struct mw_alerts *a, const struct mw_alert *alert)
 {
+	mw_tally_add(&a->tally, alert->decision);
 	if (alert->decision->requested < MW_ALERT)
 		return;
 	if (!a->sum.first[0])
@@ -213,6 +222,11 @@ void mw_alerts_sum(const struct mw_alerts *a, struct mw_alerts_sum *ret)
 	*ret = a->sum;
 }
 
+const struct mw_tally *mw_alerts_tally(const struct mw_alerts *a)
+{
+	return &a->tally;
+}
+
 int mw_alerts_digest(struct mw_alerts *a, const struct mw_artifact *artifact, int patience_ms,
                      char ret[static MW_SHA256_HEX])
 {
@@ -263,6 +277,64 @@ void mw_alerts_join(struct mw_alerts *a, struct mw_str id, enum mw_sensor sensor
 			json_decref(json);
 		return;
 	}
+}
+
+static json_t *loss_json(const struct mw_loss *loss)
+{
+	char id[40], now[40], since[MW_WHEN_TEXT] = "";
+	json_t *hooks = loss->hooks ? json_incref(loss->hooks) : json_object();
+
+	mw_alert_stamp(id, now);
+	if (loss->since > 0)
+		mw_when_text(loss->since, since);
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:s?, s:s}", "schema",
+	                 "modelwatch.loss/1", "id", id, "time", now, "lost",
+	                 (json_int_t)(loss->is_effect ? loss->count : 0), "reason", loss->reason,
+	                 "kind", loss->kind, "count", (json_int_t)loss->count, "hooks", hooks,
+	                 "since", since[0] ? since : NULL, "version", MW_VERSION);
+}
+
+static void show_loss(struct mw_alerts *a, const struct mw_loss *loss, const char *line, size_t len)
+{
+	char text[300];
+
+	if (a->options.quiet)
+		return;
+	if (a->options.format == MW_TEXT) {
+		snprintf(text, sizeof(text), "modelwatch: not seen, %llu times: %s\n",
+		         (unsigned long long)loss->count, loss->reason);
+		line = text;
+		len = strlen(text);
+	}
+	write_shown(a, line, len);
+}
+
+void mw_alerts_loss(struct mw_alerts *a, const struct mw_loss *loss)
+{
+	json_t *json = loss_json(loss);
+	size_t len = 0;
+	char *line = json ? dump(json, &len) : NULL;
+
+	json_decref(json);
+	if (line)
+		write_line(a, line, len);
+	show_loss(a, loss, line ? line : "", len);
+	free(line);
+}
+
+int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options)
+{
+	struct mw_alert_file file = {.fd = -1};
+	int error = 0;
+
+	if (options->alerts_path)
+		error = mw_alert_file_open(&file, options->alerts_path);
+	if (error)
+		return error;
+	mw_alert_file_close(&a->file);
+	a->file = file;
+	take_options(a, options);
+	return 0;
 }
 
 int mw_alerts_fd(struct mw_alerts *a)

@@ -12,6 +12,7 @@
 #include "../core/words.h"
 #include "artifact.h"
 #include "locate.h"
+#include "tally.h"
 
 struct mw_alerts;
 
@@ -50,6 +51,9 @@ struct mw_alerts_sum {
 };
 void mw_alerts_sum(const struct mw_alerts *a, struct mw_alerts_sum *ret);
 
+/* All of them, by rule; valid as long as `a`. */
+const struct mw_tally *mw_alerts_tally(const struct mw_alerts *a);
+
 /* The digest of an artifact, waited for up to `patience_ms`. Returns 0, or -ENODATA when it is not
  * to be had by then. */
 int mw_alerts_digest(struct mw_alerts *a, const struct mw_artifact *artifact, int patience_ms,
@@ -58,6 +62,23 @@ int mw_alerts_digest(struct mw_alerts *a, const struct mw_artifact *artifact, in
 /* Another sensor saw the effect of the alert called `id`, if that is a recent one: an update says
  * so, once for each sensor. */
 void mw_alerts_join(struct mw_alerts *a, struct mw_str id, enum mw_sensor sensor);
+
+/* What could not be seen, and so gave no alert. */
+struct mw_loss {
+	const char *kind, *reason; /* a word, and a sentence without a full stop */
+	uint64_t count;
+	bool is_effect; /* each was an effect that no alert tells of */
+	int64_t since;  /* ns since 1970: at that time there was none of them; 0: not known */
+	json_t *hooks;  /* an object of counts by where it was lost; borrowed; may be NULL */
+};
+
+/* Writes a record of it (modelwatch.loss/1) to where alerts go. */
+void mw_alerts_loss(struct mw_alerts *a, const struct mw_loss *loss);
+
+/* Takes `options` in place of those before: where alerts go, which may be the same file again under
+ * a name that somebody has moved (but not the journal), mode, policy and labels. Returns 0, or
+ * -ENOMEM when all stays as it was. */
+int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options);
 
 /* A descriptor that is readable when background work (a digest) is done, or -1. */
 int mw_alerts_fd(struct mw_alerts *a);

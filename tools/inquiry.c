@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define LISTENER UINT32_MAX
+#define RETRY_MS 100 /* after the machine had no descriptor for a connection */
 
 struct connection {
 	int fd; /* -1: free */
@@ -25,6 +26,7 @@ struct mw_inquiry {
 	struct mw_inquiry_options options;
 	int listener, epoll;
 	bool checks_user, closed_door;
+	int64_t shut_until;
 	char path[108];
 	struct mw_inquiry_counters count;
 	struct connection connection[MW_INQUIRY_CONNECTIONS];
@@ -45,13 +47,15 @@ static int watch(struct mw_inquiry *q, int operation, int fd, uint32_t which, ui
 	return epoll_ctl(q->epoll, operation, fd, &event) < 0 ? -errno : 0;
 }
 
-/* Who comes when all places are taken waits in the kernel's queue. */
+/* Who comes when all places are taken, or the machine is short of something, waits in the kernel's
+ * queue. */
 static void set_door(struct mw_inquiry *q)
 {
 	bool full = true;
 
 	for (size_t i = 0; i < MW_INQUIRY_CONNECTIONS; i++)
 		full = full && q->connection[i].fd >= 0;
+	full = full || now_ms() < q->shut_until;
 	if (full != q->closed_door)
 		watch(q, EPOLL_CTL_MOD, q->listener, LISTENER, full ? 0 : EPOLLIN);
 	q->closed_door = full;
@@ -84,6 +88,8 @@ static void take_in(struct mw_inquiry *q)
 		if (c->fd >= 0)
 			continue;
 		fd = accept4(q->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			q->shut_until = now_ms() + RETRY_MS;
 		if (fd < 0)
 			return;
 		if (!may_ask(q, fd)) {
@@ -184,7 +190,7 @@ void mw_inquiry_poll(struct mw_inquiry *q)
 
 int mw_inquiry_patience(const struct mw_inquiry *q)
 {
-	int64_t next = INT64_MAX, now = now_ms();
+	int64_t now = now_ms(), next = q->shut_until > now ? q->shut_until : INT64_MAX;
 
 	for (size_t i = 0; i < MW_INQUIRY_CONNECTIONS; i++)
 		if (q->connection[i].fd >= 0 && q->connection[i].deadline < next)

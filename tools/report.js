@@ -62,7 +62,8 @@ function notes() {
 	const list = element("ul");
 	const note = (...words) => list.append(element("li", "", ...words));
 	if (losses.records) {
-		note(`${plural(losses.lost, "alert")} lost, never written: `, said(losses.reasons.join("; ")));
+		note(losses.lost ? `${plural(losses.lost, "alert")} lost, never written: `
+			: "not everything could be seen: ", said(losses.reasons.join("; ")));
 	}
 	for (const file of input.files) {
 		if (file.unreadable) {

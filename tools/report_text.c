@@ -188,7 +188,10 @@ static void show_losses(const struct view *view, const json_t *model)
 
 	if (!count(model, "losses.records"))
 		return;
-	fprintf(view->out, "  %llu alert%s lost, never written", lost, plural(lost));
+	if (lost)
+		fprintf(view->out, "  %llu alert%s lost, never written", lost, plural(lost));
+	else
+		fputs("  not everything could be seen", view->out);
 	for (size_t i = 0; i < json_array_size(reasons); i++)
 		fprintf(view->out, "%s%s", i ? "; " : ": ",
 		        json_string_value(json_array_get(reasons, i)));

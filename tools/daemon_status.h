@@ -1,0 +1,26 @@
+/* How the daemon is, for `modelwatch status` and for metrics. */
+#ifndef MW_TOOLS_DAEMON_STATUS_H
+#define MW_TOOLS_DAEMON_STATUS_H
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "daemon_engine.h"
+#include "tally.h"
+
+struct mw_daemon_facts {
+	int64_t started, reloaded; /* ns since 1970; 0: never */
+	int asked;                 /* the mode that is asked for, and the one there is: */
+	int mode;                  /* enum mw_verdict */
+	const char *policy_digest; /* in hex */
+	const char *alerts_path;   /* or NULL */
+	struct mw_engine_view view;
+	const struct mw_tally *tally;
+};
+
+/* An object of the schema modelwatch.status/1 (docs/man/modelwatch-status.1): a new reference, or
+ * NULL when there is no memory. */
+json_t *mw_daemon_status(const struct mw_daemon_facts *facts, int64_t now);
+
+#endif
