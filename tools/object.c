@@ -1,14 +1,13 @@
 #include "object.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "mapped.h"
 
 #define OBJECTS 24
 #define PAGE 4096
@@ -102,42 +101,6 @@ static bool same(const struct identity *a, const struct identity *b)
 	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-/* Only names the file: opening what a process has mapped could be opening a device. */
-static int find_file(const char *path, const struct mw_map *map, struct identity *ret)
-{
-	struct stat st;
-	int fd;
-
-	fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0 || !mw_map_is_file(map, &st)) {
-		close(fd);
-		return -ESTALE;
-	}
-	*ret = (struct identity){st.st_dev, st.st_ino, st.st_size, st.st_ctim};
-	return fd;
-}
-
-/* The kernel's own link to the mapped file works for deleted files and across mount namespaces,
- * but needs CAP_CHECKPOINT_RESTORE. */
-static int find_mapped(pid_t pid, const struct mw_maps *maps, const struct mw_map *map,
-                       struct identity *ret)
-{
-	char path[4096 + 64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid,
-	         map->start, map->end);
-	fd = find_file(path, map, ret);
-	if (fd >= 0)
-		return fd;
-	if (snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, mw_map_path(maps, map)) >=
-	    (int)sizeof(path))
-		return -ENAMETOOLONG;
-	return find_file(path, map, ret);
-}
-
 static struct mw_object *attach(struct mw_object *object, const struct mw_maps *maps,
                                 const struct mw_map *map)
 {
@@ -166,10 +129,7 @@ static int read_callback(void *userdata, uint64_t offset, void *buf, size_t len)
 
 static void open_object(struct mw_object *object, int path_fd)
 {
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
-	object->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	object->fd = mw_mapped_open(path_fd);
 	if (object->fd < 0)
 		return;
 	if (mw_elf_open(&object->elf, read_callback, object, (uint64_t)object->identity.size) < 0) {
@@ -201,6 +161,7 @@ struct mw_object *mw_objects_get(struct mw_objects *objects, pid_t pid, const st
 {
 	struct identity identity = {0};
 	struct mw_object *object = NULL;
+	struct stat st;
 	int fd;
 
 	if (!map->ino)
@@ -213,7 +174,9 @@ struct mw_object *mw_objects_get(struct mw_objects *objects, pid_t pid, const st
 			return attach(object, maps, map);
 	}
 	object = NULL;
-	fd = find_mapped(pid, maps, map, &identity);
+	fd = mw_mapped_find(pid, map, mw_map_path(maps, map), &st);
+	if (fd >= 0)
+		identity = (struct identity){st.st_dev, st.st_ino, st.st_size, st.st_ctim};
 	for (size_t i = 0; fd >= 0 && !object && i < OBJECTS; i++)
 		if (same(&objects->objects[i].identity, &identity))
 			object = &objects->objects[i];
