@@ -17,3 +17,20 @@ bool mw_ends_with(const char *text, const char *end)
 
 	return n >= m && !strcmp(text + n - m, end);
 }
+
+bool mw_is_bytecode_name(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const char *end = strstr(name, ".pyc");
+
+	return end && end != name &&
+	       (!end[4] || (end[4] == '.' && !end[5 + strspn(end + 5, "0123456789")]));
+}
+
+bool mw_is_cached_bytecode(const char *path)
+{
+	if (strstr(path, "/../"))
+		return false;
+	return mw_ends_with(path, "/__pycache__") ||
+	       (strstr(path, "/__pycache__/") && mw_is_bytecode_name(path));
+}

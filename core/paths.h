@@ -12,4 +12,12 @@ bool mw_path_inside(const char *path, const char *directory);
 /* Whether the last characters of `text` are `end`. */
 bool mw_ends_with(const char *text, const char *end);
 
+/* Whether the last part of `path` is that of a bytecode file: "x.cpython-311.pyc", or that with the
+ * number of a temporary file behind it. */
+bool mw_is_bytecode_name(const char *path);
+
+/* Whether `path` is where the import system caches bytecode by itself, or the directory that it
+ * makes for it. */
+bool mw_is_cached_bytecode(const char *path);
+
 #endif

@@ -143,26 +143,15 @@ void mw_allowed_init(void)
 		strcpy(pycache_prefix, text);
 }
 
-/* "x.cpython-311.pyc", or that with the number of a temporary file behind it. */
-static bool is_bytecode_name(const char *name)
-{
-	const char *end = strstr(name, ".pyc");
-
-	return end && end != name &&
-	       (!end[4] || (end[4] == '.' && !end[5 + strspn(end + 5, "0123456789")]));
-}
-
 /* Only reached below a proved import. The import system computes the path, from values that a
  * payload may have changed. */
 bool mw_is_bytecode_path(const char *target)
 {
-	const char *name = strrchr(target, '/');
-	bool cached = strstr(target, "/__pycache__/") || mw_ends_with(target, "/__pycache__");
 	size_t len = strlen(pycache_prefix);
 
-	if (!name || strstr(target, "/../"))
+	if (!strchr(target, '/') || strstr(target, "/../"))
 		return false;
 	if (len && !strncmp(target, pycache_prefix, len))
-		return is_bytecode_name(name + 1) || !strchr(name, '.');
-	return cached && (is_bytecode_name(name + 1) || !strcmp(name, "/__pycache__"));
+		return mw_is_bytecode_name(target) || !strchr(strrchr(target, '/'), '.');
+	return mw_is_cached_bytecode(target);
 }

@@ -7,43 +7,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../core/callers.h"
 #include "ext.h"
 
-/* Loading functions that people call, by the end of their file's name: where the artifact stands in
- * their arguments. The frames lie outside the load, so the stream has no say in them. */
-static const struct {
-	const char *file, *function, *argument, *entry;
-} entries[] = {
-        {"/torch/serialization.py", "load", "f", "torch.load"},
-        {"/torch/package/package_importer.py", "load_pickle", NULL, "torch.package"},
-        {"/joblib/numpy_pickle.py", "load", "filename", "joblib.load"},
-        {"/numpy/lib/npyio.py", "load", "file", "numpy.load"},
-        {"/numpy/lib/_npyio_impl.py", "load", "file", "numpy.load"},
-        {"/pandas/io/pickle.py", "read_pickle", "filepath_or_buffer", "pandas.read_pickle"},
-        {"/dill/_dill.py", "load", "file", "dill.load"},
-        {"/dill/_dill.py", "loads", NULL, "dill.loads"},
-        {"/shelve.py", "__getitem__", NULL, "shelve.Shelf"},
-        {"/multiprocessing/connection.py", "recv", NULL, "multiprocessing.Connection.recv"},
-        {"/multiprocessing/queues.py", "get", NULL, "multiprocessing.Queue.get"},
-        {"/multiprocessing/spawn.py", "_main", NULL, "multiprocessing.spawn"},
-        {"/loky/backend/queues.py", "get", NULL, "loky.Queue.get"},
-};
-#define ENTRIES (sizeof(entries) / sizeof(*entries))
-
-static int entry_of(PyCodeObject *code)
+static const struct mw_caller *entry_of(PyCodeObject *code)
 {
 	const char *file = mw_code_text(code, "co_filename");
-	const char *name = mw_code_text(code, "co_name");
-	size_t len = strlen(file);
+	const struct mw_caller *caller = mw_caller_find(file, mw_code_text(code, "co_name"));
 
-	for (size_t i = 0; i < ENTRIES; i++) {
-		size_t end = strlen(entries[i].file);
-
-		if (len >= end && !strcmp(file + len - end, entries[i].file) &&
-		    !strcmp(name, entries[i].function) && mw_shim->trusted(file))
-			return (int)i;
-	}
-	return -1;
+	return caller && mw_shim->trusted(file) ? caller : NULL;
 }
 
 static void set_text(char *out, size_t size, const char *text)
@@ -87,13 +59,13 @@ static void path_of_argument(struct mw_load *load, PyObject *argument)
 	PyErr_Clear();
 }
 
-static void path_of_entry(struct mw_load *load, PyFrameObject *frame, int entry)
+static void path_of_entry(struct mw_load *load, PyFrameObject *frame, const struct mw_caller *entry)
 {
 	PyObject *argument;
 
-	if (load->path[0] || !entries[entry].argument)
+	if (load->path[0] || !entry->argument)
 		return;
-	argument = mw_local(frame, entries[entry].argument);
+	argument = mw_local(frame, entry->argument);
 	if (argument)
 		path_of_argument(load, argument);
 	Py_XDECREF(argument);
@@ -138,9 +110,10 @@ static int descriptor_of(PyFrameObject *frame)
 	return (int)fd;
 }
 
-static void origin_of_entry(struct mw_load *load, PyFrameObject *frame, int entry)
+static void origin_of_entry(struct mw_load *load, PyFrameObject *frame,
+                            const struct mw_caller *entry)
 {
-	const char *name = entries[entry].entry;
+	const char *name = entry->entry;
 
 	if (!strcmp(name, "multiprocessing.spawn"))
 		load->origin = MW_FROM_SESSION; /* the pipe that spawn's parent left open */
@@ -162,10 +135,10 @@ static void look_at_callers(struct mw_load *load)
 	for (int depth = 0; frame && depth < 256; depth++) {
 		PyCodeObject *code = PyFrame_GetCode(frame);
 		PyFrameObject *outer = PyFrame_GetBack(frame);
-		int entry = entry_of(code);
+		const struct mw_caller *entry = entry_of(code);
 
-		if (entry >= 0) {
-			set_text(load->outermost, sizeof(load->outermost), entries[entry].entry);
+		if (entry) {
+			set_text(load->outermost, sizeof(load->outermost), entry->entry);
 			path_of_entry(load, frame, entry);
 			if (!load->outer && !mw_shim->thread()->scope && depth < 4)
 				origin_of_entry(load, frame, entry);

@@ -7,6 +7,7 @@
 
 #include "compat.h"
 
+#include "../core/rebuilders.h"
 #include "../preload/guest.h"
 
 #define MW_INSIDE 1024 /* frames looked at inside a load */
@@ -87,15 +88,6 @@ void mw_watch(struct mw_load *load);
 void mw_unwatch(struct mw_load *load);
 
 /* globals.c: what the names that a stream fetches stand for. */
-enum mw_global {
-	MW_PLAIN,
-	MW_CLASS, /* its instances are made and filled as object's are */
-	MW_MAKER, /* a class that does some of that itself */
-	MW_REBUILDS,
-	MW_OTHER,
-	MW_EFFECTFUL,
-	MW_NEVER
-};
 enum mw_global mw_classify(const char *module, const char *name);
 /* What an object is by its own account, whatever name it was fetched under. */
 enum mw_global mw_classify_object(const char *module, const char *name);
