@@ -9,6 +9,7 @@
 #include "alert_file.h"
 #include "alert_parts.h"
 #include "journal.h"
+#include "reporter.h"
 #include "terminal.h"
 #include "text.h"
 #include "when.h"
@@ -23,6 +24,7 @@ struct recent {
 	char *line;   /* as it was written last; NULL: free */
 	uint64_t job; /* of its digest; 0: none is being made */
 	int update;
+	bool held; /* kept back: there is no line yet */
 };
 
 struct mw_alerts {
@@ -132,7 +134,7 @@ static struct recent *make_place(struct mw_alerts *a)
 		struct recent *recent = &a->recent[a->next];
 
 		a->next = (a->next + 1) % RECENT_MAX;
-		if (recent->job)
+		if (recent->job || recent->held)
 			continue;
 		free(recent->line);
 		*recent = (struct recent){0};
@@ -162,6 +164,8 @@ static void write_line(struct mw_alerts *a, const char *line, size_t len)
 	write_journal(a, line, len);
 	if (a->file.path)
 		mw_alert_file_write(&a->file, line, len);
+	if (a->options.reporter)
+		mw_reporter_send(a->options.reporter, line, len);
 }
 
 static void count(struct mw_alerts *a, const struct mw_alert *alert)
@@ -177,6 +181,34 @@ static void count(struct mw_alerts *a, const struct mw_alert *alert)
 		a->sum.let_go++;
 }
 
+/* What updates need to know of it. Takes `line`. */
+static void remember(struct recent *place, const struct mw_alert *alert, char *line, bool held)
+{
+	if (!place) {
+		free(line);
+		return;
+	}
+	memcpy(place->id, alert->id, sizeof(place->id));
+	place->line = line;
+	place->held = held;
+	if ((line || held) && alert->digest.state == MW_DIGEST_PENDING)
+		place->job = alert->digest.job;
+}
+
+/* Returns the line that was written; NULL when it is held or there is no memory. Shown it is
+ * always at once where that takes the record. */
+static char *write_first(struct mw_alerts *a, json_t *json, bool held)
+{
+	size_t len = 0;
+	char *line = json && !held ? dump(json, &len) : NULL;
+
+	if (line)
+		write_line(a, line, len);
+	if (line || !held || a->options.format == MW_TEXT)
+		show(a, line ? line : "", len);
+	return line;
+}
+
 void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,
                       const struct mw_record_load *load, const struct mw_location *at,
                       const struct mw_decision *decision, char ret_id[static 40],
@@ -185,8 +217,8 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 	struct mw_alert *alert = &a->alert;
 	struct recent *place = make_place(a);
 	json_t *json;
-	size_t len = 0;
 	char *line;
+	bool held;
 
 	alert->pid = pid;
 	alert->record = record;
@@ -198,22 +230,14 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 		alert->digest.state = MW_DIGEST_UNAVAILABLE;
 	mw_alert_sentence(alert, alert->title, sizeof(alert->title));
 	json = mw_alert_json(alert);
-	line = json ? dump(json, &len) : NULL;
+	held = json && a->options.hold &&
+	       a->options.hold(a->options.hold_context, pid, record, json);
+	line = write_first(a, json, held);
 	json_decref(json);
-	if (line)
-		write_line(a, line, len);
-	show(a, line ? line : "", len);
 	count(a, alert);
 	memcpy(ret_id, alert->id, sizeof(alert->id));
 	memcpy(ret_title, alert->title, sizeof(alert->title));
-	if (place) {
-		memcpy(place->id, alert->id, sizeof(place->id));
-		place->line = line;
-		place->job =
-		        line && alert->digest.state == MW_DIGEST_PENDING ? alert->digest.job : 0;
-	} else {
-		free(line);
-	}
+	remember(place, alert, line, held);
 	mw_alert_release(alert);
 }
 
@@ -260,23 +284,85 @@ static void write_update(struct mw_alerts *a, struct recent *recent, json_t *jso
 	recent->line = line;
 }
 
-void mw_alerts_join(struct mw_alerts *a, struct mw_str id, enum mw_sensor sensor)
+static struct recent *find(struct mw_alerts *a, struct mw_str id)
 {
-	json_t *json;
-
 	for (size_t i = 0; i < RECENT_MAX; i++) {
 		struct recent *recent = &a->recent[i];
 
-		if (!recent->line || strlen(recent->id) != id.len ||
-		    memcmp(recent->id, id.s, id.len))
-			continue;
-		json = json_loads(recent->line, 0, NULL);
-		if (json && mw_alert_json_seen(json, sensor))
-			write_update(a, recent, json);
-		else
-			json_decref(json);
+		if ((recent->line || recent->held) && strlen(recent->id) == id.len &&
+		    !memcmp(recent->id, id.s, id.len))
+			return recent;
+	}
+	return NULL;
+}
+
+int mw_alerts_amend(struct mw_alerts *a, struct mw_str id, mw_alert_change *change, void *context)
+{
+	struct recent *recent = find(a, id);
+	json_t *json = recent && recent->line ? json_loads(recent->line, 0, NULL) : NULL;
+
+	if (!json)
+		return -ENOENT;
+	if (change(context, json))
+		write_update(a, recent, json);
+	else
+		json_decref(json);
+	return 0;
+}
+
+static bool add_sensor(void *context, json_t *alert)
+{
+	const enum mw_sensor *sensor = context;
+
+	return mw_alert_json_seen(alert, *sensor);
+}
+
+void mw_alerts_join(struct mw_alerts *a, struct mw_str id, enum mw_sensor sensor)
+{
+	mw_alerts_amend(a, id, add_sensor, &sensor);
+}
+
+/* One of somebody else is no more than its title for people. */
+static void show_written(struct mw_alerts *a, const char *title, const char *line, size_t len)
+{
+	char text[700];
+	struct mw_text t;
+
+	if (a->options.quiet)
+		return;
+	if (a->options.format == MW_TEXT) {
+		mw_text_start(&t, text, sizeof(text));
+		mw_text_add(&t, "modelwatch: reported: ");
+		mw_text_shown(&t, title, strlen(title), 600);
+		mw_text_add(&t, "\n");
+		line = text;
+		len = t.len;
+	}
+	write_shown(a, line, len);
+}
+
+void mw_alerts_write(struct mw_alerts *a, json_t *alert)
+{
+	const char *id = json_string_value(json_object_get(alert, "id"));
+	const char *title = json_string_value(json_object_get(alert, "title"));
+	struct recent *recent = id ? find(a, (struct mw_str){id, (uint32_t)strlen(id)}) : NULL;
+	bool ours = recent && recent->held;
+	size_t len = 0;
+	char *line = dump(alert, &len);
+
+	if (line) {
+		write_line(a, line, len);
+		if (!ours || a->options.format == MW_JSON)
+			show_written(a, title ? title : "", line, len);
+	}
+	json_decref(alert);
+	if (!ours) {
+		free(line);
 		return;
 	}
+	recent->line = line;
+	recent->held = false;
+	mw_alerts_poll(a); /* its digest may have been ready before */
 }
 
 static json_t *loss_json(const struct mw_loss *loss)
@@ -350,7 +436,7 @@ void mw_alerts_poll(struct mw_alerts *a)
 	for (size_t i = 0; i < RECENT_MAX; i++) {
 		struct recent *recent = &a->recent[i];
 
-		if (!recent->job)
+		if (!recent->job || recent->held)
 			continue;
 		mw_hasher_result(a->hasher, recent->job, &digest);
 		if (digest.state == MW_DIGEST_PENDING)

@@ -18,6 +18,12 @@ struct mw_alerts;
 
 enum mw_alert_format { MW_TEXT, MW_JSON };
 
+/* Sees each finished alert of a record before it is written, and may change it. With true it keeps
+ * the alert back and has a reference of its own, which it hands to mw_alerts_write() later. */
+typedef bool mw_alert_hold(void *context, pid_t pid, const struct mw_record *record, json_t *alert);
+
+struct mw_reporter;
+
 struct mw_alert_options {
 	const char *alerts_path; /* file to append JSON Lines to, or NULL */
 	const char *journal;     /* the user's own file of all alerts, or NULL: nobody asked for it,
@@ -27,6 +33,9 @@ struct mw_alert_options {
 	enum mw_verdict mode;
 	const char *policy_digest; /* in hex */
 	json_t *labels;            /* an object of strings; borrowed */
+	mw_alert_hold *hold;       /* or NULL */
+	void *hold_context;
+	struct mw_reporter *reporter; /* what is written goes there, too; borrowed, or NULL */
 };
 
 /* Opens the sinks. `options` is copied. The caller blocks every signal it handles first: work may
@@ -80,14 +89,25 @@ void mw_alerts_loss(struct mw_alerts *a, const struct mw_loss *loss);
  * -ENOMEM when all stays as it was. */
 int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options);
 
+/* Changes the JSON of an alert; true when that is news. */
+typedef bool mw_alert_change(void *context, json_t *alert);
+
+/* Writes an update of the alert called `id` if `change` has news for it. Returns -ENOENT when it is
+ * no recent one. */
+int mw_alerts_amend(struct mw_alerts *a, struct mw_str id, mw_alert_change *change, void *context);
+
+/* Writes an alert that is complete: one that was kept back, or somebody else's. Takes over the
+ * reference. */
+void mw_alerts_write(struct mw_alerts *a, json_t *alert);
+
 /* A descriptor that is readable when background work (a digest) is done, or -1. */
 int mw_alerts_fd(struct mw_alerts *a);
 
 /* Writes the updates that are ready. Never blocks on the work itself. */
 void mw_alerts_poll(struct mw_alerts *a);
 
-/* Finishes pending work, within a bound, writes its updates and frees everything. NULL is allowed.
- */
+/* Finishes pending work, within a bound, writes its updates and frees everything. What was kept
+ * back is to be written before. NULL is allowed. */
 void mw_alerts_close(struct mw_alerts *a);
 
 #endif

@@ -270,6 +270,8 @@ json_t *mw_alert_json(const struct mw_alert *alert)
 		json_object_set_new(out, "version", json_string(MW_VERSION));
 		json_object_set(out, "labels", alert->options->labels);
 		json_object_set_new(out, "count", json_integer(1));
+		json_object_set_new(out, "reporter", json_null());
+		json_object_set_new(out, "reports", json_array());
 	}
 	json_decref(rule);
 	return out;

@@ -25,6 +25,7 @@
 #include "main.h"
 #include "monitor.h"
 #include "policy_file.h"
+#include "reporter.h"
 #include "run_options.h"
 #include "subject.h"
 
@@ -38,6 +39,7 @@ struct run {
 	struct mw_policy_build rules;
 	struct mw_policy *policy;
 	size_t policy_size;
+	struct mw_reporter *reporter;
 	struct mw_alerts *alerts;
 	struct mw_monitor *monitor;
 	struct mw_floor floor;
@@ -76,6 +78,10 @@ static int open_alerts(struct run *run)
 	if (error == -EINVAL)
 		return mw_say("--alerts=%s: after %% comes h, p, q{VAR} or %%", options->alerts);
 	hex(run->policy->digest, sizeof(run->policy->digest), digest);
+	if (!error)
+		error = mw_reporter_open(MW_REPORT_SOCKET, digest, mw_verdict_name(to.mode),
+		                         &run->reporter);
+	to.reporter = run->reporter;
 	if (!error)
 		error = mw_alerts_open(&to, &run->alerts);
 	return error ? mw_say("--alerts=%s: %s", options->alerts ? options->alerts : "",
@@ -207,6 +213,12 @@ static int start(struct run *run)
 	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }
 
+/* The sooner of the two; -1 is never. */
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static void supervise(struct run *run)
 {
 	struct pollfd events[] = {
@@ -214,14 +226,21 @@ static void supervise(struct run *run)
 	        {.fd = mw_monitor_fd(run->monitor), .events = POLLIN},
 	        {.fd = mw_alerts_fd(run->alerts), .events = POLLIN},
 	        {.fd = run->floor.gate ? mw_gate_fd(run->floor.gate) : -1, .events = POLLIN},
+	        {.fd = -1},
 	};
 
 	bool runs = mw_job_runs(&run->job);
 
 	/* Whatever ends or stops sends SIGCHLD; who else is left is not asked for nothing. */
 	while (runs) {
-		poll(events, 4, mw_monitor_patience(run->monitor));
+		events[4].fd = mw_reporter_fd(run->reporter);
+		events[4].events = mw_reporter_events(run->reporter);
+		poll(events, 5,
+		     sooner(mw_monitor_patience(run->monitor),
+		            mw_reporter_patience(run->reporter)));
 		mw_monitor_poll(run->monitor);
+		if (events[4].revents || !mw_reporter_patience(run->reporter))
+			mw_reporter_poll(run->reporter);
 		if (events[2].fd >= 0 && events[2].revents)
 			mw_alerts_poll(run->alerts);
 		if (events[0].revents) {
@@ -324,6 +343,15 @@ static void learn(const char *directory)
 		       directory);
 }
 
+static void end_reports(struct run *run)
+{
+	uint64_t lost = mw_reporter_close(run->reporter);
+
+	if (lost)
+		mw_say("%llu alerts did not reach this machine's modelwatch daemon",
+		       (unsigned long long)lost);
+}
+
 static int run_command(int argc, char **argv)
 {
 	struct run run = {.job = {.signals = -1, .tty = -1}, .floor = {.listener = -1}};
@@ -341,6 +369,7 @@ static int run_command(int argc, char **argv)
 	status = watch(&run);
 	mw_monitor_close(run.monitor);
 	mw_alerts_close(run.alerts);
+	end_reports(&run);
 	if (run.alerts && run.options.learn)
 		learn(run.options.learn);
 	mw_floor_close(&run.floor);

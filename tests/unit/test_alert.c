@@ -168,10 +168,11 @@ static const char *word(json_t *object, const char *a, const char *b, const char
 }
 
 static const char *const required[] = {
-        "schema",  "id",        "update", "time",         "rule",         "title",   "severity",
-        "effect",  "verdict",   "mode",   "requested",    "outcome",      "sensor",  "seen_by",
-        "evasion", "load",      "cause",  "python_stack", "native_stack", "process", "user",
-        "job",     "container", "host",   "policy",       "version",      "labels",  "count"};
+        "schema",       "id",      "update",  "time",  "rule",      "title",
+        "severity",     "effect",  "verdict", "mode",  "requested", "outcome",
+        "sensor",       "seen_by", "evasion", "load",  "cause",     "python_stack",
+        "native_stack", "process", "user",    "job",   "container", "host",
+        "policy",       "version", "labels",  "count", "reporter",  "reports"};
 
 static void alert_has_every_field(void **state)
 {
