@@ -27,7 +27,7 @@ static bool inside(const struct mw_elf *elf, uint64_t offset, uint64_t len)
 	return offset <= elf->size && len <= elf->size - offset;
 }
 
-static int read_at(const struct mw_elf *elf, uint64_t offset, void *buf, size_t len)
+int mw_elf_read_at(const struct mw_elf *elf, uint64_t offset, void *buf, size_t len)
 {
 	if (!inside(elf, offset, len))
 		return -EFAULT;
@@ -49,6 +49,8 @@ static void add_segment(struct mw_elf *elf, const Elf64_Phdr *segment)
 	} else if (segment->p_type == PT_GNU_EH_FRAME) {
 		elf->frames_vaddr = segment->p_vaddr;
 		elf->frames = (struct mw_elf_table){segment->p_offset, segment->p_filesz};
+	} else if (segment->p_type == PT_DYNAMIC) {
+		elf->dynamic = (struct mw_elf_table){segment->p_offset, segment->p_filesz};
 	}
 }
 
@@ -62,7 +64,7 @@ static int read_segments(struct mw_elf *elf, const Elf64_Ehdr *header)
 		return -ENOEXEC;
 	if (count > SEGMENTS_MAX)
 		count = SEGMENTS_MAX;
-	r = read_at(elf, header->e_phoff, segments, count * sizeof(Elf64_Phdr));
+	r = mw_elf_read_at(elf, header->e_phoff, segments, count * sizeof(Elf64_Phdr));
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++)
@@ -77,7 +79,7 @@ static int read_section(const struct mw_elf *elf, const Elf64_Ehdr *header, size
 
 	if (!inside(elf, header->e_shoff, at))
 		return -EFAULT;
-	return read_at(elf, header->e_shoff + at, ret, sizeof(Elf64_Shdr));
+	return mw_elf_read_at(elf, header->e_shoff + at, ret, sizeof(Elf64_Shdr));
 }
 
 static int use_symbols(struct mw_elf *elf, const Elf64_Ehdr *header, const Elf64_Shdr *section)
@@ -129,7 +131,7 @@ int mw_elf_open(struct mw_elf *ret, mw_elf_read_fn *read, void *userdata, uint64
 	Elf64_Ehdr header;
 	int r;
 
-	r = read_at(&elf, 0, &header, sizeof(header));
+	r = mw_elf_read_at(&elf, 0, &header, sizeof(header));
 	if (r < 0)
 		return r == -EFAULT ? -ENOEXEC : r;
 	if (memcmp(header.e_ident, ELFMAG, SELFMAG) || header.e_ident[EI_CLASS] != ELFCLASS64 ||
@@ -159,6 +161,15 @@ int mw_elf_vaddr(const struct mw_elf *elf, uint64_t offset, uint64_t *ret)
 	return -ENOENT;
 }
 
+const struct mw_elf_load *mw_elf_load_at(const struct mw_elf *elf, uint64_t vaddr)
+{
+	for (size_t i = 0; i < elf->load_count; i++)
+		if (vaddr >= elf->loads[i].vaddr &&
+		    vaddr - elf->loads[i].vaddr < elf->loads[i].size)
+			return &elf->loads[i];
+	return NULL;
+}
+
 int mw_elf_read(const struct mw_elf *elf, uint64_t vaddr, void *buf, size_t len)
 {
 	for (size_t i = 0; i < elf->load_count; i++) {
@@ -166,7 +177,7 @@ int mw_elf_read(const struct mw_elf *elf, uint64_t vaddr, void *buf, size_t len)
 		uint64_t at = vaddr - load->vaddr;
 
 		if (vaddr >= load->vaddr && at <= load->size && len <= load->size - at)
-			return read_at(elf, load->offset + at, buf, len);
+			return mw_elf_read_at(elf, load->offset + at, buf, len);
 	}
 	return -EFAULT;
 }
@@ -184,7 +195,7 @@ static int frame_count(const struct mw_elf *elf, uint64_t *ret)
 
 	if (elf->frames.size < sizeof(header))
 		return -ENOENT;
-	r = read_at(elf, elf->frames.offset, &header, sizeof(header));
+	r = mw_elf_read_at(elf, elf->frames.offset, &header, sizeof(header));
 	if (r < 0)
 		return r;
 	if (header.version != 1 || header.frame_form != (PE_PCREL | PE_SDATA4) ||
@@ -210,7 +221,7 @@ int mw_elf_find_fde(const struct mw_elf *elf, uint64_t vaddr, uint64_t *ret)
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
 
-		r = read_at(elf, elf->frames.offset + 12 + middle * 8, entry, sizeof(entry));
+		r = mw_elf_read_at(elf, elf->frames.offset + 12 + middle * 8, entry, sizeof(entry));
 		if (r < 0)
 			return r;
 		if (entry[0] <= at)
@@ -220,10 +231,38 @@ int mw_elf_find_fde(const struct mw_elf *elf, uint64_t vaddr, uint64_t *ret)
 	}
 	if (!low)
 		return -ENOENT;
-	r = read_at(elf, elf->frames.offset + 12 + (low - 1) * 8, entry, sizeof(entry));
+	r = mw_elf_read_at(elf, elf->frames.offset + 12 + (low - 1) * 8, entry, sizeof(entry));
 	if (r < 0)
 		return r;
 	*ret = elf->frames_vaddr + (uint64_t)(int64_t)entry[1];
+	return 0;
+}
+
+/* Compilers write where the code starts as a distance from that very field, and its length after
+ * it, both in 4 bytes. In whatever other way they were written, the code found so would not cover
+ * the address. */
+int mw_elf_find_code(const struct mw_elf *elf, uint64_t vaddr, uint64_t *ret_from, uint64_t *ret_to)
+{
+	struct {
+		uint32_t len, link;
+		int32_t start;
+		uint32_t size;
+	} entry;
+	uint64_t fde, from;
+	int r;
+
+	r = mw_elf_find_fde(elf, vaddr, &fde);
+	if (r < 0)
+		return r;
+	r = mw_elf_read(elf, fde, &entry, sizeof(entry));
+	if (r < 0)
+		return r == -EFAULT ? -ENOENT : r;
+	from = fde + 8 + (uint64_t)(int64_t)entry.start;
+	if (entry.len < 12 || !entry.link || vaddr - from >= entry.size ||
+	    entry.size > UINT64_MAX - from)
+		return -ENOENT;
+	*ret_from = from;
+	*ret_to = from + entry.size;
 	return 0;
 }
 
@@ -271,7 +310,7 @@ static int read_name(const struct mw_elf *elf, struct mw_elf_symbol *query)
 		return 0;
 	if (len > elf->names.size - query->name_offset)
 		len = (size_t)(elf->names.size - query->name_offset);
-	r = read_at(elf, elf->names.offset + query->name_offset, query->name, len);
+	r = mw_elf_read_at(elf, elf->names.offset + query->name_offset, query->name, len);
 	if (r < 0)
 		len = 0;
 	query->name[len] = 0;
@@ -294,8 +333,8 @@ int mw_elf_find_symbols(const struct mw_elf *elf, struct mw_elf_symbol *symbols,
 	}
 	for (uint64_t done = 0; done < total; done += n) {
 		n = total - done < max ? (size_t)(total - done) : max;
-		r = read_at(elf, elf->symbols.offset + done * sizeof(Elf64_Sym), chunk,
-		            n * sizeof(Elf64_Sym));
+		r = mw_elf_read_at(elf, elf->symbols.offset + done * sizeof(Elf64_Sym), chunk,
+		                   n * sizeof(Elf64_Sym));
 		if (r < 0)
 			return r;
 		scan(chunk, n, symbols, count);

@@ -31,7 +31,8 @@ struct mw_elf {
 	uint64_t size;
 	struct mw_elf_load loads[MW_ELF_LOADS_MAX];
 	size_t load_count;
-	uint64_t frames_vaddr; /* of the sorted index of .eh_frame, .eh_frame_hdr */
+	struct mw_elf_table dynamic; /* what the dynamic linker goes by */
+	uint64_t frames_vaddr;       /* of the sorted index of .eh_frame, .eh_frame_hdr */
 	struct mw_elf_table frames;
 	struct mw_elf_table symbols;
 	struct mw_elf_table names;
@@ -54,6 +55,13 @@ int mw_elf_open(struct mw_elf *ret, mw_elf_read_fn *read, void *userdata, uint64
  * `ret`. Returns 0 or -ENOENT. */
 int mw_elf_vaddr(const struct mw_elf *elf, uint64_t offset, uint64_t *ret);
 
+/* The segment that has the byte at linked address `vaddr` from the file, or NULL. */
+const struct mw_elf_load *mw_elf_load_at(const struct mw_elf *elf, uint64_t vaddr);
+
+/* Reads exactly `len` bytes at `offset` of the file. Returns 0, -EFAULT when they are not all
+ * there, or what the reader returned. */
+int mw_elf_read_at(const struct mw_elf *elf, uint64_t offset, void *buf, size_t len);
+
 /* Reads exactly `len` bytes at linked address `vaddr`, all from one segment. Returns 0, -EFAULT,
  * or what the reader returned. */
 int mw_elf_read(const struct mw_elf *elf, uint64_t vaddr, void *buf, size_t len);
@@ -62,6 +70,12 @@ int mw_elf_read(const struct mw_elf *elf, uint64_t vaddr, void *buf, size_t len)
  * address in `ret`. Whether it does cover it only the entry can say. Returns 0, -ENOENT when there
  * is none or no index, or what the reader returned. */
 int mw_elf_find_fde(const struct mw_elf *elf, uint64_t vaddr, uint64_t *ret);
+
+/* The code that the unwind entry covering `vaddr` is about, from `ret_from` up to `ret_to`: a
+ * function, or a part of one. Returns 0, -ENOENT when no entry covers it, or what the reader
+ * returned. */
+int mw_elf_find_code(const struct mw_elf *elf, uint64_t vaddr, uint64_t *ret_from,
+                     uint64_t *ret_to);
 
 /* Names the function around each `vaddr` of `symbols`, all in one pass over .symtab, or .dynsym
  * where the file is stripped. Those not found keep an empty name. Returns 0 or what the reader
