@@ -131,6 +131,24 @@ $(O)/host/%.o $(O)/fuzz/%.o: %.S Makefile
 	$(call say,AS)
 	$(Q)mkdir -p $(@D) && $(CC) -I. $(CPPFLAGS_ALL) -c -o $@ $<
 
+# The programs for the kernel, and the header that holds them and loads them. CO-RE: they are built
+# once and fit any kernel that has its types with it.
+BPFTOOL ?= $(firstword $(shell command -v bpftool) /usr/sbin/bpftool)
+BPF_CFLAGS = -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror \
+	-Wno-unused-parameter \
+	-I/usr/include/$(shell $(CC) -print-multiarch)
+
+$(O)/ebpf/%.bpf.o: ebpf/%.bpf.c Makefile
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/ebpf/%.skel.h: $(O)/ebpf/%.bpf.o
+	$(call say,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name mw_bpf >$@
+
+$(O)/host/tools/daemon_programs.o $(O)/fuzz/tools/daemon_programs.o: $(O)/ebpf/modelwatch.skel.h
+$(O)/host/tools/daemon_programs.o $(O)/fuzz/tools/daemon_programs.o: CPPFLAGS_ALL += -I$(O)/ebpf
+
 $(O)/host/tools/default_policy.o $(O)/fuzz/tools/default_policy.o: core/default-policy.yaml
 $(O)/host/tools/report_files.o $(O)/fuzz/tools/report_files.o: tools/report.html tools/report.css \
 	tools/report.js
@@ -194,7 +212,7 @@ bench: ## measure what it costs; writes docs/benchmarks.md
 	@$(MAKE) --no-print-directory all $(O)/bench/decide $(O)/bench/calls
 	@$(TEST_PYTHON) tests/bench/bench.py --out=$(O)
 
-FORMATTED := $(wildcard core/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])
+FORMATTED := $(wildcard core/*.[ch] ebpf/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])
 
 lint: ## clang-tidy, cppcheck, format and manual pages
 	@PYTHON='$(PYTHON)' tests/setup.sh lint

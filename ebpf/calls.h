@@ -24,6 +24,23 @@ static __always_inline uint32_t keep_string(char *to, uint64_t from)
 	return len > 0 ? len : 0;
 }
 
+static __always_inline void keep_address(struct begun *begun, int8_t where)
+{
+	uint64_t at = begun->args[where & 7], len = begun->args[(where + 1) & 7];
+
+	if (where == MW_K_IN_MESSAGE) {
+		at = word_at(begun->args[1]);
+		len = (uint32_t)word_at(begun->args[1] + 8);
+	}
+	if (len > sizeof(begun->address))
+		len = sizeof(begun->address);
+	MW_PY_KEEP(len);
+	if (len > sizeof(begun->address))
+		return;
+	if (at && !bpf_probe_read_user(begun->address, len, (void *)at))
+		begun->address_len = len;
+}
+
 /* Only what it needs of its arguments is kept: they may be gone when the call returns. */
 static __always_inline void call_begins(int64_t number, const uint64_t *args)
 {
@@ -46,17 +63,8 @@ static __always_inline void call_begins(int64_t number, const uint64_t *args)
 	begun->path2_len =
 	        call->path2 >= 0 ? keep_string(begun->path2, begun->args[call->path2 & 3]) : 0;
 	begun->address_len = 0;
-	if (call->address >= 0) {
-		uint32_t at = call->address == 4 ? 4 : 1;
-		uint64_t len = begun->args[at + 1];
-
-		if (len > sizeof(begun->address))
-			len = sizeof(begun->address);
-		if (begun->args[at] &&
-		    !bpf_probe_read_user(begun->address, (uint32_t)len & 0xff,
-		                         (void *)begun->args[at]))
-			begun->address_len = len;
-	}
+	if (call->address >= 0)
+		keep_address(begun, call->address);
 	begun->number = number;
 }
 
@@ -89,7 +97,7 @@ static __always_inline bool describe_file(struct scratch *s, const struct mw_k_c
                                           const struct begun *begun, int64_t result)
 {
 	struct mw_k_effect *e = &s->effect;
-	bool opens = call->kind == MW_K_CALL_OPEN || call->kind == MW_K_CALL_OPEN_HOW;
+	bool opens = call->kind >= MW_K_CALL_OPEN && call->kind <= MW_K_CALL_OPEN_NEW;
 	int fd = opens ? (int)result : call->fd >= 0 ? (int)begun->args[call->fd & 7] : -1;
 	struct file *file = fd >= 0 ? file_of(fd) : NULL;
 	uint64_t flags = 0;
@@ -101,7 +109,9 @@ static __always_inline bool describe_file(struct scratch *s, const struct mw_k_c
 	if (!opens)
 		return true;
 	if (call->kind == MW_K_CALL_OPEN)
-		flags = begun->args[call->fd & 3]; /* for these `fd` says where the flags are */
+		flags = begun->args[call->fd & 3];
+	else if (call->kind == MW_K_CALL_OPEN_NEW)
+		flags = WRITES | CHANGES;
 	else
 		bpf_probe_read_user(&flags, sizeof(flags), (void *)begun->args[2]);
 	e->other = flags;

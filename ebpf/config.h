@@ -10,15 +10,16 @@
 #define MW_K_TASKS 65536    /* threads that load or are in scope */
 #define MW_K_CALLS 512      /* system calls, by number */
 #define MW_K_BODIES 4
+#define MW_K_IN_MESSAGE 6 /* an address: in the struct msghdr that argument 1 points at */
 #define MW_K_NAME 32 /* bytes of a name that makes a path worth a look */
 
-/* How a probe finds what it is about. */
+/* How a probe finds what it is about: as tools/python_sites.h says it. */
 enum mw_k_convention {
 	MW_K_BY_SELF,   /* the object is the first argument */
+	MW_K_BY_OBJECT, /* it is the second */
 	MW_K_BY_FAST,   /* an array of objects is the second */
 	MW_K_BY_METHOD, /* ... or the third */
 	MW_K_BY_THIS,   /* C++: `this`, then the rest */
-	MW_K_BY_USDT,   /* registers of its own */
 };
 
 struct mw_k_site {
@@ -52,11 +53,11 @@ struct mw_k_call {
 
 enum mw_k_call_kind {
 	MW_K_CALL_ANY,
-	MW_K_CALL_OPEN,    /* returns a descriptor of what it opened; flags in `test` */
-	MW_K_CALL_OPEN_HOW, /* the same, with its flags in memory */
-	MW_K_CALL_CONNECT, /* only of a unix socket: the others have hooks of their own */
-	MW_K_CALL_SEND,    /* the same */
-	MW_K_CALL_MAP,     /* a descriptor in its arguments that may be none */
+	MW_K_CALL_OPEN,     /* returns a descriptor of what it opened; flags where `fd` says */
+	MW_K_CALL_OPEN_HOW, /* the same, with its flags in memory: openat2(2) */
+	MW_K_CALL_OPEN_NEW, /* the same, which always writes: creat(2) */
+	MW_K_CALL_CONNECT,  /* of a unix socket: the others have hooks of their own */
+	MW_K_CALL_SEND,     /* the same */
 };
 
 #endif

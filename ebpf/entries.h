@@ -28,7 +28,7 @@ static __always_inline uint64_t argument(const struct called *ctx, const struct 
 {
 	uint64_t list = site->convention == MW_K_BY_METHOD ? ctx->dx : ctx->si;
 
-	return word_at(list + 8 * which);
+	return site->convention == MW_K_BY_OBJECT ? ctx->si : word_at(list + 8 * which);
 }
 
 static __always_inline bool is_ascii(uint64_t string)

@@ -208,12 +208,12 @@ int BPF_PROG(signalled, int signal, struct kernel_siginfo *info, struct task_str
              int group, int result)
 {
 	struct task_struct *sender = current_task();
-	uint32_t to = BPF_CORE_READ(task, tgid);
+	int to = BPF_CORE_READ(task, tgid);
 	struct state *st = state_of(BPF_CORE_READ(sender, pid));
 	struct scratch *s;
 
 	if (!st || (uint64_t)info < 2 || to == BPF_CORE_READ(sender, tgid) ||
-	    BPF_CORE_READ(info, si_code) > 0)
+	    (int)BPF_CORE_READ(info, si_code) > 0)
 		return 0;
 	s = start(MW_K_HOOK_SIGNAL, MW_K_EFFECT, st);
 	if (!s)

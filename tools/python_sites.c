@@ -90,6 +90,7 @@ static int place(struct mw_python_sites *sites, const struct mw_elf *elf, struct
 		return 0;
 	}
 	site->slow = cost == MW_INSN_SLOW;
+	site->skip = (uint32_t)skip;
 	site->offset = site->entry - load->vaddr + load->offset + skip;
 	return 1;
 }

@@ -33,6 +33,7 @@ struct mw_site {
 	uint32_t kind;       /* enum mw_k_entry */
 	uint32_t convention; /* enum mw_convention */
 	uint64_t offset;     /* in the file, of the instruction to put the probe on */
+	uint32_t skip;       /* bytes of the function before that instruction */
 	uint64_t entry;      /* linked address of the function, or of the instruction of a USDT */
 	uint64_t semaphore;  /* USDT: where in the file it lies; 0: none */
 	int8_t usdt_arg[2];  /* USDT: register, as core/regs.h numbers them, with the event's name

@@ -1,0 +1,145 @@
+#include "daemon_calls.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "floor_calls.h"
+
+#define NONE (-1)
+
+/* Where the arguments of a call are. Those that are not here have none that is a path, a descriptor
+ * or an address. */
+static const struct {
+	int number;
+	uint8_t kind;
+	int8_t path, path2, directory, fd, address;
+} places[] = {
+        {SYS_open, MW_K_CALL_OPEN, 0, NONE, NONE, 1, NONE},
+        {SYS_openat, MW_K_CALL_OPEN, 1, NONE, 0, 2, NONE},
+        {SYS_openat2, MW_K_CALL_OPEN_HOW, 1, NONE, 0, NONE, NONE},
+        {SYS_creat, MW_K_CALL_OPEN_NEW, 0, NONE, NONE, NONE, NONE},
+        {SYS_open_by_handle_at, MW_K_CALL_OPEN, NONE, NONE, NONE, 2, NONE},
+        {SYS_mkdir, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_mkdirat, MW_K_CALL_ANY, 1, NONE, 0, NONE, NONE},
+        {SYS_mknod, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_mknodat, MW_K_CALL_ANY, 1, NONE, 0, NONE, NONE},
+        {SYS_unlink, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_unlinkat, MW_K_CALL_ANY, 1, NONE, 0, NONE, NONE},
+        {SYS_rmdir, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_rename, MW_K_CALL_ANY, 0, 1, NONE, NONE, NONE},
+        {SYS_renameat, MW_K_CALL_ANY, 1, 3, 0, NONE, NONE},
+        {SYS_renameat2, MW_K_CALL_ANY, 1, 3, 0, NONE, NONE},
+        {SYS_link, MW_K_CALL_ANY, 0, 1, NONE, NONE, NONE},
+        {SYS_linkat, MW_K_CALL_ANY, 1, 3, 0, NONE, NONE},
+        {SYS_symlink, MW_K_CALL_ANY, 1, 0, NONE, NONE, NONE},
+        {SYS_symlinkat, MW_K_CALL_ANY, 2, 0, 1, NONE, NONE},
+        {SYS_chmod, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_fchmod, MW_K_CALL_ANY, NONE, NONE, NONE, 0, NONE},
+        {SYS_fchmodat, MW_K_CALL_ANY, 1, NONE, 0, NONE, NONE},
+        {452 /* fchmodat2 */, MW_K_CALL_ANY, 1, NONE, 0, NONE, NONE},
+        {SYS_chown, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_lchown, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_fchown, MW_K_CALL_ANY, NONE, NONE, NONE, 0, NONE},
+        {SYS_fchownat, MW_K_CALL_ANY, 1, NONE, 0, NONE, NONE},
+        {SYS_truncate, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_ftruncate, MW_K_CALL_ANY, NONE, NONE, NONE, 0, NONE},
+        {SYS_setxattr, MW_K_CALL_ANY, 0, 1, NONE, NONE, NONE},
+        {SYS_lsetxattr, MW_K_CALL_ANY, 0, 1, NONE, NONE, NONE},
+        {SYS_fsetxattr, MW_K_CALL_ANY, NONE, 1, NONE, 0, NONE},
+        {SYS_removexattr, MW_K_CALL_ANY, 0, 1, NONE, NONE, NONE},
+        {SYS_lremovexattr, MW_K_CALL_ANY, 0, 1, NONE, NONE, NONE},
+        {SYS_fremovexattr, MW_K_CALL_ANY, NONE, 1, NONE, 0, NONE},
+        {SYS_mq_open, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_mq_unlink, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_mmap, MW_K_CALL_ANY, NONE, NONE, NONE, 4, NONE},
+        {SYS_connect, MW_K_CALL_CONNECT, NONE, NONE, NONE, 0, 1},
+        {SYS_bind, MW_K_CALL_CONNECT, NONE, NONE, NONE, 0, 1},
+        {SYS_sendto, MW_K_CALL_SEND, NONE, NONE, NONE, 0, 4},
+        {SYS_sendmsg, MW_K_CALL_SEND, NONE, NONE, NONE, 0, MW_K_IN_MESSAGE},
+        {SYS_sendmmsg, MW_K_CALL_SEND, NONE, NONE, NONE, 0, MW_K_IN_MESSAGE},
+        {SYS_mount, MW_K_CALL_ANY, 0, 1, NONE, NONE, NONE},
+        {SYS_umount2, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_chroot, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_pivot_root, MW_K_CALL_ANY, 0, 1, NONE, NONE, NONE},
+        {SYS_swapon, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+        {SYS_acct, MW_K_CALL_ANY, 0, NONE, NONE, NONE, NONE},
+};
+
+/* Programs, births, signals and IP have hooks of their own, which see more. */
+static bool is_seen_elsewhere(const struct mw_floor_call *row)
+{
+	static const int elsewhere[] = {SYS_execve, SYS_execveat, SYS_kill, SYS_tkill, SYS_tgkill,
+	                                SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
+	                                SYS_pidfd_send_signal, SYS_listen};
+
+	if (row->effect == MW_FLOOR_BIRTH || row->effect == MW_FLOOR_TALK ||
+	    row->only == MW_FLOOR_NARROW)
+		return true;
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(*elsewhere); i++)
+		if (elsewhere[i] == row->number)
+			return true;
+	return false;
+}
+
+static void place(struct mw_daemon_call *call)
+{
+	call->look = (struct mw_k_call){.watched = 1,
+	                                .kind = MW_K_CALL_ANY,
+	                                .path = NONE,
+	                                .path2 = NONE,
+	                                .directory = NONE,
+	                                .fd = NONE,
+	                                .address = NONE,
+	                                .test = NONE};
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		if (places[i].number != call->number)
+			continue;
+		call->look.kind = places[i].kind;
+		call->look.path = places[i].path;
+		call->look.path2 = places[i].path2;
+		call->look.directory = places[i].directory;
+		call->look.fd = places[i].fd;
+		call->look.address = places[i].address;
+	}
+}
+
+static const char *tracepoint_name(const char *name)
+{
+	return !strcmp(name, "umount2") ? "umount" : name;
+}
+
+static size_t add(const struct mw_floor_call *row, struct mw_daemon_call *ret, size_t count)
+{
+	struct mw_daemon_call *call = &ret[count];
+
+	for (size_t i = 0; i < count; i++) {
+		if (ret[i].number != row->number)
+			continue;
+		ret[i].look.test = NONE; /* looked at for more reasons than one */
+		return count;
+	}
+	call->name = tracepoint_name(row->name);
+	call->number = row->number;
+	place(call);
+	/* What is opened to be read is looked at, too: it may be a secret. */
+	if (row->when == MW_FLOOR_ANY_BIT && call->look.kind != MW_K_CALL_OPEN) {
+		call->look.test = (int8_t)row->arg;
+		call->look.bits = row->value;
+	}
+	return count + 1;
+}
+
+size_t mw_daemon_calls(struct mw_daemon_call *ret, size_t cap)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < mw_floor_call_count && count < cap; i++)
+		if (mw_floor_calls[i].number >= 0 && mw_floor_calls[i].number < MW_K_CALLS &&
+		    !is_seen_elsewhere(&mw_floor_calls[i]))
+			count = add(&mw_floor_calls[i], ret, count);
+	for (size_t i = 0; i < mw_floor_new_call_count && count < cap; i++)
+		count = add(&mw_floor_new_calls[i], ret, count);
+	return count;
+}

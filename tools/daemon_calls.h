@@ -1,0 +1,19 @@
+/* The system calls that the kernel's programs look at, and where in their arguments things are. */
+#ifndef MW_TOOLS_DAEMON_CALLS_H
+#define MW_TOOLS_DAEMON_CALLS_H
+
+#include <stddef.h>
+
+#include "../ebpf/config.h"
+
+struct mw_daemon_call {
+	const char *name; /* as the tracepoints have it: sys_enter_NAME */
+	int number;
+	struct mw_k_call look;
+};
+
+/* Fills `ret` with at most `cap` calls, those of the floor's table (floor_calls.h) that no hook of
+ * their own sees. Returns how many. */
+size_t mw_daemon_calls(struct mw_daemon_call *ret, size_t cap);
+
+#endif

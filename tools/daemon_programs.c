@@ -1,0 +1,583 @@
+#include "daemon_programs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../ebpf/config.h"
+#include "daemon_calls.h"
+#include "daemon_parts.h"
+#include "daemon_selftest.h"
+#include "kernel_fs.h"
+#include "modelwatch.skel.h"
+
+#define LINKS 16
+#define CALLS 128
+
+/* One program of the object, and which hook it belongs to. */
+struct part {
+	const char *name;
+	enum mw_k_hook hook;
+	const char *how;
+	bool needed;
+};
+
+static const struct part parts[] = {
+        {"entry", MW_K_HOOK_ENTRY, "uprobe", true},
+        {"forked", MW_K_HOOK_FORK, "tp_btf", true},
+        {"exited", MW_K_HOOK_EXIT, "tp_btf", true},
+        {"ran", MW_K_HOOK_EXEC, "tp_btf", true},
+        {"will_run", MW_K_HOOK_EXEC, "tp_btf", false},
+        {"signalled", MW_K_HOOK_SIGNAL, "tp_btf", false},
+        {"socket_state", MW_K_HOOK_LISTEN, "tp_btf", false},
+        {"submitted", MW_K_HOOK_URING, "tp_btf", false},
+        {"connects4", MW_K_HOOK_CONNECT, "cgroup", false},
+        {"connects6", MW_K_HOOK_CONNECT, "cgroup", false},
+        {"sends4", MW_K_HOOK_SEND, "cgroup", false},
+        {"sends6", MW_K_HOOK_SEND, "cgroup", false},
+        {"binds4", MW_K_HOOK_BIND, "cgroup", false},
+        {"binds6", MW_K_HOOK_BIND, "cgroup", false},
+        {"makes_socket", MW_K_HOOK_SOCKET, "cgroup", false},
+        {"call_begun", MW_K_HOOK_SYSCALL, "tracepoint", false},
+        {"call_ended", MW_K_HOOK_SYSCALL, "tracepoint", false},
+};
+#define PARTS (sizeof(parts) / sizeof(*parts))
+
+struct mw_programs {
+	struct mw_programs_options options;
+	struct mw_bpf *bpf;
+	struct mw_daemon_parts *assembly;
+	struct bpf_program *program[PARTS];
+	struct bpf_link *link[PARTS];
+	const char *why[PARTS]; /* it is off; NULL: it is on */
+	int cgroup, tracefs;
+	struct mw_daemon_call call[CALLS];
+	size_t calls;
+	struct bpf_link *call_link[2 * CALLS];
+	bool calls_on;
+	uint8_t site_used[MW_K_SITES];
+	uint32_t next_site;
+	struct mw_py_offsets python[MW_K_PYTHONS];
+	uint32_t pythons;
+};
+
+struct mw_probes {
+	uint32_t count;
+	struct {
+		struct bpf_link *link;
+		uint32_t number;
+	} at[MW_SITES_MAX];
+};
+
+/* What the verifier says of a program that does not load is of no use to those who run it. */
+static int keep_quiet(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (level == LIBBPF_WARN && getenv("MODELWATCH_BPF_LOG"))
+		return vfprintf(stderr, format, arguments);
+	return 0;
+}
+
+static int fail(char *why, size_t size, int error, const char *what)
+{
+	snprintf(why, size, "%s: %s", what, strerror(-error));
+	return error;
+}
+
+static void set_up(struct mw_programs *p)
+{
+	p->bpf->rodata->daemon_tgid = (uint32_t)getpid();
+	p->bpf->rodata->hold_new = p->options.hold;
+	bpf_map__set_max_entries(p->bpf->maps.events, p->options.ring_bytes);
+	bpf_map__set_max_entries(p->bpf->maps.scratches, 2 * (uint32_t)libbpf_num_possible_cpus());
+}
+
+/* Opens the object with the programs that `wanted` says. */
+static int open_object(struct mw_programs *p, const bool wanted[static PARTS])
+{
+	p->bpf = mw_bpf__open();
+	if (!p->bpf)
+		return -errno;
+	for (size_t i = 0; i < PARTS; i++) {
+		p->program[i] = bpf_object__find_program_by_name(p->bpf->obj, parts[i].name);
+		bpf_program__set_autoload(p->program[i], wanted[i]);
+	}
+	set_up(p);
+	return 0;
+}
+
+static int load(struct mw_programs *p, const bool wanted[static PARTS])
+{
+	int error = open_object(p, wanted);
+
+	if (!error)
+		error = mw_bpf__load(p->bpf);
+	if (error) {
+		mw_bpf__destroy(p->bpf);
+		p->bpf = NULL;
+	}
+	return error;
+}
+
+/* One that does not load takes all the others with it: then each is tried by itself. */
+static int load_what_loads(struct mw_programs *p)
+{
+	bool wanted[PARTS], alone[PARTS];
+	int error;
+
+	memset(wanted, true, sizeof(wanted));
+	error = load(p, wanted);
+	for (size_t i = 0; error && i < PARTS; i++) {
+		int r;
+
+		memset(alone, false, sizeof(alone));
+		alone[i] = true;
+		r = load(p, alone);
+		mw_bpf__destroy(p->bpf);
+		p->bpf = NULL;
+		if (r && parts[i].needed)
+			return r;
+		wanted[i] = !r;
+		p->why[i] = r ? "this kernel does not load it" : NULL;
+	}
+	return error ? load(p, wanted) : 0;
+}
+
+static void attach_part(struct mw_programs *p, size_t i)
+{
+	struct bpf_link *link;
+
+	if (!strcmp(parts[i].how, "tp_btf"))
+		link = bpf_program__attach(p->program[i]);
+	else if (strcmp(parts[i].how, "cgroup"))
+		return; /* attached to interpreters, or while there are some */
+	else if (p->cgroup < 0) {
+		p->why[i] = "there is no cgroup2 hierarchy";
+		return;
+	} else
+		link = bpf_program__attach_cgroup(p->program[i], p->cgroup);
+	if (libbpf_get_error(link))
+		p->why[i] = "this kernel does not attach it";
+	else
+		p->link[i] = link;
+}
+
+static int attach_parts(struct mw_programs *p)
+{
+	for (size_t i = 0; i < PARTS; i++) {
+		if (!p->why[i])
+			attach_part(p, i);
+		if (p->why[i] && parts[i].needed)
+			return -ENOTSUP;
+	}
+	return 0;
+}
+
+static int fill_calls(struct mw_programs *p)
+{
+	int fd = bpf_map__fd(p->bpf->maps.calls), error = 0;
+
+	p->calls = mw_daemon_calls(p->call, CALLS);
+	for (size_t i = 0; !error && i < p->calls; i++) {
+		uint32_t key = (uint32_t)p->call[i].number;
+
+		error = bpf_map_update_elem(fd, &key, &p->call[i].look, BPF_ANY);
+	}
+	return error;
+}
+
+/* A probe on the function of our own that would notice if it broke anything. */
+static int test_probe(struct mw_programs *p)
+{
+	const struct mw_k_site site = {.kind = MW_K_READER_CLOSE, .convention = MW_K_BY_THIS};
+	uint32_t number = 0;
+	uint64_t offset;
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = 0);
+	struct bpf_link *link;
+	int error = mw_selftest_offset(&offset);
+
+	if (!error)
+		error = bpf_map_update_elem(bpf_map__fd(p->bpf->maps.sites), &number, &site,
+		                            BPF_ANY);
+	if (error)
+		return error;
+	link = bpf_program__attach_uprobe_opts(p->program[0], getpid(), "/proc/self/exe", offset,
+	                                       &opts);
+	if (libbpf_get_error(link))
+		return -errno;
+	error = mw_selftest_run();
+	bpf_link__destroy(link);
+	return error;
+}
+
+int mw_programs_open(const struct mw_programs_options *options, struct mw_programs **ret, char *why,
+                     size_t why_size)
+{
+	struct mw_programs *p = calloc(1, sizeof(*p));
+	int error;
+
+	if (!p)
+		return fail(why, why_size, -ENOMEM, "no programs in the kernel");
+	libbpf_set_print(keep_quiet);
+	p->options = *options;
+	p->cgroup = mw_kernel_fs("cgroup2");
+	p->tracefs = mw_kernel_fs("tracefs");
+	p->site_used[0] = 1; /* the self-test's, and that of no site at all */
+	error = load_what_loads(p);
+	if (error) {
+		fail(why, why_size, error, "the kernel does not load the programs");
+		goto out;
+	}
+	error = fill_calls(p);
+	if (!error)
+		error = mw_daemon_parts_open(bpf_map__fd(p->bpf->maps.events), options->event,
+		                             options->context, &p->assembly);
+	if (error) {
+		fail(why, why_size, error, "no way to read the kernel's events");
+		goto out;
+	}
+	error = test_probe(p);
+	if (error) {
+		fail(why, why_size, error,
+		     "a probe in a function of its own failed the self-test: none is put into "
+		     "others");
+		goto out;
+	}
+	error = attach_parts(p);
+	if (error)
+		fail(why, why_size, error, "the kernel does not attach the programs");
+out:
+	if (error)
+		mw_programs_close(p);
+	else
+		*ret = p;
+	return error;
+}
+
+void mw_programs_close(struct mw_programs *programs)
+{
+	if (!programs)
+		return;
+	if (programs->bpf)
+		mw_programs_calls(programs, false);
+	for (size_t i = 0; i < PARTS; i++)
+		bpf_link__destroy(programs->link[i]);
+	mw_daemon_parts_close(programs->assembly);
+	mw_bpf__destroy(programs->bpf);
+	if (programs->cgroup >= 0)
+		close(programs->cgroup);
+	if (programs->tracefs >= 0)
+		close(programs->tracefs);
+	free(programs);
+}
+
+int mw_programs_fd(const struct mw_programs *programs)
+{
+	return mw_daemon_parts_fd(programs->assembly);
+}
+
+int mw_programs_poll(struct mw_programs *programs)
+{
+	return mw_daemon_parts_poll(programs->assembly);
+}
+
+static int take_number(struct mw_programs *p, uint32_t *ret)
+{
+	for (uint32_t i = 0; i < MW_K_SITES; i++) {
+		uint32_t number = (p->next_site + i) % MW_K_SITES;
+
+		if (p->site_used[number])
+			continue;
+		p->site_used[number] = 1;
+		p->next_site = number + 1;
+		*ret = number;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+/* Strings got eight bytes shorter with 3.12. A file that does not tell its version is one of the
+ * newest that have a library of their own; what is read then is checked to be text. */
+static uint32_t text_offset(uint32_t version)
+{
+	return version && version < 0x030c ? 48 : 40;
+}
+
+static void translate(const struct mw_site *from, uint32_t version, struct mw_k_site *to)
+{
+	*to = (struct mw_k_site){
+	        .kind = from->kind,
+	        .convention = from->convention,
+	        .text = text_offset(version),
+	        .takes_path = from->takes_path,
+	        .skip = from->skip,
+	};
+	for (uint32_t i = 0; i < MW_K_BODIES && i < from->body_count; i++) {
+		to->from[i] = from->body[i].from;
+		to->to[i] = from->body[i].to;
+	}
+}
+
+static int attach_site(struct mw_programs *p, const char *path, const struct mw_site *site,
+                       uint32_t version, struct mw_probes *probes)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts);
+	struct mw_k_site look;
+	struct bpf_link *link;
+	uint32_t number;
+	int error = take_number(p, &number);
+
+	if (error)
+		return error;
+	translate(site, version, &look);
+	opts.bpf_cookie = number;
+	error = bpf_map_update_elem(bpf_map__fd(p->bpf->maps.sites), &number, &look, BPF_ANY);
+	link = error ? NULL
+	             : bpf_program__attach_uprobe_opts(p->program[0], -1, path, site->offset, &opts);
+	if (!link || libbpf_get_error(link)) {
+		p->site_used[number] = 0;
+		return error ? error : -errno;
+	}
+	probes->at[probes->count].link = link;
+	probes->at[probes->count++].number = number;
+	return 0;
+}
+
+int mw_programs_attach(struct mw_programs *programs, const char *path,
+                       const struct mw_python_sites *sites, struct mw_probes **ret)
+{
+	struct mw_probes *probes = calloc(1, sizeof(*probes));
+	int error = -ENOENT;
+
+	if (!probes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < sites->count; i++) {
+		int r;
+
+		if (sites->site[i].kind == MW_K_USDT_AUDIT)
+			continue;
+		r = attach_site(programs, path, &sites->site[i], sites->version, probes);
+		if (r)
+			error = r;
+	}
+	if (!probes->count) {
+		free(probes);
+		return error;
+	}
+	*ret = probes;
+	return 0;
+}
+
+void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes)
+{
+	for (uint32_t i = 0; i < probes->count; i++) {
+		bpf_link__destroy(probes->at[i].link);
+		programs->site_used[probes->at[i].number] = 0;
+	}
+	free(probes);
+}
+
+static int python_of(struct mw_programs *p, const struct mw_py_offsets *offsets, uint32_t *ret)
+{
+	for (*ret = 0; *ret < p->pythons; ++*ret)
+		if (!memcmp(&p->python[*ret], offsets, sizeof(*offsets)))
+			return 0;
+	if (p->pythons == MW_K_PYTHONS)
+		return -ENOSPC;
+	p->python[p->pythons++] = *offsets;
+	return bpf_map_update_elem(bpf_map__fd(p->bpf->maps.pythons), ret, offsets, BPF_ANY);
+}
+
+int mw_programs_process(struct mw_programs *programs, pid_t pid, uint64_t runtime,
+                        const struct mw_py_offsets *offsets)
+{
+	struct mw_k_process process = {.runtime = runtime};
+	uint32_t key = (uint32_t)pid;
+	int error = python_of(programs, offsets, &process.python);
+
+	return error ? error
+	             : bpf_map_update_elem(bpf_map__fd(programs->bpf->maps.processes), &key,
+	                                   &process, BPF_ANY);
+}
+
+void mw_programs_forget(struct mw_programs *programs, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+
+	bpf_map_delete_elem(bpf_map__fd(programs->bpf->maps.processes), &key);
+}
+
+static int tracepoint_id(const struct mw_programs *p, const char *edge, const char *name)
+{
+	char path[128], text[16] = "";
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "events/syscalls/sys_%s_%s/id", edge, name);
+	fd = openat(p->tracefs, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return len > 0 ? atoi(text) : -EIO;
+}
+
+static struct bpf_link *attach_tracepoint(const struct mw_programs *p,
+                                          struct bpf_program *program, const char *edge,
+                                          const char *name)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr)};
+	struct bpf_link *link;
+	int fd, id = tracepoint_id(p, edge, name);
+
+	if (id < 0)
+		return NULL;
+	attr.config = (uint64_t)id;
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	link = bpf_program__attach_perf_event(program, fd);
+	if (!libbpf_get_error(link))
+		return link;
+	close(fd);
+	return NULL;
+}
+
+static size_t find(const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(parts[i].name, name))
+		i++;
+	return i;
+}
+
+static void detach_calls(struct mw_programs *p)
+{
+	for (size_t i = 0; i < 2 * p->calls; i++) {
+		bpf_link__destroy(p->call_link[i]);
+		p->call_link[i] = NULL;
+	}
+}
+
+int mw_programs_calls(struct mw_programs *programs, bool on)
+{
+	struct mw_programs *p = programs;
+	size_t begun = find("call_begun"), ended = find("call_ended"), attached = 0;
+
+	if (p->calls_on == on)
+		return 0;
+	p->calls_on = on;
+	if (!on) {
+		detach_calls(p);
+		return 0;
+	}
+	if (p->tracefs < 0 || p->why[begun] || p->why[ended])
+		return -ENOTSUP;
+	for (size_t i = 0; i < p->calls; i++) {
+		p->call_link[2 * i] =
+		        attach_tracepoint(p, p->program[begun], "enter", p->call[i].name);
+		p->call_link[2 * i + 1] =
+		        attach_tracepoint(p, p->program[ended], "exit", p->call[i].name);
+		attached += p->call_link[2 * i] && p->call_link[2 * i + 1];
+	}
+	return attached ? 0 : -ENOTSUP;
+}
+
+int mw_programs_secrets(struct mw_programs *programs, const char *const *names, size_t count)
+{
+	int fd = bpf_map__fd(programs->bpf->maps.secret_names), error = 0;
+	char key[MW_K_NAME], none[MW_K_NAME];
+	uint32_t value = 1;
+
+	memset(none, 0, sizeof(none));
+	while (!bpf_map_get_next_key(fd, NULL, key))
+		if (bpf_map_delete_elem(fd, key))
+			break;
+	for (size_t i = 0; !error && i < count; i++) {
+		memcpy(key, none, sizeof(key));
+		memcpy(key, names[i], strnlen(names[i], sizeof(key) - 1));
+		error = bpf_map_update_elem(fd, key, &value, BPF_ANY);
+	}
+	return error;
+}
+
+void mw_programs_known(struct mw_programs *programs, dev_t dev, uint64_t ino)
+{
+	/* As ebpf/state.h has it. The kernel's own device numbers, not those of stat(2). */
+	const struct {
+		uint64_t ino;
+		uint32_t dev, pad;
+	} key = {.ino = ino, .dev = major(dev) << 20 | minor(dev)};
+	uint32_t value = 1;
+
+	bpf_map_update_elem(bpf_map__fd(programs->bpf->maps.known_programs), &key, &value, BPF_ANY);
+}
+
+static uint64_t sum(int fd, uint32_t key)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t values[cpus > 0 ? cpus : 1], total = 0;
+
+	if (cpus < 1 || bpf_map_lookup_elem(fd, &key, values))
+		return 0;
+	for (int i = 0; i < cpus; i++)
+		total += values[i];
+	return total;
+}
+
+static void add_run_time(const struct bpf_program *program, struct mw_programs_hook *ret)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		return;
+	ret->run_ns += info.run_time_ns;
+	ret->run_count += info.run_cnt;
+}
+
+void mw_programs_hook(struct mw_programs *programs, enum mw_k_hook hook,
+                      struct mw_programs_hook *ret)
+{
+	int fd = bpf_map__fd(programs->bpf->maps.counters);
+
+	*ret = (struct mw_programs_hook){.how = "off"};
+	for (size_t i = 0; i < PARTS; i++) {
+		if (parts[i].hook != hook)
+			continue;
+		if (programs->why[i]) {
+			ret->why = programs->why[i];
+			continue;
+		}
+		ret->how = parts[i].how;
+		add_run_time(programs->program[i], ret);
+	}
+	if (strcmp(ret->how, "off"))
+		ret->why = NULL;
+	for (uint32_t i = 0; i < MW_K_COUNTERS; i++)
+		ret->count[i] = sum(fd, (uint32_t)hook * MW_K_COUNTERS + i);
+}
+
+uint64_t mw_programs_loads(struct mw_programs *programs)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < MW_K_ENTRY_COUNT; i++)
+		total += sum(bpf_map__fd(programs->bpf->maps.loads), i);
+	return total;
+}
+
+uint64_t mw_programs_strays(const struct mw_programs *programs)
+{
+	return mw_daemon_parts_strays(programs->assembly);
+}

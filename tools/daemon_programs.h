@@ -1,0 +1,82 @@
+/* The programs in the kernel: loaded, attached as far as this kernel lets them, and read from. All
+ * of it belongs to one thread. Needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN. */
+#ifndef MW_TOOLS_DAEMON_PROGRAMS_H
+#define MW_TOOLS_DAEMON_PROGRAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../ebpf/event.h"
+#include "../ebpf/pyoffsets.h"
+#include "python_sites.h"
+
+struct mw_programs;
+
+/* A whole event: `size` bytes of an effect (or of no more than a head), and what came before. */
+struct mw_programs_event {
+	const struct mw_k_head *head;
+	size_t size;
+	const uint8_t *stack, *stream; /* NULL: none, or lost */
+	size_t stack_len, stream_len;
+};
+
+struct mw_programs_options {
+	uint32_t ring_bytes; /* a power of two, of whole pages */
+	bool hold;           /* a program that nobody has looked at is stopped when it starts */
+	void *context;
+	void (*event)(void *context, const struct mw_programs_event *event);
+};
+
+/* Loads the programs, tries a probe on a function of our own, and attaches what needs no
+ * interpreter. Returns 0, or a negative errno with one sentence in `why`. */
+int mw_programs_open(const struct mw_programs_options *options, struct mw_programs **ret, char *why,
+                     size_t why_size);
+
+/* Detaches everything. NULL is allowed. */
+void mw_programs_close(struct mw_programs *programs);
+
+/* A descriptor that is readable when there are events, and what hands them over. mw_programs_poll()
+ * returns how many there were, or a negative errno. */
+int mw_programs_fd(const struct mw_programs *programs);
+int mw_programs_poll(struct mw_programs *programs);
+
+/* Puts the probes of `sites` into the file that `path` leads to, for all who have it mapped or will.
+ * Returns 0 and what mw_programs_detach() takes, or a negative errno when none could be put. */
+struct mw_probes;
+int mw_programs_attach(struct mw_programs *programs, const char *path,
+                       const struct mw_python_sites *sites, struct mw_probes **ret);
+void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes);
+
+/* Where the Python stacks of process `pid` are found; and that it is no interpreter any more. */
+int mw_programs_process(struct mw_programs *programs, pid_t pid, uint64_t runtime,
+                        const struct mw_py_offsets *offsets);
+void mw_programs_forget(struct mw_programs *programs, pid_t pid);
+
+/* Looks at system calls from now on, or no more: as long as nobody does, nobody pays. Returns 0 or
+ * a negative errno. */
+int mw_programs_calls(struct mw_programs *programs, bool on);
+
+/* Opens for reading are told of when one of the path's names is among `names`. */
+int mw_programs_secrets(struct mw_programs *programs, const char *const *names, size_t count);
+
+/* The program behind a file has been looked at. */
+void mw_programs_known(struct mw_programs *programs, dev_t dev, uint64_t ino);
+
+/* How a hook is attached: its rung, or "off" with the reason in `why` (constant). */
+struct mw_programs_hook {
+	const char *how, *why;
+	uint64_t count[MW_K_COUNTERS];
+	uint64_t run_ns, run_count; /* while the kernel keeps statistics */
+};
+void mw_programs_hook(struct mw_programs *programs, enum mw_k_hook hook,
+                      struct mw_programs_hook *ret);
+
+/* Loads that have begun. */
+uint64_t mw_programs_loads(struct mw_programs *programs);
+
+/* Stacks and streams that came with no effect, or with another's. */
+uint64_t mw_programs_strays(const struct mw_programs *programs);
+
+#endif
