@@ -1,5 +1,5 @@
-/* Which process of the host maps which file to execute it, without taxing anybody: perf's side-band,
- * one ring a CPU. Needs CAP_PERFMON; scanning needs CAP_SYS_PTRACE. */
+/* Which process of the host maps which file to execute it, without taxing anybody: perf's
+ * side-band, one ring a CPU. Needs CAP_PERFMON; scanning needs CAP_SYS_PTRACE. */
 #ifndef MW_TOOLS_DAEMON_MAPPINGS_H
 #define MW_TOOLS_DAEMON_MAPPINGS_H
 

@@ -38,8 +38,7 @@ static int read_mapped(const char *body, size_t len, struct mw_side *side)
 {
 	struct mapped mapped;
 
-	if (len < sizeof(mapped) ||
-	    !memchr(body + sizeof(mapped), 0, len - sizeof(mapped)))
+	if (len < sizeof(mapped) || !memchr(body + sizeof(mapped), 0, len - sizeof(mapped)))
 		return -EBADMSG;
 	memcpy(&mapped, body, sizeof(mapped));
 	if (!mapped.ino || !(mapped.prot & PROT_EXEC))

@@ -18,8 +18,9 @@ struct mw_ring {
 	uint64_t time; /* of that */
 };
 
-/* Opens the side-band of a CPU. `wake_each`: its descriptor is readable after each record, otherwise
- * when the ring is half full. Returns 0 or a negative errno, -ENODEV for a CPU that is offline. */
+/* Opens the side-band of a CPU. `wake_each`: its descriptor is readable after each record,
+ * otherwise when the ring is half full. Returns 0 or a negative errno, -ENODEV for a CPU that is
+ * offline. */
 int mw_ring_open(struct mw_ring *ret, int cpu, size_t size, bool wake_each);
 
 void mw_ring_close(struct mw_ring *ring);

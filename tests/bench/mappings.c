@@ -163,8 +163,8 @@ int main(int argc, char **argv)
 		ratios[i] = starts[rounds + i] / starts[i];
 	}
 	printf("start: %.1f us without, %.1f us with, ratio %.3f\n",
-	       median(starts, (size_t)rounds) / 1e3,
-	       median(starts + rounds, (size_t)rounds) / 1e3, median(ratios, (size_t)rounds));
+	       median(starts, (size_t)rounds) / 1e3, median(starts + rounds, (size_t)rounds) / 1e3,
+	       median(ratios, (size_t)rounds));
 	printf("map: %.0f ns without, %.0f ns with\n", median(maps, (size_t)rounds),
 	       median(maps + rounds, (size_t)rounds));
 	free(starts);
