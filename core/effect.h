@@ -30,7 +30,8 @@
 	X(DEVICE, "device")           /* a character device such as /dev/null or /dev/nvidia0 */   \
 	X(NEW, "new")                 /* creates a file that did not exist */                      \
 	X(SETSTATE, "setstate")       /* an installed class's own __setstate__ does it */          \
-	X(INTERPRETER, "interpreter") /* starts the program that this process runs */
+	X(INTERPRETER, "interpreter") /* starts the program that this process runs */              \
+	X(UNPROVED, "unproved")       /* seen from outside, where no cause could be proved */
 
 enum mw_fact_bit {
 #define X(id, word) MW_FACT_BIT_##id,

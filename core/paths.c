@@ -34,3 +34,20 @@ bool mw_is_cached_bytecode(const char *path)
 	return mw_ends_with(path, "/__pycache__") ||
 	       (strstr(path, "/__pycache__/") && mw_is_bytecode_name(path));
 }
+
+bool mw_is_of_system(const char *path)
+{
+	static const char *const system[] = {"/usr", "/lib", "/lib32", "/lib64",     "/libx32",
+	                                     "/bin", "/opt", "/sbin",  "/nix/store", "/gnu/store"};
+
+	for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++)
+		if (mw_path_inside(path, system[i]))
+			return true;
+	return false;
+}
+
+bool mw_is_in_model_cache(const char *path)
+{
+	return strstr(path, "/models--") || strstr(path, "/.cache/huggingface/") ||
+	       strstr(path, "/.cache/torch/");
+}

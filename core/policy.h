@@ -13,7 +13,7 @@
 #include "words.h"
 
 #define MW_POLICY_MAGIC 0x4d57504cu /* "MWPL" */
-#define MW_POLICY_VERSION 4u
+#define MW_POLICY_VERSION 5u
 #define MW_POLICY_MAX_SIZE (64u << 20)
 #define MW_POLICY_MAX_RULES 100000u
 

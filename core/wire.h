@@ -74,6 +74,11 @@ struct mw_record_load {
 	uint64_t globals;                    /* find_class events so far */
 	struct mw_str seen[MW_WIRE_GLOBALS]; /* the last of them, oldest first, "module name" */
 	uint32_t seen_count;
+	/* Never sent: what who has seen the load from outside knows of it. */
+	const uint8_t *copy; /* the first bytes of the stream at `data`, or NULL */
+	uint32_t copy_len;
+	uint32_t dev; /* of the file at `path`, as the kernel encodes it (major << 20 | minor) */
+	uint64_t ino; /* 0: not known. A file of that path that is another one is not read */
 };
 
 struct mw_record_effect {

@@ -42,10 +42,11 @@ static __always_inline void keep_address(struct begun *begun, int8_t where)
 }
 
 /* Only what it needs of its arguments is kept: they may be gone when the call returns. */
-static __always_inline void call_begins(int64_t number, const uint64_t *args)
+static __always_inline void call_begins(int64_t number)
 {
 	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
 	const struct mw_k_call *call;
+	struct pt_regs *regs;
 	struct begun *begun;
 
 	if (!st || (!st->depth && !st->scope))
@@ -55,8 +56,13 @@ static __always_inline void call_begins(int64_t number, const uint64_t *args)
 	begun->number = -1;
 	if (!call || !call->watched)
 		return;
-	for (int i = 0; i < 6; i++)
-		begun->args[i] = args[i];
+	regs = (struct pt_regs *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+	begun->args[0] = regs->di;
+	begun->args[1] = regs->si;
+	begun->args[2] = regs->dx;
+	begun->args[3] = regs->r10;
+	begun->args[4] = regs->r8;
+	begun->args[5] = regs->r9;
 	if (call->test >= 0 && !(begun->args[call->test & 7] & call->bits))
 		return;
 	begun->path_len = call->path >= 0 ? keep_string(begun->path, begun->args[call->path & 3]) : 0;
@@ -174,10 +180,10 @@ static __always_inline void call_ends(int64_t result)
 		release(s);
 }
 
+/* A tracepoint has no more arguments than its call: they are read from the registers. */
 struct call_begins_context {
 	uint64_t common;
 	int64_t number;
-	uint64_t args[6];
 };
 
 struct call_ends_context {
@@ -189,11 +195,7 @@ struct call_ends_context {
 SEC("?tracepoint")
 int call_begun(struct call_begins_context *ctx)
 {
-	uint64_t args[6];
-
-	for (int i = 0; i < 6; i++)
-		args[i] = ctx->args[i];
-	call_begins((int)ctx->number, args);
+	call_begins((int)ctx->number);
 	return 0;
 }
 

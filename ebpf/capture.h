@@ -50,26 +50,20 @@ static __always_inline void fill_registers(const struct pt_regs *from, uint64_t 
 	to[16] = from->ip;
 }
 
-/* As much of the memory at `from` as there is, page by page. Returns the bytes. */
+/* The memory from `from` on, to the end of the page that `most` ends in, as far as it is there.
+ * Returns the bytes. */
 static __always_inline uint32_t copy_user(uint8_t *to, uint64_t from, uint32_t most)
 {
-	uint32_t first = PAGE - (from & (PAGE - 1)), done;
+	uint32_t done = PAGE - (from & (PAGE - 1));
 
-	if (first > most)
-		first = most;
-	if (first > PAGE || bpf_probe_read_user(to, first, (void *)from))
+	MW_PY_KEEP(done);
+	if (done > PAGE || bpf_probe_read_user(to, done, (void *)from))
 		return 0;
-	done = first;
-	for (int i = 0; i < (int)(MW_K_STACK / PAGE); i++) {
-		uint32_t len = most - done;
-
-		if (done >= most || done > MW_K_STACK - PAGE)
+	for (int i = 0; i < (int)(MW_K_STACK / PAGE) - 1; i++) {
+		if (done >= most || done > MW_K_STACK - PAGE ||
+		    bpf_probe_read_user(to + done, PAGE, (void *)(from + done)))
 			break;
-		if (len > PAGE)
-			len = PAGE;
-		if (bpf_probe_read_user(to + done, len, (void *)(from + done)))
-			break;
-		done += len;
+		done += PAGE;
 	}
 	return done;
 }
@@ -168,20 +162,29 @@ __attribute__((noinline)) int walk_python(struct scratch *s, struct state *st)
 	return 0;
 }
 
+/* Without a branch for each, which the verifier would follow. */
 static __always_inline bool runs_frame(const struct mw_k_effect *e, uint64_t frame)
 {
-	for (uint32_t i = 0; i < MW_K_FRAMES; i++)
-		if (i < e->frame_count && e->frame[i].frame == frame)
-			return true;
-	return false;
+	uint64_t count = e->frame_count;
+	uint32_t found = 0;
+
+	for (uint64_t i = 0; i < MW_K_FRAMES; i++) {
+		uint64_t differs = e->frame[i].frame ^ frame, beyond = count - 1 - i;
+
+		/* The top bit: equal, and not beyond the last. */
+		found |= ~((differs | -differs) >> 63 | beyond >> 63) & 1;
+	}
+	return found;
 }
+
+#define PURE_NESTED 3
 
 /* Drops the loads of unpicklers written in Python that are over. */
 __attribute__((noinline)) int drop_pure(struct scratch *s, struct state *st)
 {
 	if (!s || !st)
 		return 0;
-	for (int i = 0; i < MW_K_LOADS; i++) {
+	for (int i = 0; i < PURE_NESTED; i++) {
 		uint32_t top = st->depth - 1;
 
 		if (top >= MW_K_LOADS || st->load[top].entry != MW_K_PURE ||
@@ -247,7 +250,6 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 	e->deeper = st->deeper;
 	load = innermost(st);
 	if (load) {
-		e->site = load->site;
 		e->fetching = st->find_sp > s->regs.sp && st->find_sp < load->sp &&
 		              !bpf_probe_read_user(&find_ret, 8, (void *)st->find_sp) &&
 		              find_ret == st->find_ret;

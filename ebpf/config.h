@@ -13,6 +13,10 @@
 #define MW_K_IN_MESSAGE 6 /* an address: in the struct msghdr that argument 1 points at */
 #define MW_K_NAME 32 /* bytes of a name that makes a path worth a look */
 
+/* A name of a secret's path that begins so is what a name ends in. */
+#define MW_K_TAIL '*'
+#define MW_K_TAIL_BYTES 7
+
 /* How a probe finds what it is about: as tools/python_sites.h says it. */
 enum mw_k_convention {
 	MW_K_BY_SELF,   /* the object is the first argument */

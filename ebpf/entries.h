@@ -36,6 +36,17 @@ static __always_inline bool is_ascii(uint64_t string)
 	return word_at(string + STATE_BITS) >> 6 & 1;
 }
 
+/* Bytes from a compact ASCII string object to its characters, in this process's interpreter: the
+ * file that a probe is in may serve more than one. */
+static __always_inline uint32_t text_of(const struct mw_k_site *site)
+{
+	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
+	struct mw_py_offsets *o =
+	        process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
+
+	return o ? o->text_ascii : site->text;
+}
+
 static __always_inline int read_text(char *out, uint32_t size, uint64_t string, uint32_t text)
 {
 	if (!is_ascii(string)) {
@@ -138,7 +149,7 @@ static __always_inline void fetch(const struct called *ctx, const struct mw_k_si
 	load->globals++;
 	st->find_sp = ctx->sp;
 	st->find_ret = word_at(ctx->sp);
-	keep_global(st, argument(ctx, site, 0), argument(ctx, site, 1), site->text);
+	keep_global(st, argument(ctx, site, 0), argument(ctx, site, 1), text_of(site));
 }
 
 /* The frame of the pure-Python unpickler's load() among the innermost frames of the thread, or 0.
@@ -173,7 +184,7 @@ static __always_inline void audit(const struct called *ctx, const struct mw_k_si
 	struct state *st;
 	char name[24] = {0};
 
-	if (bpf_probe_read_user(name, sizeof(AUDIT_FIND_CLASS), (void *)(event + site->text)) ||
+	if (bpf_probe_read_user(name, sizeof(AUDIT_FIND_CLASS), (void *)(event + text_of(site))) ||
 	    !IS_TEXT(name, AUDIT_FIND_CLASS))
 		return;
 	st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
@@ -191,7 +202,7 @@ static __always_inline void audit(const struct called *ctx, const struct mw_k_si
 		count_load(MW_K_PURE);
 	}
 	load->globals++;
-	keep_global(st, argument(ctx, site, 1), argument(ctx, site, 2), site->text);
+	keep_global(st, argument(ctx, site, 1), argument(ctx, site, 2), text_of(site));
 }
 
 static __always_inline void open_reader(const struct called *ctx, const struct mw_k_site *site)

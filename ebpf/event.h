@@ -129,19 +129,22 @@ struct mw_k_load {
 	uint64_t object;    /* file, bytes or unpickler: address of the object */
 	uint64_t data, len; /* the stream, where it lies in memory */
 	uint64_t position;  /* of the reader in it, or in its file */
+	uint64_t start;     /* of the stream in its file, where it is read from one */
 	uint32_t entry;     /* enum mw_k_entry */
 	int32_t fd;         /* -1: none */
 	uint64_t globals;   /* fetched so far */
+	uint64_t since;     /* when it was opened: ns, CLOCK_BOOTTIME; 0: not known */
 	struct mw_k_path file;
 	uint8_t read_ahead; /* the reader may be ahead of the stream */
 	uint8_t exact;      /* position is known */
-	uint8_t pad[6];
+	uint8_t pad[2];
+	uint32_t site; /* number of the probe that saw it begin; 0: none did */
 };
 
 struct mw_k_effect {
 	struct mw_k_head head;
 	uint32_t hook;    /* enum mw_k_hook */
-	uint32_t site;    /* index of the interpreter's sites, as the loader numbers them; 0: none */
+	uint32_t pad;
 	uint64_t scope;   /* the load that the task answers for by birth, or 0 */
 	uint64_t birth;   /* id of the MW_K_BIRTH that put it there, or 0 */
 	uint32_t depth;   /* loads open on this very thread: the first `depth` of `load` */

@@ -48,6 +48,25 @@ static __always_inline void inode_of(struct inode *inode, struct mw_k_path *ret)
 	ret->nlink = BPF_CORE_READ(inode, i_nlink);
 }
 
+/* Whether a path with this name in it may be a secret's: names are looked up as they are, and by what
+ * they end in. */
+static __always_inline bool may_be_secret(struct dentry *dentry)
+{
+	const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
+	uint32_t len = BPF_CORE_READ(dentry, d_name.len);
+	char key[MW_K_NAME] = {0};
+
+	bpf_probe_read_kernel_str(key, sizeof(key), name);
+	if (bpf_map_lookup_elem(&secret_names, key))
+		return true;
+	if (len <= MW_K_TAIL_BYTES)
+		return false;
+	__builtin_memset(key, 0, sizeof(key));
+	key[0] = MW_K_TAIL;
+	bpf_probe_read_kernel(key + 1, MW_K_TAIL_BYTES, name + len - MW_K_TAIL_BYTES);
+	return bpf_map_lookup_elem(&secret_names, key);
+}
+
 /* The names from `dentry` up to the root of its mount namespace. Mounts are crossed. Whether it may
  * be a secret: whether one of the names is one of theirs, is left in `secret`. */
 __attribute__((noinline)) int path_names(struct scratch *s, uint64_t at_mount, uint64_t at_dentry,
@@ -55,7 +74,6 @@ __attribute__((noinline)) int path_names(struct scratch *s, uint64_t at_mount, u
 {
 	struct dentry *dentry = (struct dentry *)at_dentry;
 	struct vfsmount *mount = (struct vfsmount *)at_mount;
-	char secret[MW_K_NAME];
 	uint32_t start;
 
 	if (!s || !ret)
@@ -81,11 +99,7 @@ __attribute__((noinline)) int path_names(struct scratch *s, uint64_t at_mount, u
 		}
 		if (!append(s, BPF_CORE_READ(dentry, d_name.name), NAME_MAX_))
 			break;
-		__builtin_memset(secret, 0, sizeof(secret));
-		bpf_probe_read_kernel_str(secret, sizeof(secret),
-		                          BPF_CORE_READ(dentry, d_name.name));
-		if (bpf_map_lookup_elem(&secret_names, secret))
-			s->secret = 1;
+		s->secret |= may_be_secret(dentry);
 		dentry = parent;
 	}
 	ret->names.at = start;
@@ -126,7 +140,7 @@ __attribute__((noinline)) int open_files(struct scratch *s)
 
 	if (!s)
 		return 0;
-	for (int fd = 3; fd < 64; fd++) {
+	for (int fd = 3; fd < 35; fd++) {
 		struct file *file = file_of(fd);
 		uint32_t mode;
 

@@ -115,6 +115,7 @@ __attribute__((noinline)) int describe_load(struct scratch *s, const struct open
 	ret->frame = load->frame;
 	ret->object = load->object;
 	ret->entry = load->entry;
+	ret->site = load->site;
 	ret->globals = load->globals;
 	ret->fd = -1;
 	if (load->entry == MW_K_UNPICKLER)

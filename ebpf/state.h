@@ -39,7 +39,7 @@ struct scratch {
 	uint32_t busy, used; /* `used` of the strings */
 	uint32_t secret, pad;
 	struct pt_regs regs;
-	uint64_t window[256];
+	uint64_t window[128]; /* of the stack, right below a load */
 	struct {
 		struct mw_k_head head;
 		uint8_t bytes[MW_K_STREAM];
@@ -185,7 +185,10 @@ static __always_inline struct state *make_state(uint32_t tid, enum mw_k_hook hoo
 		count(hook, MW_K_MAP_FULL);
 		return NULL;
 	}
-	return state_of(tid);
+	found = state_of(tid);
+	if (found)
+		found->begun.number = -1;
+	return found;
 }
 
 /* memcmp() of a text that is known, without the call that the compiler would make of it. */

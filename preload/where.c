@@ -43,13 +43,6 @@ void mw_trust(const char *directory)
 	trusted_used += len + 1;
 }
 
-/* What was downloaded is nobody's own, wherever it lies. */
-static bool is_model_cache(const char *path)
-{
-	return strstr(path, "/models--") || strstr(path, "/.cache/huggingface/") ||
-	       strstr(path, "/.cache/torch/");
-}
-
 bool mw_is_entry(const char *directory)
 {
 	for (size_t i = 0; i < trusted_used; i += strlen(trusted_dirs + i) + 1)
@@ -60,7 +53,7 @@ bool mw_is_entry(const char *directory)
 
 bool mw_trusted(const char *path)
 {
-	if (path[0] != '/' || strstr(path, "/../") || is_model_cache(path))
+	if (path[0] != '/' || strstr(path, "/../") || mw_is_in_model_cache(path))
 		return false;
 	for (size_t i = 0; i < sizeof(system_dirs) / sizeof(*system_dirs); i++)
 		if (!strncmp(path, system_dirs[i], strlen(system_dirs[i])))

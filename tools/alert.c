@@ -84,6 +84,12 @@ int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **re
 	return 0;
 }
 
+void mw_alerts_hold(struct mw_alerts *a, mw_alert_hold *hold, void *context)
+{
+	a->options.hold = hold;
+	a->options.hold_context = context;
+}
+
 /* Who does not read is waited for once; until there is room again what comes is only counted. */
 static void write_shown(struct mw_alerts *a, const char *text, size_t len)
 {
@@ -411,6 +417,8 @@ void mw_alerts_loss(struct mw_alerts *a, const struct mw_loss *loss)
 int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options)
 {
 	struct mw_alert_file file = {.fd = -1};
+	mw_alert_hold *hold = a->options.hold;
+	void *context = a->options.hold_context;
 	int error = 0;
 
 	if (options->alerts_path)
@@ -420,6 +428,7 @@ int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options
 	mw_alert_file_close(&a->file);
 	a->file = file;
 	take_options(a, options);
+	mw_alerts_hold(a, hold, context);
 	return 0;
 }
 

@@ -43,6 +43,9 @@ struct mw_alert_options {
  * cannot be written is said once on stderr and is no error. Close with mw_alerts_close(). */
 int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **ret);
 
+/* Has finished alerts seen by `hold` from now on; NULL: by nobody. */
+void mw_alerts_hold(struct mw_alerts *a, mw_alert_hold *hold, void *context);
+
 /* Builds one alert from an effect's record and has it written to the file and the terminal when it
  * returns. `pid` is the sender by kernel credentials. `load` is what is known of the record's load,
  * and `at` where it acts: what the record says, or the monitor's own copies when it carries no more
@@ -85,7 +88,8 @@ struct mw_loss {
 void mw_alerts_loss(struct mw_alerts *a, const struct mw_loss *loss);
 
 /* Takes `options` in place of those before: where alerts go, which may be the same file again under
- * a name that somebody has moved (but not the journal), mode, policy and labels. Returns 0, or
+ * a name that somebody has moved (but not the journal), mode, policy and labels. Who sees alerts
+ * before stays the same. Returns 0, or
  * -ENOMEM when all stays as it was. */
 int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options);
 

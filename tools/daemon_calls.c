@@ -72,7 +72,7 @@ static bool is_seen_elsewhere(const struct mw_floor_call *row)
 {
 	static const int elsewhere[] = {SYS_execve, SYS_execveat, SYS_kill, SYS_tkill, SYS_tgkill,
 	                                SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
-	                                SYS_pidfd_send_signal, SYS_listen};
+	                                SYS_pidfd_send_signal, SYS_listen, SYS_clone3};
 
 	if (row->effect == MW_FLOOR_BIRTH || row->effect == MW_FLOOR_TALK ||
 	    row->only == MW_FLOOR_NARROW)

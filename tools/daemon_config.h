@@ -19,7 +19,7 @@ enum mw_file_writes { MW_WRITES_AUTO, MW_WRITES_TRACEPOINTS, MW_WRITES_OFF };
  */
 struct mw_daemon_config {
 	int mode;         /* enum mw_verdict that is asked for, MW_OBSERVE when nothing is */
-	json_t *policies; /* files, the first tried first */
+	json_t *policies; /* files, the last tried first */
 	char *alerts;     /* with the words of mw_expand() */
 	char *metrics_listen, *metrics_textfile;
 	char *control_socket;

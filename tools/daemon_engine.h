@@ -61,6 +61,7 @@ struct mw_engine_view {
 	unsigned int processes;    /* that run one of them */
 	unsigned int sites, refused_sites;
 	uint64_t unwind_failed; /* native stacks that could not be unwound to their end */
+	uint64_t events_broken; /* what the kernel sent that made no sense */
 	uint64_t mappings_lost; /* news of mapped files that came too fast */
 	uint64_t identity_missing;
 	uint64_t reports, reports_refused; /* through the report socket */

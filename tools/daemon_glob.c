@@ -13,12 +13,12 @@
 
 /* What is there so far, and what is to come. */
 struct walk {
-	struct mw_glob *glob;
+	struct mw_file_walk *glob;
 	size_t len;
 	char path[PATH_MAX];
 };
 
-static int open_below(const struct mw_glob *glob, const char *path, uint64_t flags)
+static int open_below(const struct mw_file_walk *glob, const char *path, uint64_t flags)
 {
 	struct open_how how = {
 	        .flags = flags | O_CLOEXEC,
@@ -31,7 +31,7 @@ static int open_below(const struct mw_glob *glob, const char *path, uint64_t fla
 
 static bool offer(struct walk *walk)
 {
-	struct mw_glob *glob = walk->glob;
+	struct mw_file_walk *glob = walk->glob;
 	bool more = true;
 	struct stat st;
 	int fd;
@@ -107,7 +107,7 @@ static bool step(struct walk *walk, const char *rest)
 	return enter(walk, pattern, len, rest + len);
 }
 
-bool mw_glob(struct mw_glob *glob, const char *base, const char *pattern)
+bool mw_walk_files(struct mw_file_walk *glob, const char *base, const char *pattern)
 {
 	struct walk walk = {.glob = glob, .len = strlen(base)};
 

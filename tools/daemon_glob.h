@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-struct mw_glob {
+struct mw_file_walk {
 	int root;         /* a directory */
 	unsigned entries; /* of directories that may still be looked at; counts down */
 	/* For each regular file; `path_fd` (O_PATH) is closed afterwards, `path` starts at the
@@ -17,6 +17,6 @@ struct mw_glob {
 
 /* Walks through what is at `base`, taken as it is, and below it at `pattern`, of glob(7) without
  * braces. False: it was ended by each() or by `entries`. */
-bool mw_glob(struct mw_glob *glob, const char *base, const char *pattern);
+bool mw_walk_files(struct mw_file_walk *glob, const char *base, const char *pattern);
 
 #endif

@@ -326,3 +326,12 @@ struct mw_found_counts mw_found_counts(const struct mw_found *found)
 {
 	return found->counts;
 }
+
+void mw_found_each_object(const struct mw_found *found,
+                          void (*each)(void *context, const struct mw_found_object *object),
+                          void *context)
+{
+	for (size_t i = 0; i < MW_FOUND_OBJECTS; i++)
+		if (found->object[i] && found->object[i]->object.attached)
+			each(context, &found->object[i]->object);
+}

@@ -103,6 +103,14 @@ bool mw_found_knows(const struct mw_found *found, dev_t dev, uint64_t ino);
 
 struct mw_found_counts mw_found_counts(const struct mw_found *found);
 
+/* The version of the interpreter that process `pid` runs, major << 8 | minor; 0: not known. */
+uint32_t mw_found_version(const struct mw_found *found, pid_t pid);
+
+/* Calls `each` for every object that is attached. */
+void mw_found_each_object(const struct mw_found *found,
+                          void (*each)(void *context, const struct mw_found_object *object),
+                          void *context);
+
 /* Calls `each` for every process that runs an interpreter. */
 void mw_found_each(const struct mw_found *found,
                    void (*each)(void *context, const struct mw_found_process *process),

@@ -70,7 +70,7 @@ static bool look(void *context, int path_fd, const struct stat *st, const char *
 	return true;
 }
 
-static void look_below(struct mw_glob *glob, const char *prefix, const char *const *names,
+static void look_below(struct mw_file_walk *glob, const char *prefix, const char *const *names,
                        size_t count)
 {
 	char pattern[PATH_MAX];
@@ -78,7 +78,7 @@ static void look_below(struct mw_glob *glob, const char *prefix, const char *con
 	for (size_t i = 0; i < count; i++) {
 		snprintf(pattern, sizeof(pattern), "%s/%s", prefix, names[i]);
 		glob->entries = ENTRIES;
-		mw_glob(glob, "", pattern);
+		mw_walk_files(glob, "", pattern);
 	}
 }
 
@@ -92,7 +92,7 @@ static void forget(struct mw_found *found)
 void mw_found_prescan(struct mw_found *found, const char *const *patterns)
 {
 	struct prescan prescan = {found, found->counts.examined + MW_FOUND_USUAL_MAX, 0, true};
-	struct mw_glob glob = {
+	struct mw_file_walk glob = {
 	        .root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
 	        .each = look,
 	        .context = &prescan,
@@ -103,7 +103,7 @@ void mw_found_prescan(struct mw_found *found, const char *const *patterns)
 	found->prescan++;
 	for (; patterns && *patterns; patterns++) {
 		glob.entries = ENTRIES;
-		mw_glob(&glob, "", *patterns);
+		mw_walk_files(&glob, "", *patterns);
 	}
 	for (size_t i = 0; i < COUNT(prefixes); i++) {
 		look_below(&glob, prefixes[i], programs, COUNT(programs));
@@ -135,7 +135,7 @@ void mw_found_companions(struct mw_found *found, const struct mw_found_entry *en
 {
 	struct prescan prescan = {found, found->counts.examined + MW_FOUND_USUAL_MAX, place->pid,
 	                          false};
-	struct mw_glob glob = {.entries = COMPANION_ENTRIES, .each = look, .context = &prescan};
+	struct mw_file_walk glob = {.entries = COMPANION_ENTRIES, .each = look, .context = &prescan};
 	char prefix[PATH_MAX], root[32] = "/";
 
 	if (!entry->object.found.runtime || !prefix_of(place->path, prefix))
@@ -146,6 +146,6 @@ void mw_found_companions(struct mw_found *found, const struct mw_found_entry *en
 	if (glob.root < 0)
 		return;
 	for (size_t i = 0; i < COUNT(libraries); i++)
-		mw_glob(&glob, prefix, libraries[i]);
+		mw_walk_files(&glob, prefix, libraries[i]);
 	close(glob.root);
 }

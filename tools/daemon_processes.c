@@ -316,6 +316,13 @@ void mw_found_scanned(void *context, pid_t pid, bool ends)
 	}
 }
 
+uint32_t mw_found_version(const struct mw_found *found, pid_t pid)
+{
+	const struct mw_found_running *running = find((struct mw_found *)(uintptr_t)found, pid);
+
+	return running ? running->version : 0;
+}
+
 void mw_found_each(const struct mw_found *found,
                    void (*each)(void *context, const struct mw_found_process *process),
                    void *context)

@@ -305,8 +305,7 @@ static int take_number(struct mw_programs *p, uint32_t *ret)
 	return -ENOSPC;
 }
 
-/* Strings got eight bytes shorter with 3.12. A file that does not tell its version is one of the
- * newest that have a library of their own; what is read then is checked to be text. */
+/* Strings got eight bytes shorter with 3.12. What the process itself is known to run counts more. */
 static uint32_t text_offset(uint32_t version)
 {
 	return version && version < 0x030c ? 48 : 40;
@@ -384,6 +383,19 @@ void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes)
 		programs->site_used[probes->at[i].number] = 0;
 	}
 	free(probes);
+}
+
+bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at)
+{
+	struct mw_k_site site;
+
+	if (number >= MW_K_SITES ||
+	    bpf_map_lookup_elem(bpf_map__fd(programs->bpf->maps.sites), &number, &site))
+		return false;
+	for (int i = 0; i < MW_K_BODIES; i++)
+		if (at >= site.from[i] && at < site.to[i])
+			return true;
+	return false;
 }
 
 static int python_of(struct mw_programs *p, const struct mw_py_offsets *offsets, uint32_t *ret)

@@ -49,6 +49,10 @@ int mw_programs_attach(struct mw_programs *programs, const char *path,
                        const struct mw_python_sites *sites, struct mw_probes **ret);
 void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes);
 
+/* Whether the code `at` bytes from the entry point that probe `number` is in runs while a call of it
+ * is not over. */
+bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at);
+
 /* Where the Python stacks of process `pid` are found; and that it is no interpreter any more. */
 int mw_programs_process(struct mw_programs *programs, pid_t pid, uint64_t runtime,
                         const struct mw_py_offsets *offsets);

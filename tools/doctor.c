@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "daemon_rungs.h"
 #include "main.h"
 #include "terminal.h"
 
@@ -18,6 +19,8 @@ struct report {
 	size_t check_count, python_count;
 	struct mw_check checks[MW_DOCTOR_CHECKS_MAX];
 	struct mw_python pythons[MW_DOCTOR_PYTHONS_MAX];
+	bool has_kernel;
+	struct mw_rungs kernel; /* what the daemon stands on, when root asks */
 };
 
 static const struct {
@@ -58,6 +61,22 @@ static void print_python(const struct mw_python *python, bool colour)
 	print_cost(python->cost);
 }
 
+static void print_kernel(const struct report *report, bool colour)
+{
+	if (!report->has_kernel) {
+		puts("\nThe kernel, for modelwatch daemon: only root can try it.");
+		return;
+	}
+	puts("\nThe kernel, for modelwatch daemon:");
+	for (int i = 0; i < MW_RUNGS; i++) {
+		const struct mw_rung_found *found = &report->kernel.rung[i];
+
+		print_health(found->error ? MW_OFF : MW_WORKS, colour);
+		printf("%-14s %s\n", mw_rung_name((enum mw_rung)i), found->detail);
+		print_cost(found->error ? mw_rung_cost((enum mw_rung)i) : NULL);
+	}
+}
+
 static void print_table(const struct report *report)
 {
 	bool colour = mw_terminal_colour(STDOUT_FILENO);
@@ -69,6 +88,7 @@ static void print_table(const struct report *report)
 		printf("%-13s %s\n", report->checks[i].name, report->checks[i].detail);
 		print_cost(report->checks[i].cost);
 	}
+	print_kernel(report, colour);
 	puts(report->python_count ? "\nInterpreters:" : "\nNo Python interpreter found.");
 	for (size_t i = 0; i < report->python_count; i++)
 		print_python(&report->pythons[i], colour);
@@ -99,6 +119,25 @@ static json_t *check_json(const struct mw_check *check)
 	                 text(check->cost));
 }
 
+static json_t *kernel_json(const struct report *report)
+{
+	json_t *all;
+
+	if (!report->has_kernel)
+		return json_null();
+	all = json_array();
+	for (int i = 0; i < MW_RUNGS; i++) {
+		const struct mw_rung_found *found = &report->kernel.rung[i];
+		const char *cost = found->error ? mw_rung_cost((enum mw_rung)i) : NULL;
+
+		json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s?}", "name",
+		                                     mw_rung_name((enum mw_rung)i), "state",
+		                                     healths[found->error ? MW_OFF : MW_WORKS].word,
+		                                     "detail", found->detail, "cost", cost));
+	}
+	return all;
+}
+
 static json_t *python_json(const struct mw_python *python)
 {
 	return json_pack("{s:o, s:o, s:s, s:b, s:b, s:o, s:o, s:o}", "path", text(python->path),
@@ -117,9 +156,10 @@ static int print_json(const struct report *report)
 		json_array_append_new(checks, check_json(&report->checks[i]));
 	for (size_t i = 0; i < report->python_count; i++)
 		json_array_append_new(pythons, python_json(&report->pythons[i]));
-	all = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:o, s:o}", "schema", "modelwatch.doctor/1",
-	                "version", MW_VERSION, "host", "kernel", report->system.release, "machine",
-	                report->system.machine, "libc", gnu_get_libc_version(), "checks", checks,
+	all = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:o, s:o, s:o}", "schema",
+	                "modelwatch.doctor/1", "version", MW_VERSION, "host", "kernel",
+	                report->system.release, "machine", report->system.machine, "libc",
+	                gnu_get_libc_version(), "checks", checks, "kernel", kernel_json(report),
 	                "interpreters", pythons);
 	if (!all)
 		return -ENOMEM;
@@ -150,6 +190,9 @@ static int examine(bool json)
 		return mw_say("out of memory");
 	uname(&report->system);
 	report->check_count = mw_doctor_checks(report->checks, MW_DOCTOR_CHECKS_MAX);
+	report->has_kernel = geteuid() == 0;
+	if (report->has_kernel)
+		mw_rungs_try(&report->kernel);
 	report->python_count = mw_doctor_pythons(report->pythons, MW_DOCTOR_PYTHONS_MAX);
 	if (json)
 		error = print_json(report);
@@ -193,9 +236,11 @@ const struct mw_command mw_cmd_doctor = {
         .help = "say what works on this machine, and for which interpreters",
         .synopsis = "",
         .about = "Tries what modelwatch needs on this machine and in every Python interpreter "
-                 "found, and says what works, what does not, and what that costs.",
+                 "found, and says what works, what does not, and what that costs. As root it also "
+                 "tries what modelwatch daemon needs of the kernel.",
         .options = options,
         .after = "Exit status: 0 when everything this version offers works, 1 when something does "
-                 "not, 125 when the report could not be made.",
+                 "not, 125 when the report could not be made. What only the daemon needs changes "
+                 "nothing in that.",
         .run = run,
 };

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -254,4 +255,39 @@ const struct mw_floor_call *mw_floor_call(uint32_t arch, int nr)
 	if (nr == socketcall.number)
 		return &socketcall;
 	return find(mw_floor_calls, mw_floor_call_count, nr);
+}
+
+static bool says(const struct mw_floor_call *row, bool narrow, const uint64_t args[6])
+{
+	uint32_t low = (uint32_t)args[row->arg];
+
+	if (row->only == (narrow ? MW_FLOOR_WIDE : MW_FLOOR_NARROW))
+		return false;
+	switch ((enum mw_floor_when)row->when) {
+	case MW_FLOOR_ALWAYS:
+		return true;
+	case MW_FLOOR_ANY_BIT:
+		return low & row->value;
+	case MW_FLOOR_EQUAL:
+		return low == row->value;
+	case MW_FLOOR_LOW_16:
+		return (low & 0xffff) == row->value;
+	case MW_FLOOR_UNEQUAL:
+		return args[row->arg] != row->value;
+	}
+	return false;
+}
+
+const struct mw_floor_call *mw_floor_call_with(uint32_t arch, int nr, const uint64_t args[6])
+{
+	const struct mw_floor_call *first = mw_floor_call(arch, nr);
+	bool narrow = arch != NATIVE && !(nr & X32_BIT);
+
+	if (!first || first < mw_floor_calls || first >= mw_floor_calls + mw_floor_call_count)
+		return first;
+	for (const struct mw_floor_call *row = first; row < mw_floor_calls + mw_floor_call_count;
+	     row++)
+		if (row->number == first->number && says(row, narrow, args))
+			return row;
+	return NULL;
 }

@@ -54,4 +54,7 @@ extern const size_t mw_floor_new_call_count;
  * NULL. Allocates only when `arch` is not that of this program. */
 const struct mw_floor_call *mw_floor_call(uint32_t arch, int nr);
 
+/* The same, but NULL too when no row says that the call counts with these arguments. */
+const struct mw_floor_call *mw_floor_call_with(uint32_t arch, int nr, const uint64_t args[6]);
+
 #endif

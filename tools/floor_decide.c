@@ -95,27 +95,6 @@ static struct mw_str text(const char *s)
 	return (struct mw_str){s, s ? (uint32_t)strlen(s) : 0};
 }
 
-static void fill_effect(const struct mw_effect *from, struct mw_record_effect *ret)
-{
-	*ret = (struct mw_record_effect){
-	        .class = from->class,
-	        .cause = from->cause,
-	        .sensor = MW_SYSCALL,
-	        .facts = from->facts,
-	        .number = from->number,
-	        .owner = from->owner,
-	        .op = text(from->op),
-	        .target = text(from->target),
-	        .target2 = text(from->target2),
-	        .file = text(from->file),
-	        .file2 = text(from->file2),
-	        .argc = (uint32_t)from->argc,
-	        .argv_cut = from->argv_cut,
-	};
-	for (size_t i = 0; i < from->argc; i++)
-		ret->argv[i] = text(from->argv[i]);
-}
-
 /* The load as its own records described it. Returns what its texts lie in, to be freed. */
 static struct mw_record_load *fill_load(const struct mw_floor_judge *judge,
                                         const struct mw_matter *matter, struct mw_record_load *ret)
@@ -142,6 +121,7 @@ static struct mw_record_load *fill_load(const struct mw_floor_judge *judge,
 /* Nobody announced it. Where there is a shim, somebody should have. */
 static void describe(const struct mw_matter *matter, struct mw_effect *effect)
 {
+	effect->sensor = MW_SYSCALL;
 	effect->cause = matter->load ? MW_BY_NATIVE : MW_BY_CALL;
 	effect->facts |= MW_FACT_CALLED;
 	if (!matter->load)
@@ -186,7 +166,7 @@ static enum mw_verdict record_effect(struct mw_floor_judge *judge, const struct 
 	record.kind = MW_EFFECT;
 	record.tid = (uint32_t)matter->tracee.tid;
 	load = fill_load(judge, matter, &record.load);
-	fill_effect(effect, &record.effect);
+	mw_verdict_record(effect, &record.effect);
 	if (matter->load && matter->load->frames) {
 		record.frame_count = matter->load->frame_count;
 		memcpy(record.frames, matter->load->frames,
@@ -259,11 +239,12 @@ static enum mw_verdict decide_as(struct mw_floor_judge *judge, const struct mw_m
 	memset(&record, 0, sizeof(record));
 	record.kind = MW_PERMIT;
 	load = fill_load(judge, matter, &record.load);
+	effect->sensor = MW_SYSCALL;
 	effect->cause = permit->cause;
 	effect->facts |= permit->facts;
 	if (effect->class == MW_EXEC) /* facts about the other program */
 		effect->facts &= ~(uint32_t)(MW_FACT_PINNED | MW_FACT_INTERPRETER);
-	fill_effect(effect, &record.effect);
+	mw_verdict_record(effect, &record.effect);
 	record.effect.op = text(permit->op);
 	if (mw_verdict_needs_location(judge->host.policy))
 		mw_locate(matter->tracee.pid, &record, &at);

@@ -44,13 +44,10 @@ static bool in_prefix(const struct mw_tracee *tracee, const char *path)
 
 bool mw_floor_is_installed(const struct mw_tracee *tracee, const char *path)
 {
-	static const char *const system[] = {"/usr", "/lib", "/lib32", "/lib64",     "/libx32",
-	                                     "/bin", "/opt", "/sbin",  "/nix/store", "/gnu/store"};
 	char own[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++)
-		if (mw_path_inside(path, system[i]))
-			return true;
+	if (mw_is_of_system(path))
+		return true;
 	if (!mw_installed("libmodelwatch.so", own)) {
 		*strrchr(own, '/') = '\0';
 		if (mw_path_inside(path, own))

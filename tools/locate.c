@@ -21,6 +21,8 @@ static struct mw_str hint(const struct mw_record *record)
 		return (struct mw_str){0};
 	if (record->inside && record->inside <= record->frame_count)
 		return record->frames[record->inside - 1].function;
+	if (record->effect.sensor == MW_KERNEL)
+		return (struct mw_str){0}; /* a system call's name */
 	for (uint32_t i = op.len; i > 0; i--)
 		if (op.s[i - 1] == '.')
 			return (struct mw_str){op.s + i, op.len - i};

@@ -10,7 +10,7 @@
 /* The whole program, as a command. */
 extern const struct mw_command mw_root;
 
-extern const struct mw_command mw_cmd_run, mw_cmd_policy, mw_cmd_doctor, mw_cmd_report, mw_cmd_why,
-        mw_cmd_completion;
+extern const struct mw_command mw_cmd_run, mw_cmd_daemon, mw_cmd_status, mw_cmd_policy,
+        mw_cmd_doctor, mw_cmd_report, mw_cmd_why, mw_cmd_completion;
 
 #endif

@@ -42,6 +42,22 @@ static void set_home(struct mw_policy_build *build)
 	set_directory(build->home, home);
 }
 
+static int set_texts(struct mw_policy_build *build)
+{
+	build->now = time(NULL);
+	build->labels = json_object();
+	if (!build->labels || mw_policy_text(build, "", 0) < 0 || mw_policy_note(build, "", 0) < 0)
+		return -ENOMEM; /* offset 0 means "none" */
+	return 0;
+}
+
+int mw_policy_build_start_for_host(struct mw_policy_build *build)
+{
+	*build = (struct mw_policy_build){.for_host = true};
+	set_directory(build->tmp, "/tmp");
+	return set_texts(build);
+}
+
 int mw_policy_build_start(struct mw_policy_build *build)
 {
 	char cwd[PATH_MAX];
@@ -53,11 +69,7 @@ int mw_policy_build_start(struct mw_policy_build *build)
 		set_directory(build->tmp, "/tmp");
 	set_directory(build->cwd, getcwd(cwd, sizeof(cwd)));
 	set_directory(build->pycache, getenv("PYTHONPYCACHEPREFIX"));
-	build->now = time(NULL);
-	build->labels = json_object();
-	if (!build->labels || mw_policy_text(build, "", 0) < 0 || mw_policy_note(build, "", 0) < 0)
-		return -ENOMEM; /* offset 0 means "none" */
-	return 0;
+	return set_texts(build);
 }
 
 void mw_policy_build_free(struct mw_policy_build *build)
@@ -142,6 +154,8 @@ static const char *word(const struct mw_policy_build *build, const char *s, size
 		*ret_taken = strlen(words[i].word);
 		if (len < *ret_taken || memcmp(s, words[i].word, *ret_taken))
 			continue;
+		if (build->for_host && words[i].directory == build->home)
+			return "**";
 		return as_pattern(words[i].directory, words[i].directory == build->home, out);
 	}
 	*ret_taken = strlen(artifact);

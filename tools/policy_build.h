@@ -58,6 +58,7 @@ struct mw_policy_build {
 	uint32_t *names; /* hash table: index of a rule + 1, or 0 */
 	size_t names_cap;
 	char tmp[512], home[512], cwd[512], pycache[512]; /* what the words in braces stand for */
+	bool for_host;    /* for everybody on it: {home} is any folder, and {cwd} none */
 	uint32_t *secret; /* where the patterns of `secrets:` stand (policy_secrets.h) */
 	size_t secret_count, secret_cap;
 	uint32_t secrets;        /* their list, or 0 */
@@ -73,6 +74,10 @@ struct mw_policy_build {
  * user's entry in the password file, {cwd} the working directory, {pycache} $PYTHONPYCACHEPREFIX,
  * all without links. Returns 0 or -ENOMEM. */
 int mw_policy_build_start(struct mw_policy_build *build);
+
+/* The same for all processes of the host, which have homes and working directories of their own:
+ * {home} is any folder, {cwd} matches nothing, {tmp} is /tmp. */
+int mw_policy_build_start_for_host(struct mw_policy_build *build);
 void mw_policy_build_free(struct mw_policy_build *build);
 
 /* A new source, which the rules that are added from now on come from. Returns 0 or a negative

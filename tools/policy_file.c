@@ -240,7 +240,8 @@ static int end(struct mw_policy_build *build, char *error, size_t error_size)
 	return result ? no_room(result, error, error_size) : 0;
 }
 
-int mw_policy_read(struct mw_policy_build *build, const char *file, char *error, size_t error_size)
+/* What everybody is subject to. */
+static int read_site(struct mw_policy_build *build, char *error, size_t error_size)
 {
 	int result = mw_policy_read_built_in(build, error, error_size);
 
@@ -248,13 +249,37 @@ int mw_policy_read(struct mw_policy_build *build, const char *file, char *error,
 		result = read_if_there(build, MW_SITE_POLICY, MW_SITE, error, error_size);
 	if (!result)
 		result = read_directory(build, MW_SITE_POLICIES, error, error_size);
+	return result;
+}
+
+static int read_last(struct mw_policy_build *build, const char *file, char *error,
+                     size_t error_size)
+{
+	int result = 0;
+
+	if (file)
+		result = mw_policy_read_file(build, file, MW_COMMAND_LINE, error, error_size);
+	return result ? result : end(build, error, error_size);
+}
+
+int mw_policy_read(struct mw_policy_build *build, const char *file, char *error, size_t error_size)
+{
+	int result = read_site(build, error, error_size);
+
 	if (!result)
 		result = read_user(build, error, error_size);
-	if (!result && file)
-		result = mw_policy_read_file(build, file, MW_COMMAND_LINE, error, error_size);
-	if (!result)
-		result = end(build, error, error_size);
-	return result;
+	return result ? result : read_last(build, file, error, error_size);
+}
+
+int mw_policy_read_for_host(struct mw_policy_build *build, const json_t *files, const char *file,
+                            char *error, size_t error_size)
+{
+	int result = read_site(build, error, error_size);
+
+	for (size_t i = 0; i < json_array_size(files) && !result; i++)
+		result = mw_policy_read_file(build, json_string_value(json_array_get(files, i)),
+		                             MW_USER, error, error_size);
+	return result ? result : read_last(build, file, error, error_size);
 }
 
 int mw_policy_compile(const struct mw_policy_build *build, const json_t *subject, int mode,

@@ -15,6 +15,11 @@
  * that says what is wrong and where. */
 int mw_policy_read(struct mw_policy_build *build, const char *file, char *error, size_t error_size);
 
+/* The same without a user's: the built-in policy, those of the site, `files` (an array of strings)
+ * in the place of a user's, each before the one that stands before it, and `file`. */
+int mw_policy_read_for_host(struct mw_policy_build *build, const json_t *files, const char *file,
+                            char *error, size_t error_size);
+
 /* Reads the built-in policy alone. The same. */
 int mw_policy_read_built_in(struct mw_policy_build *build, char *error, size_t error_size);
 

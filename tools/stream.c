@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -32,24 +33,48 @@ static int open_regular(const char *path, struct stat *ret)
 	return result;
 }
 
-int mw_stream_open(pid_t pid, const struct mw_record_load *load, struct stat *ret)
+/* Whether it is the file that the load reads, where that is known. */
+static int check_file(int fd, const struct mw_record_load *load, const struct stat *st)
+{
+	bool other =
+	        load->ino && (st->st_ino != load->ino || major(st->st_dev) != load->dev >> 20 ||
+	                      minor(st->st_dev) != (load->dev & 0xfffff));
+
+	if (fd < 0 || !other)
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+/* By its path, as the process sees it; when that has gone, as we do, if it is the same file. */
+static int open_path(pid_t pid, const struct mw_record_load *load, struct stat *ret)
 {
 	char path[PATH_MAX];
-	int len, fd = -ENODATA;
+	int len, fd;
 
-	if (load->fd >= 0) {
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, load->fd);
-		fd = open_regular(path, ret);
-	}
-	if (fd >= 0 || !load->path.s || !load->path.len)
-		return fd;
-	if (memchr(load->path.s, '\0', load->path.len))
-		return -EINVAL;
 	len = snprintf(path, sizeof(path), "/proc/%d/%s/%.*s", (int)pid,
 	               *load->path.s == '/' ? "root" : "cwd", (int)load->path.len, load->path.s);
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return -ENAMETOOLONG;
-	return open_regular(path, ret);
+	fd = check_file(open_regular(path, ret), load, ret);
+	if (fd >= 0 || !load->ino || *load->path.s != '/')
+		return fd;
+	snprintf(path, sizeof(path), "%.*s", (int)load->path.len, load->path.s);
+	return check_file(open_regular(path, ret), load, ret);
+}
+
+int mw_stream_open(pid_t pid, const struct mw_record_load *load, struct stat *ret)
+{
+	char path[40];
+	int fd = -ENODATA;
+
+	if (load->fd >= 0) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, load->fd);
+		fd = check_file(open_regular(path, ret), load, ret);
+	}
+	if (fd >= 0 || !load->path.s || !load->path.len)
+		return fd;
+	return memchr(load->path.s, '\0', load->path.len) ? -EINVAL : open_path(pid, load, ret);
 }
 
 /* A mapping, not the heap: its pages go back to the kernel at once. */
@@ -76,6 +101,18 @@ static ssize_t read_memory(pid_t pid, uint64_t address, uint8_t *out, size_t len
 		got += (size_t)n;
 	}
 	return (ssize_t)got;
+}
+
+/* From the process, or what was copied of it when it has gone. */
+static ssize_t read_stream(pid_t pid, const struct mw_record_load *load, uint8_t *out, size_t len)
+{
+	ssize_t got = read_memory(pid, load->data, out, len);
+
+	if (got > 0 || !load->copy)
+		return got;
+	got = (ssize_t)(load->copy_len < len ? load->copy_len : len);
+	memcpy(out, load->copy, (size_t)got);
+	return got;
 }
 
 static ssize_t read_file(int fd, uint64_t start, uint8_t *out, size_t len)
@@ -141,7 +178,7 @@ int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
 	else if (!room)
 		got = -ENOMEM;
 	else if (load->data)
-		got = read_memory(pid, load->data, room, len);
+		got = read_stream(pid, load, room, len);
 	else
 		got = read_file(fd, load->start, room, len);
 	if (fd >= 0)
@@ -152,6 +189,8 @@ int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
 		return (int)got;
 	}
 	*ret = (struct mw_stream){room, (size_t)got, (size_t)got == len && size > len, len};
+	if (load->data && load->copy && (size_t)got < len)
+		ret->cut = true;
 	return load->data ? 0 : unpack(limit, ret);
 }
 

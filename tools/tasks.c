@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define LINEAGE_MAX 65536
+#define LINEAGE_TRIES 3
 #define CHILDREN_MAX 4096
 #define KILL_ROUNDS 200
 #define KILL_PAUSE_NS 10000000
@@ -59,6 +60,36 @@ bool mw_task_runs(pid_t pid, uint64_t start)
 	int error = mw_task_read(pid, &task);
 
 	return error ? error != -ESRCH : task.start == start && !task.dead;
+}
+
+/* Who has a parent that is younger has another one by now. */
+static ssize_t try_lineage(pid_t pid, struct mw_task *ret, size_t cap, bool *ret_whole)
+{
+	ssize_t count = 0;
+
+	*ret_whole = true;
+	while (pid > 0 && (size_t)count < cap) {
+		int error = mw_task_read(pid, &ret[count]);
+
+		if (error && !count)
+			return error;
+		if (error || (count && ret[count].start > ret[count - 1].start)) {
+			*ret_whole = false;
+			break;
+		}
+		pid = ret[count++].parent;
+	}
+	return count;
+}
+
+ssize_t mw_task_lineage(pid_t pid, struct mw_task *ret, size_t cap)
+{
+	bool whole = false;
+	ssize_t count = 0;
+
+	for (int i = 0; i < LINEAGE_TRIES && !whole && count >= 0; i++)
+		count = try_lineage(pid, ret, cap, &whole);
+	return count;
 }
 
 uint64_t mw_task_now(void)

@@ -21,6 +21,10 @@ int mw_task_read(pid_t pid, struct mw_task *ret);
  * a descriptor, say, it does. */
 bool mw_task_runs(pid_t pid, uint64_t start);
 
+/* Reads process `pid` and its ancestors, the nearest first, at most `cap`; a parent that ends
+ * meanwhile is looked for again. Returns how many, or as mw_task_read() for `pid`. */
+ssize_t mw_task_lineage(pid_t pid, struct mw_task *ret, size_t cap);
+
 /* Clock ticks since boot, as mw_task.start counts them. */
 uint64_t mw_task_now(void);
 

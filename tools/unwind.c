@@ -276,7 +276,8 @@ static bool is_code(const struct mw_unwinder *u, uint64_t addr)
 static size_t walk(struct mw_unwinder *u, struct mw_native_frame *frames, size_t max)
 {
 	unw_cursor_t cursor;
-	unw_word_t ip = 0;
+	unw_proc_info_t info;
+	unw_word_t ip = 0, sp = 0;
 	bool exact = true;
 	size_t n = 0;
 
@@ -289,10 +290,14 @@ static size_t walk(struct mw_unwinder *u, struct mw_native_frame *frames, size_t
 		if (n && !is_code(u, u->lookup[n]))
 			break;
 		frames[n++] = (struct mw_native_frame){.ip = ip};
+		if (unw_get_proc_info(&cursor, &info) >= 0)
+			frames[n - 1].start = info.start_ip;
 		/* What a signal interrupted was not at a call. */
 		exact = unw_is_signal_frame(&cursor) > 0;
 		if (unw_step(&cursor) <= 0)
 			break;
+		if (unw_get_reg(&cursor, UNW_REG_SP, &sp) >= 0)
+			frames[n - 1].cfa = sp;
 	}
 	return n;
 }

@@ -16,6 +16,9 @@ struct mw_native_frame {
 	uint64_t ip;      /* where it stands, or where it returns to */
 	uint64_t offset;  /* of `ip` in the object, as linked: what addr2line takes. The offset in
 	                   * the file where that could not be read as ELF. */
+	uint64_t cfa;     /* the stack pointer when it returns: just above its return address; 0:
+	                   * not known */
+	uint64_t start;   /* where the function starts by its unwind table; 0: not known */
 	char symbol[128]; /* not demangled; "": not known */
 	char object[256]; /* path in the process's file system, the end of it when it is longer,
 	                   * "[vdso]" and the like, or "" */

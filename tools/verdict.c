@@ -108,3 +108,29 @@ void mw_verdict(const struct mw_policy *policy, struct mw_alerts *alerts, pid_t 
 	}
 	mw_artifact_close(&artifact);
 }
+
+static struct mw_str text(const char *s)
+{
+	return (struct mw_str){s, s ? (uint32_t)strlen(s) : 0};
+}
+
+void mw_verdict_record(const struct mw_effect *effect, struct mw_record_effect *ret)
+{
+	*ret = (struct mw_record_effect){
+	        .class = effect->class,
+	        .cause = effect->cause,
+	        .sensor = effect->sensor,
+	        .facts = effect->facts,
+	        .number = effect->number,
+	        .owner = effect->owner,
+	        .op = text(effect->op),
+	        .target = text(effect->target),
+	        .target2 = text(effect->target2),
+	        .file = text(effect->file),
+	        .file2 = text(effect->file2),
+	        .argc = (uint32_t)effect->argc,
+	        .argv_cut = effect->argv_cut,
+	};
+	for (size_t i = 0; i < effect->argc; i++)
+		ret->argv[i] = text(effect->argv[i]);
+}

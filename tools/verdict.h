@@ -17,4 +17,7 @@ void mw_verdict(const struct mw_policy *policy, struct mw_alerts *alerts, pid_t 
                 const struct mw_record *record, const struct mw_record_load *load,
                 const struct mw_location *at, struct mw_decision *ret);
 
+/* The effect as a record has it; its texts are borrowed. */
+void mw_verdict_record(const struct mw_effect *effect, struct mw_record_effect *ret);
+
 #endif

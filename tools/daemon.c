@@ -1,0 +1,363 @@
+/* modelwatch daemon: watches every process of the host. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alert.h"
+#include "daemon_engine.h"
+#include "daemon_losses.h"
+#include "daemon_options.h"
+#include "daemon_place.h"
+#include "daemon_serve.h"
+#include "daemon_setup.h"
+#include "descriptors.h"
+#include "main.h"
+#include "notify.h"
+#include "when.h"
+
+#define TICK_MS 1000
+#define DRAIN_MS 2000
+
+struct daemon {
+	struct mw_daemon_options options;
+	struct mw_daemon_setup setup;
+	char here[PATH_MAX]; /* the working folder that the command line is about */
+	struct mw_alerts *alerts;
+	struct mw_engine *engine;
+	struct mw_daemon_serve *serve;
+	struct mw_daemon_losses losses;
+	int lock, waiting, signals; /* descriptors, or -1; `waiting` is whom we were started by */
+	int tick;                   /* ms between looks at what nothing wakes us for */
+	int64_t started, reloaded;
+	bool ends;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static struct mw_alert_options alert_options(struct daemon *d)
+{
+	return (struct mw_alert_options){
+	        .alerts_path = d->setup.alerts[0] ? d->setup.alerts : NULL,
+	        .quiet = d->options.quiet,
+	        .mode = (enum mw_verdict)d->setup.mode,
+	        .policy_digest = d->setup.digest,
+	        .labels = d->setup.config.labels,
+	};
+}
+
+static void ask(void *context, struct mw_daemon_facts *ret)
+{
+	struct daemon *d = context;
+
+	*ret = (struct mw_daemon_facts){
+	        .started = d->started,
+	        .reloaded = d->reloaded,
+	        .asked = d->setup.config.mode,
+	        .mode = d->setup.mode,
+	        .policy_digest = d->setup.digest,
+	        .alerts_path = d->setup.alerts[0] ? d->setup.alerts : NULL,
+	        .tally = mw_alerts_tally(d->alerts),
+	};
+	mw_engine_view(d->engine, &ret->view);
+}
+
+static void warn_of_mode(const struct daemon *d)
+{
+	if (d->setup.config.mode > d->setup.mode)
+		mw_say("%s is asked for; this version can only alert",
+		       mw_verdict_name((enum mw_verdict)d->setup.config.mode));
+}
+
+/* Whatever is wrong, what there was stays. */
+static void reload(struct daemon *d)
+{
+	struct mw_daemon_setup fresh;
+	struct mw_alert_options to;
+	char why[1024] = "not enough memory";
+	const char *key;
+	int error = mw_daemon_setup_read(&fresh, &d->options, d->here, why, sizeof(why));
+
+	if (!error) {
+		error = mw_engine_policy(d->engine, fresh.policy, fresh.policy_size);
+		if (error)
+			snprintf(why, sizeof(why), "the new policy: %s", strerror(-error));
+	}
+	if (error) {
+		mw_say("%s; nothing is changed", why);
+		mw_daemon_setup_free(&fresh);
+		return;
+	}
+	key = mw_daemon_setup_change(&d->setup, &fresh);
+	to = alert_options(d);
+	error = mw_alerts_reopen(d->alerts, &to);
+	if (error)
+		mw_say("the alerts file cannot be opened anew: %s", strerror(-error));
+	mw_daemon_setup_free(&fresh); /* now that nobody knows the old labels any more */
+	if (key)
+		mw_say("%s: what has changed there holds from the next start on", key);
+	if (mw_daemon_serve_metrics(d->serve, &d->setup.config, why, sizeof(why)))
+		mw_say("%s", why);
+	warn_of_mode(d);
+	d->reloaded = mw_when_now();
+}
+
+static void reload_aloud(struct daemon *d)
+{
+	struct timespec now;
+	char text[80];
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	         (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	mw_notify(text);
+	reload(d);
+	mw_notify("READY=1");
+}
+
+static void take_signals(struct daemon *d)
+{
+	struct signalfd_siginfo info;
+
+	while (read(d->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload_aloud(d);
+		else if (info.ssi_signo != SIGPIPE)
+			d->ends = true;
+	}
+}
+
+static void tell_losses(struct daemon *d, bool last)
+{
+	struct mw_engine_view view = {.hooks = 0};
+
+	mw_engine_view(d->engine, &view);
+	mw_daemon_losses_tell(&d->losses, &view, d->alerts, mw_when_now(), last);
+}
+
+static int patience(const struct daemon *d, int64_t next_tick)
+{
+	int64_t left = next_tick - now_ms();
+	int ms = left > 0 ? (int)left : 0, other = mw_engine_patience(d->engine);
+
+	if (other >= 0 && other < ms)
+		ms = other;
+	other = mw_daemon_serve_patience(d->serve);
+	return other >= 0 && other < ms ? other : ms;
+}
+
+/* Returns the exit status. */
+static int supervise(struct daemon *d)
+{
+	enum { SIGNALS, ENGINE, ALERTS, SERVE, FDS = SERVE + MW_DAEMON_SERVE_FDS };
+	struct pollfd events[FDS];
+	int64_t next_tick = 0;
+	int result = 0;
+
+	while (!d->ends && result >= 0) {
+		events[SIGNALS] = (struct pollfd){.fd = d->signals, .events = POLLIN};
+		events[ENGINE] = (struct pollfd){.fd = mw_engine_fd(d->engine), .events = POLLIN};
+		events[ALERTS] = (struct pollfd){.fd = mw_alerts_fd(d->alerts), .events = POLLIN};
+		mw_daemon_serve_fds(d->serve, events + SERVE);
+		poll(events, FDS, patience(d, next_tick));
+		result = mw_engine_poll(d->engine);
+		mw_alerts_poll(d->alerts);
+		mw_daemon_serve_poll(d->serve);
+		if (events[SIGNALS].revents)
+			take_signals(d);
+		if (now_ms() >= next_tick) {
+			tell_losses(d, false);
+			mw_notify("WATCHDOG=1");
+			next_tick = now_ms() + d->tick;
+		}
+	}
+	return result < 0 ? mw_say("cannot go on watching: %s", strerror(-result)) : 0;
+}
+
+/* What has happened is told before the end. */
+static void drain(struct daemon *d)
+{
+	int64_t end = now_ms() + DRAIN_MS;
+
+	mw_notify("STOPPING=1");
+	while (mw_engine_poll(d->engine) > 0 && now_ms() < end)
+		continue;
+	tell_losses(d, true);
+}
+
+static int block_signals(struct daemon *d)
+{
+	static const int handled[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(handled) / sizeof(*handled); i++)
+		sigaddset(&set, handled[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return d->signals < 0 ? -errno : 0;
+}
+
+static int open_engine(struct daemon *d)
+{
+	struct mw_engine_options options = {
+	        .config = &d->setup.config,
+	        .policy = d->setup.policy,
+	        .policy_size = d->setup.policy_size,
+	        .alerts = d->alerts,
+	};
+	char why[1024] = "not enough memory";
+
+	if (mw_engine_open(&options, &d->engine, why, sizeof(why)))
+		return mw_say("%s", why);
+	return 0;
+}
+
+/* Asked before there is an engine, nothing could be said: the socket comes last. */
+static int open_doors(struct daemon *d)
+{
+	char why[1024];
+
+	if (mw_daemon_serve_open(&d->setup.config, ask, d, &d->serve, why, sizeof(why)) ||
+	    mw_daemon_serve_metrics(d->serve, &d->setup.config, why, sizeof(why)))
+		return mw_say("%s", why);
+	return 0;
+}
+
+static int start(struct daemon *d)
+{
+	struct mw_alert_options to = alert_options(d);
+	int status, error = block_signals(d), watchdog = mw_notify_watchdog();
+
+	if (!error)
+		error = mw_alerts_open(&to, &d->alerts);
+	if (error)
+		return mw_say("cannot start: %s", strerror(-error));
+	d->tick = watchdog && watchdog / 2 < TICK_MS ? watchdog / 2 + 1 : TICK_MS;
+	d->started = mw_when_now();
+	status = open_engine(d);
+	return status ? status : open_doors(d);
+}
+
+static int watch(struct daemon *d)
+{
+	int status = start(d);
+
+	if (status)
+		return status;
+	mw_daemon_sign(d->lock);
+	if (d->waiting >= 0)
+		mw_daemon_settle(d->waiting);
+	d->waiting = -1;
+	mw_notify("READY=1");
+	status = supervise(d);
+	drain(d);
+	return status;
+}
+
+/* The lock comes first, so that who is second touches nothing. */
+static int take_place(struct daemon *d)
+{
+	pid_t other;
+
+	if (geteuid() != 0)
+		return mw_say(
+		        "the daemon loads programs into the kernel: it has to be run by root");
+	d->lock = mw_daemon_lock(&other);
+	if (d->lock == -EBUSY)
+		return mw_say("another modelwatch daemon is running: process %d", (int)other);
+	if (d->lock < 0)
+		return mw_say(MW_DAEMON_RUN ": %s", strerror(-d->lock));
+	if (d->options.foreground || mw_notify_is_heard())
+		return 0;
+	if (!d->setup.alerts[0])
+		return mw_say("nobody would see an alert: name a file with --alerts, or stay in "
+		              "the foreground with --foreground");
+	d->waiting = mw_daemon_go();
+	if (d->waiting < 0)
+		return mw_say("cannot go on in the background: %s", strerror(-d->waiting));
+	mw_descriptors_release();
+	return 0;
+}
+
+static void finish(struct daemon *d)
+{
+	mw_daemon_serve_close(d->serve);
+	mw_engine_close(d->engine);
+	mw_alerts_close(d->alerts);
+	mw_daemon_setup_free(&d->setup);
+	if (d->signals >= 0)
+		close(d->signals);
+	if (d->lock >= 0)
+		close(d->lock);
+}
+
+static int run_daemon(struct daemon *d)
+{
+	char why[1024] = "not enough memory";
+	int status = 0;
+
+	if (!getcwd(d->here, sizeof(d->here)))
+		strcpy(d->here, "/");
+	if (mw_daemon_setup_read(&d->setup, &d->options, d->here, why, sizeof(why)))
+		status = mw_say("%s", why);
+	else if (d->options.validate)
+		status = mw_put("the configuration and the policy are good\n");
+	if (!status && !d->options.validate) {
+		status = take_place(d);
+		if (!status) {
+			warn_of_mode(d);
+			status = watch(d);
+		}
+	}
+	finish(d);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct daemon *d = calloc(1, sizeof(*d));
+	char **operands;
+	int status;
+
+	if (!d)
+		return mw_say("out of memory");
+	d->lock = d->waiting = d->signals = -1;
+	mw_descriptors_fill();
+	status = mw_options(&mw_cmd_daemon, argc, argv, mw_daemon_take, &d->options, &operands);
+	if (status == MW_GO_ON)
+		status = *operands ? mw_say("unexpected argument %s; see modelwatch daemon --help",
+		                            *operands)
+		                   : run_daemon(d);
+	free(d);
+	return status;
+}
+
+const struct mw_command mw_cmd_daemon = {
+        .name = "modelwatch daemon",
+        .help = "watch every process of this machine, without their help",
+        .synopsis = "",
+        .about = "Watches, as root, what model files do when they are loaded by any process of "
+                 "this machine, with programs in the kernel and none in the processes. It sees and "
+                 "does not stop: for that, see modelwatch run.",
+        .options = mw_daemon_options_table,
+        .after = "Without --foreground it goes on in the background once it is up. SIGHUP reads "
+                 "configuration and policy again, SIGTERM ends it.\n\n"
+                 "Exit status: 0 when it is up in the background, when it was ended by a signal, "
+                 "or when --validate finds nothing wrong; 125 otherwise.",
+        .run = run,
+};

@@ -1,0 +1,16 @@
+/* Interpreters as they are found on the host, and the probes in them: what daemon_objects.h asks
+ * for, done with daemon_programs.h. */
+#ifndef MW_TOOLS_DAEMON_ATTACH_H
+#define MW_TOOLS_DAEMON_ATTACH_H
+
+#include "daemon_objects.h"
+#include "daemon_programs.h"
+
+/* Fills the callbacks; `programs` is borrowed, and is their context. */
+void mw_attach_callbacks(struct mw_programs *programs, struct mw_found_options *ret);
+
+/* Probes that are put into `object`, and those that must not be. Either may be NULL. */
+void mw_attach_count(const struct mw_found_object *object, unsigned int *ret_sites,
+                     unsigned int *ret_refused);
+
+#endif

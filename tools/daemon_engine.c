@@ -1,0 +1,412 @@
+#include "daemon_engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon_attach.h"
+#include "daemon_check.h"
+#include "daemon_hold.h"
+#include "daemon_judge.h"
+#include "daemon_mappings.h"
+#include "daemon_merge.h"
+#include "daemon_reports.h"
+#include "daemon_secrets.h"
+
+#define TICK_MS 1000
+#define MAPPINGS_MS 5 /* how often the side-band is read: probes are to be there within 50 ms */
+#define RESCAN_MS 10000
+
+struct mw_engine {
+	const struct mw_daemon_config *config;
+	struct mw_alerts *alerts;
+	int epoll;
+	struct mw_programs *programs;
+	struct mw_mappings *mappings;
+	struct mw_found *found;
+	struct mw_daemon_judge *judge;
+	struct mw_merge *merge;
+	struct mw_reports *reports;
+	uint64_t malformed;
+	int64_t ticked, rescanned;
+	bool rescan;
+	char digest[65];
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A program that was held until somebody had looked at it: its first mappings are told of by now. */
+static void let_go(struct mw_engine *engine, pid_t pid)
+{
+	mw_mappings_poll(engine->mappings);
+	kill(pid, SIGCONT);
+}
+
+static void take_event(void *context, const struct mw_programs_event *event)
+{
+	struct mw_engine *engine = context;
+	const struct mw_k_effect *effect = (const void *)event->head;
+	struct mw_daemon_event judged = {.effect = effect};
+
+	if (event->head->kind == MW_K_EXEC) {
+		let_go(engine, (pid_t)event->head->tgid);
+		return;
+	}
+	if (mw_k_check(effect, event->size)) {
+		engine->malformed++;
+		return;
+	}
+	if (event->stack_len >= effect->stack_len)
+		judged.stack = event->stack;
+	if (event->stream_len >= effect->stream_len)
+		judged.stream = event->stream;
+	mw_daemon_judge_event(engine->judge, &judged);
+}
+
+static uint32_t version_of(void *context, pid_t pid)
+{
+	const struct mw_engine *engine = context;
+
+	return mw_found_version(engine->found, pid) << 16;
+}
+
+static bool is_body(void *context, uint32_t site, int64_t at)
+{
+	const struct mw_engine *engine = context;
+
+	return mw_programs_is_body(engine->programs, site, at);
+}
+
+static void lost_mappings(void *context)
+{
+	struct mw_engine *engine = context;
+
+	engine->rescan = true;
+}
+
+/* The mappings' callbacks have one context, which is not the one of those who do the work. */
+static void mapped(void *context, const struct mw_mapping *mapping)
+{
+	struct mw_engine *engine = context;
+
+	mw_found_mapped(engine->found, mapping);
+}
+
+static void ran(void *context, pid_t pid)
+{
+	struct mw_engine *engine = context;
+
+	mw_found_exec(engine->found, pid);
+}
+
+static void forked(void *context, pid_t pid, pid_t parent)
+{
+	struct mw_engine *engine = context;
+
+	mw_found_forked(engine->found, pid, parent);
+}
+
+static void ended(void *context, pid_t pid, pid_t tid)
+{
+	struct mw_engine *engine = context;
+
+	mw_found_ended(engine->found, pid, tid);
+}
+
+static void scanned(void *context, pid_t pid, bool ends)
+{
+	struct mw_engine *engine = context;
+
+	mw_found_scanned(engine->found, pid, ends);
+}
+
+static const struct mw_mappings_callbacks callbacks = {
+        .mapped = mapped,
+        .exec = ran,
+        .forked = forked,
+        .ended = ended,
+        .lost = lost_mappings,
+        .scanned = scanned,
+};
+
+static bool hold_alert(void *context, pid_t pid, const struct mw_record *record, json_t *alert)
+{
+	struct mw_engine *engine = context;
+
+	mw_reports_poll(engine->reports, now_ms());
+	return mw_daemon_hold(engine->merge, pid, record, alert, now_ms());
+}
+
+static int watch(struct mw_engine *engine, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	return epoll_ctl(engine->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int fail(char *why, size_t size, int error, const char *what)
+{
+	snprintf(why, size, "%s: %s", what, strerror(-error));
+	return error;
+}
+
+static int open_judge(struct mw_engine *engine, const struct mw_engine_options *options, char *why,
+                      size_t size)
+{
+	const struct mw_daemon_judge_options judge = {
+	        .policy = options->policy,
+	        .alerts = options->alerts,
+	        .most = MW_ALERT,
+	        .context = engine,
+	        .version_of = version_of,
+	        .is_body = is_body,
+	};
+	const struct mw_merge_sinks sinks = mw_merge_alerts(options->alerts);
+	const struct mw_reports_limits limits = {.a_minute = options->config->reports_per_minute};
+	int error = mw_daemon_judge_open(&judge, &engine->judge);
+
+	if (!error)
+		error = mw_merge_open(&sinks, engine->digest, &engine->merge);
+	if (error)
+		return fail(why, size, error, "the judge");
+	error = mw_reports_open(options->config->report_socket, &limits, engine->merge,
+	                        &engine->reports);
+	if (error)
+		return fail(why, size, error, options->config->report_socket);
+	mw_alerts_hold(options->alerts, hold_alert, engine);
+	return watch(engine, mw_reports_fd(engine->reports));
+}
+
+static int open_programs(struct mw_engine *engine, const struct mw_engine_options *options,
+                         char *why, size_t size)
+{
+	const struct mw_programs_options programs = {
+	        .ring_bytes = options->config->ring_bytes,
+	        .hold = options->config->hold_new_interpreters,
+	        .context = engine,
+	        .event = take_event,
+	};
+	int error = mw_programs_open(&programs, &engine->programs, why, size);
+
+	if (error)
+		return error;
+	error = mw_daemon_secrets(engine->programs, options->policy);
+	if (!error)
+		error = watch(engine, mw_programs_fd(engine->programs));
+	return error ? fail(why, size, error, "the kernel's programs") : 0;
+}
+
+/* Patterns of the configuration, as the finder takes them. */
+static void prescan(struct mw_engine *engine)
+{
+	const char *patterns[MW_FOUND_USUAL_MAX + 1];
+	size_t count = 0, i;
+	json_t *item;
+
+	json_array_foreach(engine->config->interpreters, i, item) if (count < MW_FOUND_USUAL_MAX)
+	        patterns[count++] = json_string_value(item);
+	patterns[count] = NULL;
+	mw_found_prescan(engine->found, patterns);
+}
+
+/* The side-band is read before the first scan, so that nothing falls in between. */
+static int find_interpreters(struct mw_engine *engine, char *why, size_t size)
+{
+	struct mw_found_options options;
+	int error;
+
+	mw_attach_callbacks(engine->programs, &options);
+	error = mw_found_new(&options, &engine->found);
+	if (!error)
+		error = mw_mappings_open(&callbacks, engine, MAPPINGS_MS, &engine->mappings);
+	if (!error)
+		error = watch(engine, mw_mappings_fd(engine->mappings));
+	if (error)
+		return fail(why, size, error, "no news of new processes");
+	prescan(engine);
+	error = mw_mappings_scan(engine->mappings);
+	return error ? fail(why, size, error, "/proc") : 0;
+}
+
+/* They tax every system call of the host: only while there is somebody to watch. */
+static void follow_calls(struct mw_engine *engine)
+{
+	struct mw_found_counts counts = mw_found_counts(engine->found);
+
+	mw_programs_calls(engine->programs,
+	                  counts.processes && engine->config->file_writes != MW_WRITES_OFF);
+}
+
+int mw_engine_open(const struct mw_engine_options *options, struct mw_engine **ret, char *why,
+                   size_t why_size)
+{
+	struct mw_engine *engine = calloc(1, sizeof(*engine));
+	int error;
+
+	if (!engine)
+		return fail(why, why_size, -ENOMEM, "the engine");
+	engine->config = options->config;
+	engine->alerts = options->alerts;
+	for (size_t i = 0; i < sizeof(options->policy->digest); i++)
+		snprintf(engine->digest + 2 * i, 3, "%02x", options->policy->digest[i]);
+	engine->epoll = epoll_create1(EPOLL_CLOEXEC);
+	error = engine->epoll < 0 ? fail(why, why_size, -errno, "the engine") : 0;
+	if (!error)
+		error = open_judge(engine, options, why, why_size);
+	if (!error)
+		error = open_programs(engine, options, why, why_size);
+	if (!error)
+		error = find_interpreters(engine, why, why_size);
+	if (error) {
+		mw_engine_close(engine);
+		return error;
+	}
+	follow_calls(engine);
+	*ret = engine;
+	return 0;
+}
+
+void mw_engine_close(struct mw_engine *engine)
+{
+	if (!engine)
+		return;
+	mw_mappings_close(engine->mappings);
+	mw_found_free(engine->found);
+	mw_programs_close(engine->programs);
+	mw_daemon_judge_close(engine->judge);
+	if (engine->reports)
+		mw_alerts_hold(engine->alerts, NULL, NULL);
+	mw_reports_close(engine->reports);
+	mw_merge_close(engine->merge);
+	if (engine->epoll >= 0)
+		close(engine->epoll);
+	free(engine);
+}
+
+int mw_engine_fd(struct mw_engine *engine)
+{
+	return engine->epoll;
+}
+
+static void tick(struct mw_engine *engine, int64_t now)
+{
+	if (now - engine->ticked < TICK_MS)
+		return;
+	engine->ticked = now;
+	mw_found_tick(engine->found, (uint64_t)now * 1000000);
+	mw_mappings_follow_cpus(engine->mappings);
+	if (!engine->rescan || now - engine->rescanned < RESCAN_MS)
+		return;
+	engine->rescan = false;
+	engine->rescanned = now;
+	mw_mappings_scan(engine->mappings);
+}
+
+/* Mappings come first: whose they are is asked for when an event is judged. */
+int mw_engine_poll(struct mw_engine *engine)
+{
+	int64_t now = now_ms();
+	int events;
+
+	mw_mappings_poll(engine->mappings);
+	follow_calls(engine);
+	mw_reports_poll(engine->reports, now);
+	events = mw_programs_poll(engine->programs);
+	mw_reports_tick(engine->reports, now);
+	mw_merge_tick(engine->merge, now);
+	tick(engine, now);
+	return events;
+}
+
+int mw_engine_patience(struct mw_engine *engine)
+{
+	int64_t now = now_ms();
+	int waits[] = {TICK_MS, mw_merge_wait(engine->merge, now),
+	               mw_reports_wait(engine->reports, now)};
+	int least = TICK_MS;
+
+	for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++)
+		if (waits[i] >= 0 && waits[i] < least)
+			least = waits[i];
+	return least;
+}
+
+int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, size_t size)
+{
+	int error = mw_daemon_secrets(engine->programs, policy);
+
+	(void)size;
+	if (error)
+		return error;
+	for (size_t i = 0; i < sizeof(policy->digest); i++)
+		snprintf(engine->digest + 2 * i, 3, "%02x", policy->digest[i]);
+	mw_merge_policy(engine->merge, engine->digest);
+	mw_daemon_judge_policy(engine->judge, policy);
+	return 0;
+}
+
+static void view_hooks(struct mw_engine *engine, struct mw_engine_view *ret)
+{
+	static const char *const names[MW_K_HOOKS] = {
+	        [MW_K_HOOK_ENTRY] = "entry",     [MW_K_HOOK_FORK] = "fork",
+	        [MW_K_HOOK_EXEC] = "exec",       [MW_K_HOOK_EXIT] = "exit",
+	        [MW_K_HOOK_SYSCALL] = "syscall", [MW_K_HOOK_CONNECT] = "connect",
+	        [MW_K_HOOK_SEND] = "send",       [MW_K_HOOK_BIND] = "bind",
+	        [MW_K_HOOK_SOCKET] = "socket",   [MW_K_HOOK_LISTEN] = "listen",
+	        [MW_K_HOOK_SIGNAL] = "signal",   [MW_K_HOOK_URING] = "uring",
+	};
+
+	for (int i = 0; i < MW_K_HOOKS; i++) {
+		struct mw_engine_hook *to = &ret->hook[ret->hooks++];
+		struct mw_programs_hook hook;
+
+		mw_programs_hook(engine->programs, (enum mw_k_hook)i, &hook);
+		to->name = names[i];
+		to->how = hook.how;
+		to->why = hook.why;
+		to->run_ns = hook.run_ns;
+		to->run_count = hook.run_count;
+		memcpy(to->count, hook.count, sizeof(to->count));
+	}
+}
+
+static void count_sites(void *context, const struct mw_found_object *object)
+{
+	struct mw_engine_view *ret = context;
+
+	mw_attach_count(object, &ret->sites, &ret->refused_sites);
+}
+
+void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret)
+{
+	const struct mw_daemon_counters *judged = mw_daemon_judge_count(engine->judge);
+	const struct mw_reports_counters *reports = mw_reports_count(engine->reports);
+	struct mw_found_counts found = mw_found_counts(engine->found);
+
+	*ret = (struct mw_engine_view){
+	        .loads = mw_programs_loads(engine->programs),
+	        .effects = judged->effects,
+	        .alerts = judged->alerts,
+	        .interpreters = (unsigned int)found.attached,
+	        .processes = (unsigned int)found.processes,
+	        .unwind_failed = judged->not_unwound,
+	        .mappings_lost = mw_mappings_lost(engine->mappings),
+	        .reports = reports->reports,
+	        .reports_refused = reports->refused + reports->limited + reports->malformed +
+	                           reports->oversized + reports->unpermitted + reports->forged,
+	        .events_broken = engine->malformed + mw_programs_strays(engine->programs),
+	};
+	mw_found_each_object(engine->found, count_sites, ret);
+	view_hooks(engine, ret);
+}

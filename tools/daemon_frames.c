@@ -1,0 +1,111 @@
+/* The Python stack of an event, and where in it the load begins. */
+#include <string.h>
+
+#include "../core/paths.h"
+#include "daemon_matter.h"
+
+const char *mw_daemon_text(struct mw_daemon_matter *m, struct mw_str text)
+{
+	char *out = m->room + m->used;
+	size_t len = text.s ? strnlen(text.s, text.len) : 0;
+
+	if (!text.s || len + 1 > sizeof(m->room) - m->used)
+		return NULL;
+	memcpy(out, text.s, len);
+	out[len] = '\0';
+	m->used += len + 1;
+	return out;
+}
+
+const char *mw_daemon_path(struct mw_daemon_matter *m, const struct mw_k_path *path)
+{
+	char text[PATH_MAX];
+
+	if (!mw_k_path(m->k, path, text, sizeof(text)))
+		return NULL;
+	return mw_daemon_text(m, (struct mw_str){text, (uint32_t)strlen(text)});
+}
+
+static const char *text_or(struct mw_daemon_matter *m, struct mw_k_str s, bool cut)
+{
+	const char *text = cut ? NULL : mw_daemon_text(m, mw_k_text(m->k, s));
+
+	return text ? text : "?";
+}
+
+/* From 3.11 on the kernel hands over "Class.method" and "outer.<locals>.inner". */
+static const char *last_part(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && dot[1] ? dot + 1 : name;
+}
+
+void mw_daemon_take_frames(struct mw_daemon_matter *m)
+{
+	const struct mw_k_effect *k = m->k;
+
+	m->frame_count = k->frame_count;
+	for (uint32_t i = 0; i < k->frame_count; i++) {
+		const struct mw_k_frame *from = &k->frame[i];
+		struct mw_daemon_frame *f = &m->frame[i];
+
+		f->qualified = text_or(m, from->name, false);
+		f->function = last_part(f->qualified);
+		f->file = text_or(m, from->file, from->cut);
+		f->is_static = from->is_static;
+	}
+}
+
+/* Of the unpicklers that are written in Python, pickle's own and those that build on it. */
+static bool is_unpickler(const struct mw_daemon_frame *f)
+{
+	bool method = !strcmp(f->function, "load") || !strncmp(f->function, "load_", 5);
+
+	return method &&
+	       (mw_ends_with(f->file, "/pickle.py") || mw_ends_with(f->file, "/dill/_dill.py") ||
+	        mw_ends_with(f->file, "/_weights_only_unpickler.py"));
+}
+
+static bool place_pure_load(struct mw_daemon_matter *m)
+{
+	for (uint32_t i = 0; i < m->frame_count; i++) {
+		if (!is_unpickler(&m->frame[i]) || strcmp(m->frame[i].function, "load") != 0)
+			continue;
+		m->inside = i + 1;
+		m->whole = true;
+		return true;
+	}
+	m->inside = m->frame_count;
+	return m->k->frames_cut != 0;
+}
+
+static void place_by_frame(struct mw_daemon_matter *m)
+{
+	for (uint32_t i = 0; i < m->frame_count; i++) {
+		if (!m->load->frame || m->k->frame[i].frame != m->load->frame)
+			continue;
+		m->inside = i;
+		m->whole = true;
+		return;
+	}
+	/* Called by C code in a thread without a Python stack, which is whole then. */
+	m->inside = m->frame_count;
+	m->whole = !m->load->frame && !m->frame_count && !m->k->frames_cut;
+}
+
+bool mw_daemon_place_load(struct mw_daemon_matter *m)
+{
+	bool open = true;
+
+	m->inside = m->frame_count;
+	m->whole = !m->k->frames_cut;
+	if (m->load && m->load->entry == MW_K_PURE)
+		open = place_pure_load(m);
+	else if (m->load)
+		place_by_frame(m);
+	m->own = m->inside;
+	while (m->load && m->own && is_unpickler(&m->frame[m->own - 1]))
+		m->own--;
+	return open;
+}

@@ -1,0 +1,130 @@
+/* What the globals that a load has fetched say: only names are known here, so what is not known to
+ * be harmless counts as called. */
+#include <ctype.h>
+#include <string.h>
+
+#include "../core/rebuilders.h"
+#include "daemon_matter.h"
+
+/* Modules with functions that make code, reach any other function, or are the import system. */
+static const char *const makers[] = {
+        "_frozen_importlib",
+        "_frozen_importlib_external",
+        "_functools",
+        "_imp",
+        "_operator",
+        "_pickle",
+        "functools",
+        "imp",
+        "importlib",
+        "inspect",
+        "marshal",
+        "nt",
+        "operator",
+        "os",
+        "pickle",
+        "pkgutil",
+        "posix",
+        "sys",
+        "types",
+        "zipimport",
+};
+
+/* Of builtins; everything there that is on no list can reach code. */
+static const char *const values[] = {"bool",     "bytes", "dict",       "float",
+                                     "int",      "str",   "memoryview", "NotImplemented",
+                                     "Ellipsis", "tuple", "super",      "property"};
+
+/* Whose classes call what they are given, or change what others see. */
+static const char *const wrappers[] = {"functools", "operator",   "types",
+                                       "_operator", "_functools", "itertools",
+                                       "weakref",   "unittest",   "test"};
+
+#define IN(module, list) mw_in_modules(module, list, sizeof(list) / sizeof(*(list)))
+
+static bool is_builtins(const char *module)
+{
+	return !strcmp(module, "builtins") || !strcmp(module, "__builtin__");
+}
+
+static bool is_value(const char *module, const char *name)
+{
+	for (size_t i = 0; is_builtins(module) && i < sizeof(values) / sizeof(*values); i++)
+		if (!strcmp(name, values[i]))
+			return true;
+	return false;
+}
+
+/* Every part of it is spelt as a class is: Net, _Net, Outer.Inner. */
+static bool is_class_name(const char *name)
+{
+	for (;; name++) {
+		name += strspn(name, "_");
+		if (!isupper((unsigned char)*name))
+			return false;
+		name = strchr(name, '.');
+		if (!name)
+			return true;
+	}
+}
+
+static void look_at(const char *module, const char *name, struct mw_daemon_globals *ret)
+{
+	char key[MW_GLOBAL_KEY];
+	enum mw_global kind =
+	        mw_global_key(module, name, key) ? mw_global_listed(module, key) : MW_OTHER;
+	bool is_class = is_class_name(name);
+
+	if (kind == MW_PLAIN || is_value(module, name))
+		return;
+	if (kind > MW_OTHER || kind == MW_REBUILDS || (IN(module, makers) && !is_class) ||
+	    (is_builtins(module) && !is_class) || (strchr(name, '.') && !is_class))
+		ret->makes_code = true;
+	if (kind != MW_OTHER || !is_class || IN(module, wrappers))
+		ret->called = true;
+}
+
+/* Cut to MW_K_GLOBAL bytes, it may be anything. */
+static bool is_cut(const char *global)
+{
+	return strlen(global) == MW_K_GLOBAL - 1;
+}
+
+void mw_daemon_take_globals(struct mw_daemon_matter *m)
+{
+	const struct mw_k_effect *k = m->k;
+	uint64_t fetched = 0;
+
+	m->globals = (struct mw_daemon_globals){false, false};
+	for (uint32_t i = 0; i < m->depth; i++)
+		fetched += k->load[i].globals;
+	for (uint32_t i = 0; i < k->global_count; i++) {
+		char text[MW_K_GLOBAL];
+		char *space;
+
+		memcpy(text, k->global[i], sizeof(text));
+		space = strchr(text, ' ');
+		if (!space || is_cut(text)) {
+			m->globals.called = m->globals.makes_code = true;
+			continue;
+		}
+		*space = '\0';
+		look_at(text, space + 1, &m->globals);
+	}
+	/* Those that were not kept may have been any. */
+	if (fetched > k->global_count)
+		m->globals.called = m->globals.makes_code = true;
+}
+
+bool mw_daemon_fetched(const struct mw_daemon_matter *m, const char *name)
+{
+	for (uint32_t i = 0; i < m->k->global_count; i++) {
+		const char *text = m->k->global[i];
+		size_t len = strlen(text), n = strlen(name);
+
+		if (len > n && !strcmp(text + len - n, name) &&
+		    (text[len - n - 1] == ' ' || text[len - n - 1] == '.'))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,321 @@
+#include "daemon_judge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon_matter.h"
+#include "verdict.h"
+
+#define REPEATED 4096 /* effects that are remembered */
+
+struct mw_daemon_judge {
+	struct mw_daemon_judge_options options;
+	const struct mw_policy *policy;
+	struct mw_unwinder *unwinder;
+	struct mw_daemon_scope scope;
+	struct mw_daemon_counters count;
+	uint64_t seen[REPEATED];        /* keys of effects, each where its key says */
+	struct mw_daemon_matter matter; /* the one at hand: too large for a stack */
+	struct mw_record record;
+};
+
+int mw_daemon_judge_open(const struct mw_daemon_judge_options *options,
+                         struct mw_daemon_judge **ret)
+{
+	struct mw_daemon_judge *judge = calloc(1, sizeof(*judge));
+
+	if (!judge)
+		return -ENOMEM;
+	judge->options = *options;
+	judge->policy = options->policy;
+	if (mw_unwinder_new(&judge->unwinder) < 0) {
+		free(judge);
+		return -ENOMEM;
+	}
+	*ret = judge;
+	return 0;
+}
+
+void mw_daemon_judge_close(struct mw_daemon_judge *judge)
+{
+	if (!judge)
+		return;
+	mw_daemon_scope_clear(&judge->scope);
+	mw_unwinder_free(judge->unwinder);
+	free(judge);
+}
+
+void mw_daemon_judge_policy(struct mw_daemon_judge *judge, const struct mw_policy *policy)
+{
+	judge->policy = policy;
+}
+
+const struct mw_daemon_counters *mw_daemon_judge_count(const struct mw_daemon_judge *judge)
+{
+	return &judge->count;
+}
+
+void mw_daemon_judge_exit(struct mw_daemon_judge *judge, const struct mw_k_head *head)
+{
+	mw_daemon_scope_exit(&judge->scope, head->tgid);
+}
+
+static void start(struct mw_daemon_judge *judge, const struct mw_daemon_event *event)
+{
+	struct mw_daemon_matter *m = &judge->matter;
+	const struct mw_k_effect *k = event->effect;
+
+	m->options = &judge->options;
+	m->event = event;
+	m->k = k;
+	m->pid = (pid_t)k->head.tgid;
+	m->depth = k->depth;
+	m->load = k->depth ? &k->load[k->depth - 1] : NULL;
+	m->birth = NULL;
+	m->unwinder = judge->unwinder;
+	m->unwound = MW_NOT_UNWOUND;
+	m->native_count = 0;
+	m->used = 0;
+	mw_daemon_take_frames(m);
+}
+
+/* Loads that have ended are left out, from the innermost on. True when somebody answers. */
+static bool find_load(struct mw_daemon_judge *judge)
+{
+	struct mw_daemon_matter *m = &judge->matter;
+
+	while (m->depth) {
+		m->load = &m->k->load[m->depth - 1];
+		if (mw_daemon_place_load(m) && !mw_daemon_is_over(m, m->load))
+			break;
+		m->depth--;
+	}
+	if (m->k->depth)
+		m->unwound == MW_UNWOUND ? judge->count.unwound++ : judge->count.not_unwound++;
+	if (!m->depth) {
+		m->load = NULL;
+		mw_daemon_place_load(m);
+	}
+	if (!m->load && m->k->scope) {
+		m->birth = mw_daemon_scope_find(&judge->scope, m->k->birth);
+		judge->count.orphans += !m->birth;
+	}
+	return m->load || m->k->scope;
+}
+
+/* FNV-1a, going on from `key`. */
+static uint64_t hash(uint64_t key, const char *text)
+{
+	for (; text && *text; text++)
+		key = (key ^ (unsigned char)*text) * 0x100000001b3;
+	return (key ^ 0xff) * 0x100000001b3;
+}
+
+/* Whether the load has had this effect before: a library is mapped in parts, and a call is seen by
+ * more than one hook. */
+static bool is_repeated(struct mw_daemon_judge *judge)
+{
+	const struct mw_daemon_matter *m = &judge->matter;
+	const struct mw_effect *effect = &m->effect;
+	const char *const texts[] = {effect->class == MW_EXEC ? "" : effect->op, effect->target,
+	                             effect->target2, effect->file, effect->file2};
+	uint64_t key = 0xcbf29ce484222325 ^ (m->load ? m->load->id : m->k->scope), *place;
+
+	key = (key ^ m->k->head.tgid) * 0x100000001b3;
+	key = (key ^ effect->class) * 0x100000001b3;
+	key = (key ^ (m->load ? 0 : m->k->head.tid)) * 0x100000001b3;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		key = hash(key, texts[i]);
+	for (size_t i = 0; i < effect->argc; i++)
+		key = hash(key, effect->argv[i]);
+	key |= 1;
+	place = &judge->seen[(key >> 32) % REPEATED];
+	if (*place == key)
+		return true;
+	*place = key;
+	return false;
+}
+
+static void fill_frames(const struct mw_daemon_matter *m, struct mw_record *record)
+{
+	for (uint32_t i = 0; i < m->frame_count && i < MW_WIRE_FRAMES; i++) {
+		const struct mw_daemon_frame *f = &m->frame[i];
+
+		record->frames[record->frame_count++] = (struct mw_pyframe){
+		        .function = {f->function, (uint32_t)strlen(f->function)},
+		        .file = {f->file, (uint32_t)strlen(f->file)}};
+	}
+	record->inside = m->inside < record->frame_count ? m->inside : record->frame_count;
+}
+
+static void fill_record(struct mw_daemon_judge *judge)
+{
+	struct mw_daemon_matter *m = &judge->matter;
+	struct mw_record *record = &judge->record;
+
+	memset(record, 0, sizeof(*record));
+	record->kind = MW_EFFECT;
+	record->tid = m->k->head.tid;
+	mw_verdict_record(&m->effect, &record->effect);
+	mw_daemon_load(m, &record->load);
+	fill_frames(m, record);
+	if (m->event->stack && m->k->stack_at == m->k->regs[MW_REGS_SP]) {
+		memcpy(record->regs.r, m->k->regs, sizeof(m->k->regs));
+		record->stack = m->event->stack;
+		record->stack_len = m->k->stack_len;
+	}
+}
+
+static void locate(const struct mw_daemon_judge *judge, struct mw_location *ret)
+{
+	const struct mw_daemon_matter *m = &judge->matter;
+
+	if (m->load)
+		mw_locate(m->pid, &judge->record, ret);
+	else if (m->birth)
+		*ret = m->birth->origin->at;
+	else
+		memset(ret, 0, sizeof(*ret));
+}
+
+/* Whether somebody is told. */
+static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret)
+{
+	struct mw_location at = {.nested = false};
+	char id[40], title[600];
+	bool located = mw_verdict_needs_location(judge->policy);
+
+	fill_record(judge);
+	if (located)
+		locate(judge, &at);
+	mw_verdict(judge->policy, judge->options.alerts, judge->matter.pid, &judge->record,
+	           &judge->record.load, &at, ret);
+	if (ret->verdict > judge->options.most)
+		ret->verdict = judge->options.most;
+	if (!ret->record)
+		return false;
+	if (!located)
+		locate(judge, &at);
+	mw_alerts_effect(judge->options.alerts, judge->matter.pid, &judge->record,
+	                 &judge->record.load, &at, ret, id, title);
+	return true;
+}
+
+/* The program that an import or a library starts is judged as what they do; later it is its own. */
+static enum mw_cause cause_of(struct mw_daemon_matter *m)
+{
+	const struct mw_daemon_birth *birth = m->birth;
+
+	if (m->load || !birth || !birth->is_free)
+		return mw_daemon_cause(m);
+	if (birth->called)
+		m->effect.facts |= MW_FACT_CALLED;
+	if (birth->cause == MW_BY_NATIVE)
+		m->effect.facts |= MW_FACT_LIBRARY;
+	return birth->cause;
+}
+
+static void follow(struct mw_daemon_judge *judge, const struct mw_decision *decision)
+{
+	const struct mw_daemon_matter *m = &judge->matter;
+	enum mw_cause cause = m->effect.cause;
+
+	if (m->effect.class != MW_EXEC)
+		return;
+	if (decision->requested == MW_ALLOW || cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY ||
+	    cause == MW_BY_LOADER)
+		mw_daemon_scope_free(&judge->scope, m->k->head.tgid, m->k->head.start);
+}
+
+static void judge_effect(struct mw_daemon_judge *judge)
+{
+	struct mw_daemon_matter *m = &judge->matter;
+	struct mw_decision decision;
+
+	if (is_repeated(judge)) {
+		judge->count.repeated++;
+		return;
+	}
+	m->effect.cause = cause_of(m);
+	if (m->effect.class == MW_EXEC)
+		mw_daemon_program_facts(m);
+	if (m->effect.cause == MW_BY_UNKNOWN) {
+		m->effect.facts |= MW_FACT_UNPROVED;
+		judge->count.unproved++;
+	}
+	judge->count.effects++;
+	judge->count.alerts += decide(judge, &decision);
+	follow(judge, &decision);
+}
+
+/* Whether the task does what it does by itself: what an import or a library has started does,
+ * other than becoming a program, and a program that was allowed. */
+static bool lives_by_itself(struct mw_daemon_judge *judge)
+{
+	const struct mw_daemon_matter *m = &judge->matter;
+
+	if (m->load)
+		return false;
+	if (mw_daemon_scope_is_free(&judge->scope, m->k->head.tgid, m->k->head.start))
+		return true;
+	return m->birth && m->birth->is_free && m->k->hook != MW_K_HOOK_EXEC;
+}
+
+static void take_effect(struct mw_daemon_judge *judge)
+{
+	struct mw_daemon_matter *m = &judge->matter;
+	bool found = false;
+
+	for (int second = 0; second < 2; second++) {
+		if (!mw_daemon_effect(m, judge->policy, second))
+			continue;
+		found = true;
+		judge_effect(judge);
+	}
+	judge->count.harmless += !found;
+}
+
+/* What a task in scope starts is in scope: the event of the first birth says for what. */
+static void take_birth(struct mw_daemon_judge *judge)
+{
+	struct mw_daemon_matter *m = &judge->matter;
+	struct mw_daemon_birth birth = {.id = m->k->head.id,
+	                                .called = m->globals.called,
+	                                .makes_code = m->globals.makes_code};
+	struct mw_location at = {.nested = false};
+
+	judge->count.births++;
+	if (!m->load) {
+		if (lives_by_itself(judge) && m->k->number > 0)
+			mw_daemon_scope_free(&judge->scope, (uint32_t)m->k->number, 0);
+		return;
+	}
+	m->effect = (struct mw_effect){.class = MW_EXEC, .sensor = MW_KERNEL, .op = "clone"};
+	m->effect.cause = birth.cause = mw_daemon_cause(m);
+	birth.is_free = birth.cause != MW_BY_CALL && birth.cause != MW_BY_UNKNOWN;
+	fill_record(judge);
+	if (!birth.is_free)
+		locate(judge, &at);
+	mw_daemon_scope_born(&judge->scope, &birth, m->pid, &judge->record.load, &at);
+}
+
+void mw_daemon_judge_event(struct mw_daemon_judge *judge, const struct mw_daemon_event *event)
+{
+	struct mw_daemon_matter *m = &judge->matter;
+
+	start(judge, event);
+	if (!find_load(judge)) {
+		judge->count.over++;
+		return;
+	}
+	mw_daemon_take_globals(m);
+	mw_daemon_take_artifact(m);
+	if (event->effect->head.kind == MW_K_BIRTH) {
+		take_birth(judge);
+	} else if (lives_by_itself(judge)) {
+		judge->count.own++;
+	} else {
+		take_effect(judge);
+	}
+}

@@ -1,0 +1,142 @@
+/* What the native stack of an event proves. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon_matter.h"
+
+bool mw_daemon_unwind(struct mw_daemon_matter *m)
+{
+	struct mw_regs regs;
+	int count = -1;
+
+	if (m->unwound != MW_NOT_UNWOUND)
+		return m->unwound == MW_UNWOUND;
+	_Static_assert(sizeof(m->k->regs) <= sizeof(regs), "as many as core/regs.h numbers");
+	memset(&regs, 0, sizeof(regs));
+	memcpy(regs.r, m->k->regs, sizeof(m->k->regs));
+	/* The copy need not start at the stack pointer, but then it is another stack's. */
+	if (m->event->stack && m->k->stack_len && m->k->stack_at == mw_regs_sp(&regs))
+		count = mw_unwind(m->unwinder, m->pid, &regs, m->event->stack, m->k->stack_len,
+		                  m->native, MW_DAEMON_NATIVE);
+	m->native_count = count > 0 ? count : 0;
+	m->unwound = count > 0 ? MW_UNWOUND : MW_CANNOT_UNWIND;
+	return count > 0;
+}
+
+/* The clinic's wrapper may have gone on as the function that does the work. */
+static bool has_loading_name(const char *symbol)
+{
+	static const char *const words[] = {"load", "Load", "npickle", "parse_ivalue",
+	                                    "parseIValue"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strstr(symbol, words[i]))
+			return true;
+	return false;
+}
+
+static bool is_entry(const struct mw_daemon_matter *m, const struct mw_native_frame *frame,
+                     const struct mw_k_load *load)
+{
+	const struct mw_daemon_judge_options *o = m->options;
+
+	if (frame->start == load->ip)
+		return true;
+	if (o->is_body && load->ip)
+		return o->is_body(o->context, load->site, (int64_t)(frame->ip - 1 - load->ip));
+	return !frame->symbol[0] || has_loading_name(frame->symbol);
+}
+
+bool mw_daemon_is_over(struct mw_daemon_matter *m, const struct mw_k_load *load)
+{
+	uint64_t cfa = load->sp + sizeof(uint64_t);
+
+	if (load->entry == MW_K_PURE || !load->sp || !mw_daemon_unwind(m))
+		return false;
+	for (int i = 0; i < m->native_count && m->native[i].cfa; i++)
+		if (m->native[i].cfa >= cfa)
+			return m->native[i].cfa > cfa || !is_entry(m, &m->native[i], load);
+	return false;
+}
+
+static const char *base_of(const struct mw_native_frame *frame)
+{
+	const char *slash = strrchr(frame->object, '/');
+
+	return slash ? slash + 1 : frame->object;
+}
+
+static bool begins_one_of(const char *text, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strncmp(text, list[i], strlen(list[i])))
+			return true;
+	return false;
+}
+
+/* libc does what its caller says; our own shim is in between where there is one. */
+static bool is_libc(const struct mw_native_frame *frame)
+{
+	static const char *const names[] = {
+	        "libc.so", "libc-",     "ld-",    "ld.so",   "libpthread", "libdl",         "librt",
+	        "libnss_", "libresolv", "[vdso]", "libm.so", "ld-musl",    "libmodelwatch."};
+
+	return begins_one_of(base_of(frame), names, sizeof(names) / sizeof(*names));
+}
+
+/* The interpreter, its own modules and libffi do what Python code tells them. */
+static bool is_interpreter(const struct mw_daemon_matter *m, const struct mw_native_frame *frame)
+{
+	static const char *const names[] = {"libpython", "python", "_pickle", "_modelwatch.",
+	                                    "libffi"};
+	char link[40], program[PATH_MAX];
+	ssize_t len;
+
+	if (begins_one_of(base_of(frame), names, sizeof(names) / sizeof(*names)) ||
+	    strstr(frame->object, "/lib-dynload/"))
+		return true;
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)m->pid);
+	len = readlink(link, program, sizeof(program) - 1);
+	program[len > 0 ? len : 0] = '\0';
+	return len <= 0 || !strcmp(program, frame->object);
+}
+
+static const struct mw_native_frame *caller(struct mw_daemon_matter *m)
+{
+	int i = 0;
+
+	if (!mw_daemon_unwind(m))
+		return NULL;
+	while (i < m->native_count && is_libc(&m->native[i]))
+		i++;
+	return i < m->native_count ? &m->native[i] : NULL;
+}
+
+bool mw_daemon_by_library(struct mw_daemon_matter *m)
+{
+	const struct mw_native_frame *frame = caller(m);
+
+	/* Frames further out than the load's entry are not in the load. */
+	if (!frame || (m->load && m->load->sp && frame->cfa > m->load->sp))
+		return false;
+	return frame->object[0] == '/' && !is_interpreter(m, frame) &&
+	       mw_daemon_is_installed(m, frame->object);
+}
+
+bool mw_daemon_by_ffi(struct mw_daemon_matter *m)
+{
+	const struct mw_native_frame *frame = caller(m);
+
+	return frame && !strncmp(base_of(frame), "libffi", 6);
+}
+
+bool mw_daemon_in_function(struct mw_daemon_matter *m, const char *symbol)
+{
+	if (!mw_daemon_unwind(m))
+		return false;
+	for (int i = 0; i < m->native_count && is_libc(&m->native[i]); i++)
+		if (!strcmp(m->native[i].symbol, symbol))
+			return true;
+	return false;
+}

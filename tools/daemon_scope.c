@@ -1,0 +1,105 @@
+#include "daemon_scope.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry.h"
+
+static void drop(struct mw_daemon_birth *birth)
+{
+	struct mw_daemon_origin *origin = birth->origin;
+
+	if (origin && !--origin->tasks) {
+		free(origin->load);
+		free(origin);
+	}
+	*birth = (struct mw_daemon_birth){0};
+}
+
+static struct mw_daemon_origin *find_origin(const struct mw_daemon_scope *scope, uint64_t load)
+{
+	for (uint32_t i = 0; i < MW_DAEMON_BIRTHS; i++) {
+		struct mw_daemon_origin *origin = scope->births[i].origin;
+
+		if (origin && origin->load->id == load)
+			return origin;
+	}
+	return NULL;
+}
+
+static struct mw_daemon_origin *make_origin(pid_t pid, const struct mw_record_load *load,
+                                            const struct mw_location *at)
+{
+	struct mw_daemon_origin *origin = calloc(1, sizeof(*origin));
+
+	if (!origin)
+		return NULL;
+	origin->load = mw_registry_copy(pid, load);
+	if (!origin->load) {
+		free(origin);
+		return NULL;
+	}
+	origin->at = *at;
+	return origin;
+}
+
+int mw_daemon_scope_born(struct mw_daemon_scope *scope, const struct mw_daemon_birth *birth,
+                         pid_t pid, const struct mw_record_load *load, const struct mw_location *at)
+{
+	struct mw_daemon_birth *place = &scope->births[scope->next++ % MW_DAEMON_BIRTHS];
+	struct mw_daemon_origin *origin = find_origin(scope, load->id);
+
+	if (origin)
+		mw_location_add(&origin->at, at);
+	else if (!(origin = make_origin(pid, load, at)))
+		return -ENOMEM;
+	origin->tasks++;
+	drop(place);
+	*place = *birth;
+	place->origin = origin;
+	return 0;
+}
+
+const struct mw_daemon_birth *mw_daemon_scope_find(const struct mw_daemon_scope *scope, uint64_t id)
+{
+	for (uint32_t i = 0; id && i < MW_DAEMON_BIRTHS; i++)
+		if (scope->births[i].id == id)
+			return &scope->births[i];
+	return NULL;
+}
+
+void mw_daemon_scope_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start)
+{
+	uint32_t i = scope->own_next++ % MW_DAEMON_FREE;
+
+	scope->own[i].tgid = tgid;
+	scope->own[i].start = start;
+}
+
+/* One that was remembered when it was born has not said its start yet. */
+bool mw_daemon_scope_is_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start)
+{
+	for (uint32_t i = 0; i < MW_DAEMON_FREE; i++) {
+		if (scope->own[i].tgid != tgid)
+			continue;
+		if (!scope->own[i].start)
+			scope->own[i].start = start;
+		if (scope->own[i].start == start)
+			return true;
+	}
+	return false;
+}
+
+void mw_daemon_scope_exit(struct mw_daemon_scope *scope, uint32_t tgid)
+{
+	for (uint32_t i = 0; i < MW_DAEMON_FREE; i++)
+		if (scope->own[i].tgid == tgid)
+			scope->own[i].tgid = 0;
+}
+
+void mw_daemon_scope_clear(struct mw_daemon_scope *scope)
+{
+	for (uint32_t i = 0; i < MW_DAEMON_BIRTHS; i++)
+		drop(&scope->births[i]);
+}

@@ -1,0 +1,60 @@
+/* Which tasks were started in loads, by what, and which programs live on by themselves. Bounded:
+ * what was not heard of for longest is forgotten. */
+#ifndef MW_TOOLS_DAEMON_SCOPE_H
+#define MW_TOOLS_DAEMON_SCOPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../core/wire.h"
+#include "../ebpf/event.h"
+#include "locate.h"
+
+#define MW_DAEMON_BIRTHS 4096
+#define MW_DAEMON_FREE 4096
+
+/* The load that started tasks, as it was then: shared by them. */
+struct mw_daemon_origin {
+	unsigned int tasks;
+	struct mw_record_load *load; /* with its texts behind it */
+	struct mw_location at;       /* where in its stream; wide enough for all of them */
+};
+
+struct mw_daemon_birth {
+	uint64_t id; /* of its event; 0: none */
+	enum mw_cause cause;
+	bool called;     /* the load had called beyond plain rebuilders by then */
+	bool makes_code; /* and could have made code */
+	bool is_free;    /* started by an import or an installed library: lives on by itself */
+	struct mw_daemon_origin *origin; /* never NULL */
+};
+
+struct mw_daemon_scope {
+	struct mw_daemon_birth births[MW_DAEMON_BIRTHS]; /* a ring */
+	uint32_t next;
+	struct {
+		uint32_t tgid;
+		uint64_t start; /* 0: not seen yet */
+	} own[MW_DAEMON_FREE];  /* processes in scope that live by themselves: a ring */
+	uint32_t own_next;
+};
+
+/* Remembers a birth in `load` of process `pid`, at `at`: both are copied. Returns 0 or -ENOMEM. */
+int mw_daemon_scope_born(struct mw_daemon_scope *scope, const struct mw_daemon_birth *birth,
+                         pid_t pid, const struct mw_record_load *load,
+                         const struct mw_location *at);
+
+/* The birth with that id, or NULL. Good until the next one is added. */
+const struct mw_daemon_birth *mw_daemon_scope_find(const struct mw_daemon_scope *scope,
+                                                   uint64_t id);
+
+/* The process answers for no load by birth from now on; whether it does not. */
+void mw_daemon_scope_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start);
+bool mw_daemon_scope_is_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start);
+
+/* A process has ended. */
+void mw_daemon_scope_exit(struct mw_daemon_scope *scope, uint32_t tgid);
+
+void mw_daemon_scope_clear(struct mw_daemon_scope *scope);
+
+#endif
