@@ -35,7 +35,7 @@ bool mw_insn_read(const uint8_t *code, size_t len, struct mw_insn *ret);
 /* Length of an endbr64 at `code`, or 0. */
 size_t mw_insn_endbr(const uint8_t *code, size_t len);
 
-/* Whether the instruction at `code` is the nop of 5 bytes. */
+/* Whether the instruction at `code` is a nop of 5 bytes. */
 bool mw_insn_is_nop5(const uint8_t *code, size_t len);
 
 /* What a probe on the instruction at `code` would cost. */

@@ -7,9 +7,25 @@ size_t mw_insn_endbr(const uint8_t *code, size_t len)
 	return len >= 4 && !memcmp(code, "\xf3\x0f\x1e\xfa", 4) ? 4 : 0;
 }
 
+static bool is_prefix(uint8_t byte)
+{
+	static const uint8_t legacy[] = {0x66, 0x67, 0x26, 0x2e, 0x36, 0x3e,
+	                                 0x64, 0x65, 0xf0, 0xf2, 0xf3};
+
+	return (byte & 0xf0) == 0x40 || memchr(legacy, byte, sizeof(legacy));
+}
+
+/* In whatever way it is written: kernels differ in which of them they take for theirs. */
 bool mw_insn_is_nop5(const uint8_t *code, size_t len)
 {
-	return len >= 5 && !memcmp(code, "\x0f\x1f\x44\x00\x00", 5);
+	struct mw_insn insn;
+	size_t at = 0;
+
+	if (!mw_insn_read(code, len, &insn) || insn.len != 5)
+		return false;
+	while (at < 4 && is_prefix(code[at]))
+		at++;
+	return code[at] == 0x90 || (at < 4 && code[at] == 0x0f && code[at + 1] == 0x1f);
 }
 
 /* Those that enter the kernel, stop the process or are a debugger's. Whatever else cannot be moved

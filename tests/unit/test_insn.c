@@ -144,6 +144,11 @@ static void probes(void **state)
 	assert_int_equal(mw_insn_cost(nop5, sizeof(nop5)), MW_INSN_REFUSED);
 	assert_true(mw_insn_is_nop5(nop5, sizeof(nop5)));
 	assert_false(mw_insn_is_nop5(nop5, 4));
+	costs("\x0f\x1f\x44\x22\x11", MW_INSN_REFUSED); /* and its other forms */
+	costs("\x3e\x0f\x1f\x40\x10", MW_INSN_REFUSED);
+	costs("\x66\x66\x66\x66\x90", MW_INSN_REFUSED);
+	costs("\xb8\x0f\x1f\x0f\x1f", MW_INSN_SLOW);         /* mov, 5 bytes too */
+	costs("\x0f\x1f\x80\x10\x10\x10\x10", MW_INSN_SLOW); /* a nop of 7 */
 	assert_int_equal(mw_insn_cost(nop5, 0), MW_INSN_REFUSED);
 }
 
