@@ -279,19 +279,24 @@ static uint8_t test_operand(const struct opcode *opcode, uint8_t modrm)
 	return opcode->op == 0xf6 ? IMM8 : opcode->op == 0xf7 ? IMMZ : 0;
 }
 
-static void read_flow(const struct opcode *opcode, const uint8_t *code, struct mw_insn *ret)
+static bool is_branch(const struct opcode *opcode, const uint8_t *code)
 {
 	uint8_t op = opcode->op;
-	bool escaped = opcode->len == 2 && code[0] == 0x0f;
 
-	if (opcode->first_map && (op == 0xeb || op == 0xe9))
-		ret->flow = MW_INSN_JUMP;
-	else if (opcode->first_map && ((op >= 0x70 && op < 0x80) || (op >= 0xe0 && op < 0xe4)))
-		ret->flow = MW_INSN_MAYBE_JUMP;
-	else if (escaped && op >= 0x80 && op < 0x90)
-		ret->flow = MW_INSN_MAYBE_JUMP;
-	else if (opcode->first_map && op == 0xff && (code[1] >> 3 & 6) == 4)
-		ret->flow = MW_INSN_INDIRECT;
+	if (opcode->first_map)
+		return (op >= 0x70 && op < 0x80) || (op >= 0xe0 && op < 0xe4);
+	return opcode->len == 2 && code[0] == 0x0f && op >= 0x80 && op < 0x90;
+}
+
+static enum mw_insn_flow flow(const struct opcode *opcode, const uint8_t *code)
+{
+	if (is_branch(opcode, code))
+		return MW_INSN_MAYBE_JUMP;
+	if (opcode->first_map && (opcode->op == 0xeb || opcode->op == 0xe9))
+		return MW_INSN_JUMP;
+	if (opcode->first_map && opcode->op == 0xff && (code[1] >> 3 & 6) == 4)
+		return MW_INSN_INDIRECT;
+	return MW_INSN_NEXT;
 }
 
 static int32_t read_distance(const struct opcode *opcode, const uint8_t *end)
@@ -332,7 +337,7 @@ bool mw_insn_read(const uint8_t *code, size_t len, struct mw_insn *ret)
 	if (more > len - opcode.len)
 		return false;
 	ret->len += (uint32_t)more;
-	read_flow(&opcode, code, ret);
+	ret->flow = flow(&opcode, code);
 	if (ret->flow == MW_INSN_JUMP || ret->flow == MW_INSN_MAYBE_JUMP)
 		ret->distance = read_distance(&opcode, code + opcode.len + more);
 	return true;

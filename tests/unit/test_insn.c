@@ -116,7 +116,8 @@ static void costs(const char *bytes, enum mw_insn_cost cost)
 	uint8_t code[MW_INSN_MAX];
 
 	memset(code, 0x90, sizeof(code));
-	memcpy(code, bytes, strlen(bytes));
+	for (size_t i = 0; bytes[i]; i++)
+		code[i] = (uint8_t)bytes[i];
 	assert_int_equal(mw_insn_cost(code, sizeof(code)), cost);
 }
 

@@ -81,7 +81,7 @@ struct file {
 };
 
 struct call {
-	unsigned long long offset, address, object;
+	uint64_t offset, address, object;
 	char path[256];
 	struct file file;
 	const struct mw_site *site;
@@ -93,12 +93,14 @@ struct run {
 	pid_t pid;
 	struct call call[CALLS];
 	struct mw_unwinder *unwinder;
-	unsigned long long version, runtime;
+	uint64_t version, runtime;
 	uint64_t usdt; /* address of a breakpoint on a USDT that was not met yet */
 	long usdt_original;
 	bool usdt_met;
 	size_t entered, stopped;
 };
+
+static struct run run;
 
 static int read_file(void *userdata, uint64_t offset, void *buf, size_t len)
 {
@@ -166,15 +168,15 @@ static bool find_interpreter(const char *name, char *ret, size_t size)
 	return true;
 }
 
-static FILE *start(struct run *run, const char *python)
+static FILE *start(const char *python)
 {
 	FILE *out;
 	int fds[2];
 
 	assert_int_equal(pipe(fds), 0);
-	run->pid = fork();
-	assert_true(run->pid >= 0);
-	if (!run->pid) {
+	run.pid = fork();
+	assert_true(run.pid >= 0);
+	if (!run.pid) {
 		close(fds[0]);
 		dup2(fds[1], 1);
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
@@ -194,16 +196,39 @@ static int next_stop(pid_t pid, int *status)
 	return WIFSTOPPED(*status) ? WSTOPSIG(*status) : 0;
 }
 
-static void read_calls(struct run *run, FILE *out)
+/* A line of numbers, and behind them a path where `path` is not NULL. */
+static void read_line(FILE *out, unsigned long long *numbers, size_t count, char *path, size_t size)
 {
-	for (size_t i = 0; i < CALLS; i++) {
-		struct call *call = &run->call[i];
+	char line[512], *at = line;
 
-		assert_int_equal(fscanf(out, "%llx %llx %llx %255s", &call->offset, &call->address,
-		                        &call->object, call->path),
-		                 4);
+	assert_non_null(fgets(line, sizeof(line), out));
+	line[strcspn(line, "\n")] = 0;
+	for (size_t i = 0; i < count; i++) {
+		char *end;
+
+		numbers[i] = strtoull(at, &end, 16);
+		assert_ptr_not_equal(end, at);
+		at = end;
 	}
-	assert_int_equal(fscanf(out, "%llx %llx", &run->version, &run->runtime), 2);
+	if (path)
+		snprintf(path, size, "%s", at + 1);
+}
+
+static void read_calls(FILE *out)
+{
+	unsigned long long numbers[3];
+
+	for (size_t i = 0; i < CALLS; i++) {
+		struct call *call = &run.call[i];
+
+		read_line(out, numbers, 3, call->path, sizeof(call->path));
+		call->offset = numbers[0];
+		call->address = numbers[1];
+		call->object = numbers[2];
+	}
+	read_line(out, numbers, 2, NULL, 0);
+	run.version = numbers[0];
+	run.runtime = numbers[1];
 }
 
 /* What the interpreter says of its functions is what the file says. */
@@ -223,14 +248,14 @@ static void compare(struct call *call, uint32_t kind)
 	assert_int_equal(call->file.sites.refused_count, 0);
 }
 
-static void compare_interpreter(const struct run *run)
+static void compare_interpreter(void)
 {
-	const struct call *audit = &run->call[CALLS - 1];
+	const struct call *audit = &run.call[CALLS - 1];
 	const struct mw_python_sites *sites = &audit->file.sites;
 
-	assert_int_equal(sites->version, run->version);
-	assert_int_equal(sites->runtime - audit->site->entry, run->runtime - audit->address);
-	assert_int_equal(sites->wants_pickle, strcmp(audit->path, run->call[0].path) != 0);
+	assert_int_equal(sites->version, run.version);
+	assert_int_equal(sites->runtime - audit->site->entry, run.runtime - audit->address);
+	assert_int_equal(sites->wants_pickle, strcmp(audit->path, run.call[0].path) != 0);
 }
 
 static long plant(pid_t pid, uint64_t address)
@@ -252,17 +277,17 @@ static uint64_t probe_at(const struct call *call)
 }
 
 /* One by one: a load calls find_class, too. */
-static void plant_next(struct run *run)
+static void plant_next(void)
 {
-	struct call *call = &run->call[run->entered];
+	struct call *call = &run.call[run.entered];
 
-	call->original = plant(run->pid, probe_at(call));
+	call->original = plant(run.pid, probe_at(call));
 }
 
 /* A USDT's code is only run while somebody has counted its semaphore up. */
-static void plant_usdt(struct run *run)
+static void plant_usdt(void)
 {
-	const struct call *audit = &run->call[CALLS - 1];
+	const struct call *audit = &run.call[CALLS - 1];
 	const struct mw_site *usdt = site_of(&audit->file.sites, MW_K_USDT_AUDIT);
 	uint64_t bias = audit->address - audit->site->entry, semaphore = 0;
 	const struct mw_elf *elf = &audit->file.elf;
@@ -274,11 +299,11 @@ static void plant_usdt(struct run *run)
 		if (elf->loads[i].flags & PF_W && usdt->semaphore >= elf->loads[i].offset)
 			semaphore = usdt->semaphore - elf->loads[i].offset + elf->loads[i].vaddr;
 	assert_int_not_equal(semaphore, 0);
-	assert_int_equal(ptrace(PTRACE_POKEDATA, run->pid, (void *)(uintptr_t)(semaphore + bias),
-	                        (void *)1L),
-	                 0);
-	run->usdt = usdt->entry + bias;
-	run->usdt_original = plant(run->pid, run->usdt);
+	assert_int_equal(
+	        ptrace(PTRACE_POKEDATA, run.pid, (void *)(uintptr_t)(semaphore + bias), (void *)1L),
+	        0);
+	run.usdt = usdt->entry + bias;
+	run.usdt_original = plant(run.pid, run.usdt);
 }
 
 static void get_regs(pid_t pid, struct mw_regs *ret)
@@ -291,15 +316,15 @@ static void get_regs(pid_t pid, struct mw_regs *ret)
 	                         user.r13, user.r14, user.r15, user.rip}};
 }
 
-static void go_back_to(const struct run *run, uint64_t address, long original)
+static void go_back_to(uint64_t address, long original)
 {
 	struct user_regs_struct user;
 
 	assert_int_equal(
-	        ptrace(PTRACE_POKETEXT, run->pid, (void *)(uintptr_t)address, (void *)original), 0);
-	assert_int_equal(ptrace(PTRACE_GETREGS, run->pid, NULL, &user), 0);
+	        ptrace(PTRACE_POKETEXT, run.pid, (void *)(uintptr_t)address, (void *)original), 0);
+	assert_int_equal(ptrace(PTRACE_GETREGS, run.pid, NULL, &user), 0);
 	user.rip = address;
-	assert_int_equal(ptrace(PTRACE_SETREGS, run->pid, NULL, &user), 0);
+	assert_int_equal(ptrace(PTRACE_SETREGS, run.pid, NULL, &user), 0);
 }
 
 static void read_memory(pid_t pid, uint64_t at, void *buf, size_t len)
@@ -310,43 +335,42 @@ static void read_memory(pid_t pid, uint64_t at, void *buf, size_t len)
 }
 
 /* The object that the call is about, where the convention says that it is. */
-static uint64_t object_of(const struct run *run, const struct call *call,
-                          const struct mw_regs *regs)
+static uint64_t object_of(const struct call *call, const struct mw_regs *regs)
 {
 	uint64_t object;
 
 	if (call->site->convention == MW_BY_SELF)
 		return regs->r[5];
 	assert_in_range(call->site->convention, MW_BY_FAST, MW_BY_METHOD);
-	read_memory(run->pid, regs->r[call->site->convention == MW_BY_FAST ? 4 : 1], &object, 8);
+	read_memory(run.pid, regs->r[call->site->convention == MW_BY_FAST ? 4 : 1], &object, 8);
 	return object;
 }
 
-static void at_breakpoint(struct run *run)
+static void at_breakpoint(void)
 {
-	struct call *call = &run->call[run->entered % CALLS];
+	struct call *call = &run.call[run.entered % CALLS];
 	char event[sizeof("pickle.find_class")];
 	struct mw_regs regs;
 
-	get_regs(run->pid, &regs);
-	if (run->usdt && regs.r[MW_REGS_PC] == run->usdt + 1) {
+	get_regs(run.pid, &regs);
+	if (run.usdt && regs.r[MW_REGS_PC] == run.usdt + 1) {
 		const struct mw_site *usdt =
-		        site_of(&run->call[CALLS - 1].file.sites, MW_K_USDT_AUDIT);
+		        site_of(&run.call[CALLS - 1].file.sites, MW_K_USDT_AUDIT);
 
 		assert_true(usdt->usdt_arg[0] >= 0 && usdt->usdt_arg[1] >= 0);
-		read_memory(run->pid, regs.r[usdt->usdt_arg[0]], event, sizeof(event));
+		read_memory(run.pid, regs.r[usdt->usdt_arg[0]], event, sizeof(event));
 		assert_string_equal(event, "pickle.find_class");
-		go_back_to(run, run->usdt, run->usdt_original);
-		run->usdt_met = true;
+		go_back_to(run.usdt, run.usdt_original);
+		run.usdt_met = true;
 		return;
 	}
-	assert_true(run->entered < CALLS);
+	assert_true(run.entered < CALLS);
 	assert_int_equal(regs.r[MW_REGS_PC], probe_at(call) + 1);
-	assert_int_equal(object_of(run, call, &regs), call->object);
+	assert_int_equal(object_of(call, &regs), call->object);
 	call->sp = mw_regs_sp(&regs);
-	read_memory(run->pid, call->sp, &call->caller, 8);
-	go_back_to(run, probe_at(call), call->original);
-	run->entered++;
+	read_memory(run.pid, call->sp, &call->caller, 8);
+	go_back_to(probe_at(call), call->original);
+	run.entered++;
 }
 
 static bool in_body(const struct call *call, uint64_t vaddr)
@@ -362,55 +386,53 @@ static bool in_body(const struct call *call, uint64_t vaddr)
 
 /* What stands right below the caller's frame is one of the bodies. The copy of the stack ends with
  * the return address, so the caller is the last that is found. */
-static void at_stop(struct run *run)
+static void at_stop(void)
 {
 	static uint8_t stack[STACK_MAX];
 	static struct mw_native_frame frames[FRAMES];
-	const struct call *call = &run->call[run->stopped];
+	const struct call *call = &run.call[run.stopped];
 	struct mw_regs regs;
 	size_t len;
 	int n;
 
-	assert_true(run->stopped < CALLS);
-	assert_int_equal(run->entered, ++run->stopped);
-	get_regs(run->pid, &regs);
+	assert_true(run.stopped < CALLS);
+	assert_int_equal(run.entered, ++run.stopped);
+	get_regs(run.pid, &regs);
 	len = call->sp + 8 - mw_regs_sp(&regs);
 	assert_in_range(len, 64, sizeof(stack));
-	read_memory(run->pid, mw_regs_sp(&regs), stack, len);
-	n = mw_unwind(run->unwinder, run->pid, &regs, stack, len, frames, FRAMES);
+	read_memory(run.pid, mw_regs_sp(&regs), stack, len);
+	n = mw_unwind(run.unwinder, run.pid, &regs, stack, len, frames, FRAMES);
 	assert_in_range(n, 2, FRAMES);
 	assert_int_equal(frames[n - 1].ip, call->caller);
 	if (!in_body(call, frames[n - 2].offset))
-		print_message("call %zu stands at %llx\n", run->stopped,
+		print_message("call %zu stands at %llx\n", run.stopped,
 		              (unsigned long long)frames[n - 2].offset);
 	assert_true(in_body(call, frames[n - 2].offset));
-	if (run->entered < CALLS)
-		plant_next(run);
+	if (run.entered < CALLS)
+		plant_next();
 }
 
-static void follow(struct run *run)
+static void follow(void)
 {
 	int status, signal;
 
 	for (;;) {
-		assert_int_equal(ptrace(PTRACE_CONT, run->pid, NULL, NULL), 0);
-		signal = next_stop(run->pid, &status);
+		assert_int_equal(ptrace(PTRACE_CONT, run.pid, NULL, NULL), 0);
+		signal = next_stop(run.pid, &status);
 		if (!signal)
 			break;
 		if (signal == SIGTRAP)
-			at_breakpoint(run);
+			at_breakpoint();
 		else if (signal == SIGSTOP)
-			at_stop(run);
+			at_stop();
 		else
 			fail_msg("signal %d", signal);
 	}
-	run->pid = 0;
+	run.pid = 0;
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_int_equal(run->stopped, CALLS);
+	assert_int_equal(run.stopped, CALLS);
 }
-
-static struct run run;
 
 static int end(void **state)
 {
@@ -428,24 +450,28 @@ static void interpreter(void **state)
 	FILE *out;
 	int status;
 
-	if (!find_interpreter(*state, python, sizeof(python)))
+	if (!find_interpreter(*state, python, sizeof(python))) {
+		print_message("no Python %s here\n", (const char *)*state);
 		skip();
+	}
 	assert_int_equal(mw_unwinder_new(&run.unwinder), 0);
-	out = start(&run, python);
+	out = start(python);
 	if (next_stop(run.pid, &status) != SIGTRAP) {
+		run.pid = WIFSTOPPED(status) ? run.pid : 0;
 		fclose(out);
-		skip(); /* ptrace is forbidden here */
+		print_message("ptrace is forbidden here\n");
+		skip();
 	}
 	ptrace(PTRACE_SETOPTIONS, run.pid, NULL, (void *)(long)PTRACE_O_EXITKILL);
 	assert_int_equal(ptrace(PTRACE_CONT, run.pid, NULL, NULL), 0);
 	assert_int_equal(next_stop(run.pid, &status), SIGSTOP);
-	read_calls(&run, out);
+	read_calls(out);
 	for (size_t i = 0; i < CALLS; i++)
 		compare(&run.call[i], call_kinds[i]);
-	compare_interpreter(&run);
-	plant_next(&run);
-	plant_usdt(&run);
-	follow(&run);
+	compare_interpreter();
+	plant_next();
+	plant_usdt();
+	follow();
 	assert_true(!run.usdt || run.usdt_met);
 	if (!strcmp(*state, "debian-3.11"))
 		assert_true(run.usdt_met);
