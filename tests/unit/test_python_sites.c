@@ -161,7 +161,9 @@ static bool find_interpreter(const char *name, char *ret, size_t size)
 		globfree(&found);
 		return true;
 	}
-	snprintf(pattern, sizeof(pattern), "command -v python%s", name);
+	/* What is found on PATH may be a script that runs the interpreter. */
+	snprintf(pattern, sizeof(pattern), "exec python%s -c 'import sys; print(sys.executable)'",
+	         name);
 	if (mw_capture(argv, NULL, 10000, ret, size))
 		return false;
 	ret[strcspn(ret, "\n")] = 0;
