@@ -86,7 +86,6 @@ struct call {
 	struct file file;
 	const struct mw_site *site;
 	uint64_t sp, caller; /* as the breakpoint at its entry saw them */
-	long original;       /* what the breakpoint is on */
 };
 
 struct run {
@@ -95,7 +94,6 @@ struct run {
 	struct mw_unwinder *unwinder;
 	uint64_t version, runtime;
 	uint64_t usdt; /* address of a breakpoint on a USDT that was not met yet */
-	long usdt_original;
 	bool usdt_met;
 	size_t entered, stopped;
 };
@@ -260,23 +258,30 @@ static void compare_interpreter(void)
 	assert_int_equal(sites->wants_pickle, strcmp(audit->path, run.call[0].path) != 0);
 }
 
-/* On a host that is being watched somebody else's probe may be there: the kernel would take the
- * breakpoint for its own. */
-static long plant(pid_t pid, uint64_t address)
+/* Breakpoints of the processor, not in the code: on a host that is being watched somebody else's
+ * probe may be there, and the kernel would take a breakpoint for its own. `slot` 0 is for the next
+ * call, 1 for a USDT; address 0: none. */
+static void plant(unsigned int slot, uint64_t address)
 {
-	long word;
+	const size_t registers = offsetof(struct user, u_debugreg);
+	unsigned long enabled = 1UL << (2 * slot);
+	long others;
 
 	errno = 0;
-	word = ptrace(PTRACE_PEEKTEXT, pid, (void *)(uintptr_t)address, NULL);
-	assert_int_equal(errno, 0);
-	if ((word & 0xff) == 0xcc) {
-		print_message("another probe is on the interpreter\n");
+	others = ptrace(PTRACE_PEEKUSER, run.pid, (void *)(registers + 7 * 8), NULL);
+	if (!errno)
+		ptrace(PTRACE_POKEUSER, run.pid, (void *)(registers + 7 * 8),
+		       (void *)(others & ~enabled));
+	if (!errno && address)
+		ptrace(PTRACE_POKEUSER, run.pid, (void *)(registers + slot * 8),
+		       (void *)(uintptr_t)address);
+	if (!errno && address)
+		ptrace(PTRACE_POKEUSER, run.pid, (void *)(registers + 7 * 8),
+		       (void *)(others | enabled));
+	if (errno) {
+		print_message("no breakpoints here: %s\n", strerror(errno));
 		skip();
 	}
-	assert_int_equal(ptrace(PTRACE_POKETEXT, pid, (void *)(uintptr_t)address,
-	                        (void *)((word & ~0xffL) | 0xcc)),
-	                 0);
-	return word;
 }
 
 static uint64_t probe_at(const struct call *call)
@@ -287,9 +292,7 @@ static uint64_t probe_at(const struct call *call)
 /* One by one: a load calls find_class, too. */
 static void plant_next(void)
 {
-	struct call *call = &run.call[run.entered];
-
-	call->original = plant(run.pid, probe_at(call));
+	plant(0, probe_at(&run.call[run.entered]));
 }
 
 /* A USDT's code is only run while somebody has counted its semaphore up. */
@@ -311,7 +314,7 @@ static void plant_usdt(void)
 	        ptrace(PTRACE_POKEDATA, run.pid, (void *)(uintptr_t)(semaphore + bias), (void *)1L),
 	        0);
 	run.usdt = usdt->entry + bias;
-	run.usdt_original = plant(run.pid, run.usdt);
+	plant(1, run.usdt);
 }
 
 static void get_regs(pid_t pid, struct mw_regs *ret)
@@ -322,17 +325,6 @@ static void get_regs(pid_t pid, struct mw_regs *ret)
 	*ret = (struct mw_regs){{user.rax, user.rdx, user.rcx, user.rbx, user.rsi, user.rdi,
 	                         user.rbp, user.rsp, user.r8, user.r9, user.r10, user.r11, user.r12,
 	                         user.r13, user.r14, user.r15, user.rip}};
-}
-
-static void go_back_to(uint64_t address, long original)
-{
-	struct user_regs_struct user;
-
-	assert_int_equal(
-	        ptrace(PTRACE_POKETEXT, run.pid, (void *)(uintptr_t)address, (void *)original), 0);
-	assert_int_equal(ptrace(PTRACE_GETREGS, run.pid, NULL, &user), 0);
-	user.rip = address;
-	assert_int_equal(ptrace(PTRACE_SETREGS, run.pid, NULL, &user), 0);
 }
 
 static void read_memory(pid_t pid, uint64_t at, void *buf, size_t len)
@@ -361,23 +353,23 @@ static void at_breakpoint(void)
 	struct mw_regs regs;
 
 	get_regs(run.pid, &regs);
-	if (run.usdt && regs.r[MW_REGS_PC] == run.usdt + 1) {
+	if (run.usdt && regs.r[MW_REGS_PC] == run.usdt) {
 		const struct mw_site *usdt =
 		        site_of(&run.call[CALLS - 1].file.sites, MW_K_USDT_AUDIT);
 
 		assert_true(usdt->usdt_arg[0] >= 0 && usdt->usdt_arg[1] >= 0);
 		read_memory(run.pid, regs.r[usdt->usdt_arg[0]], event, sizeof(event));
 		assert_string_equal(event, "pickle.find_class");
-		go_back_to(run.usdt, run.usdt_original);
+		plant(1, 0);
 		run.usdt_met = true;
 		return;
 	}
 	assert_true(run.entered < CALLS);
-	assert_int_equal(regs.r[MW_REGS_PC], probe_at(call) + 1);
+	assert_int_equal(regs.r[MW_REGS_PC], probe_at(call));
 	assert_int_equal(object_of(call, &regs), call->object);
 	call->sp = mw_regs_sp(&regs);
 	read_memory(run.pid, call->sp, &call->caller, 8);
-	go_back_to(probe_at(call), call->original);
+	plant(0, 0);
 	run.entered++;
 }
 
