@@ -8,10 +8,22 @@
 #define CHANGES 01100 /* O_CREAT | O_TRUNC */
 #define EINPROGRESS_ 115
 
-static __always_inline struct mw_k_call *call_of(int64_t number)
+#define TS_COMPAT 2
+
+static __always_inline bool is_compat(void)
+{
+	return BPF_CORE_READ(current_task(), thread_info.status) & TS_COMPAT;
+}
+
+/* Calls of 32-bit programs, and by their entry, have numbers of their own. */
+static __always_inline struct mw_k_call *call_of(int64_t number, bool compat)
 {
 	uint32_t key = number;
 
+	if (key >= MW_K_CALLS)
+		return NULL;
+	if (compat)
+		key += MW_K_CALLS;
 	return bpf_map_lookup_elem(&calls, &key);
 }
 
@@ -41,28 +53,41 @@ static __always_inline void keep_address(struct begun *begun, int8_t where)
 		begun->address_len = len;
 }
 
-/* Only what it needs of its arguments is kept: they may be gone when the call returns. */
-static __always_inline void call_begins(int64_t number)
+static __always_inline void keep_arguments(struct begun *begun, const struct pt_regs *regs)
 {
-	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
-	const struct mw_k_call *call;
-	struct pt_regs *regs;
-	struct begun *begun;
-
-	if (!st || (!st->depth && !st->scope))
+	if (begun->compat) {
+		begun->args[0] = (uint32_t)regs->bx;
+		begun->args[1] = (uint32_t)regs->cx;
+		begun->args[2] = (uint32_t)regs->dx;
+		begun->args[3] = (uint32_t)regs->si;
+		begun->args[4] = (uint32_t)regs->di;
+		begun->args[5] = (uint32_t)regs->bp;
 		return;
-	call = call_of(number);
-	begun = &st->begun;
-	begun->number = -1;
-	if (!call || !call->watched)
-		return;
-	regs = (struct pt_regs *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+	}
 	begun->args[0] = regs->di;
 	begun->args[1] = regs->si;
 	begun->args[2] = regs->dx;
 	begun->args[3] = regs->r10;
 	begun->args[4] = regs->r8;
 	begun->args[5] = regs->r9;
+}
+
+/* Only what it needs of its arguments is kept: they may be gone when the call returns. */
+static __always_inline void call_begins(const struct pt_regs *regs, int64_t number)
+{
+	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
+	const struct mw_k_call *call;
+	struct begun *begun;
+
+	if (!st || (!st->depth && !st->scope))
+		return;
+	begun = &st->begun;
+	begun->number = -1;
+	begun->compat = is_compat();
+	call = call_of(number, begun->compat);
+	if (!call || !call->watched)
+		return;
+	keep_arguments(begun, regs);
 	if (call->test >= 0 && !(begun->args[call->test & 7] & call->bits))
 		return;
 	begun->path_len = call->path >= 0 ? keep_string(begun->path, begun->args[call->path & 3]) : 0;
@@ -155,7 +180,7 @@ static __always_inline void call_ends(int64_t result)
 	if (number < 0)
 		return;
 	st->begun.number = -1;
-	call = call_of(number);
+	call = call_of(number, st->begun.compat);
 	if (!call || (result < 0 && result > -4096 && result != -EINPROGRESS_) ||
 	    is_seen_elsewhere(call, &st->begun))
 		return;
@@ -164,6 +189,7 @@ static __always_inline void call_ends(int64_t result)
 		return;
 	e = &s->effect;
 	e->number = number;
+	e->compat = st->begun.compat;
 	e->result = result;
 	for (int i = 0; i < 6; i++)
 		e->args[i] = st->begun.args[i];
@@ -180,29 +206,29 @@ static __always_inline void call_ends(int64_t result)
 		release(s);
 }
 
-/* A tracepoint has no more arguments than its call: they are read from the registers. */
-struct call_begins_context {
-	uint64_t common;
-	int64_t number;
-};
-
-struct call_ends_context {
-	uint64_t common;
-	int64_t number;
-	int64_t result;
-};
-
-SEC("?tracepoint")
-int call_begun(struct call_begins_context *ctx)
+/* Both run for every call of every task, so what does not concern them ends at once: by the number,
+ * which for most calls is in no table. */
+static __always_inline bool is_watched(uint64_t number)
 {
-	call_begins((int)ctx->number);
+	if (number >= MW_K_CALLS)
+		return false;
+	MW_PY_KEEP(number);
+	return watched_calls[number & (MW_K_CALLS - 1)];
+}
+
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(call_begun, struct pt_regs *regs, long number)
+{
+	if (is_watched(number))
+		call_begins(regs, number);
 	return 0;
 }
 
-SEC("?tracepoint")
-int call_ended(struct call_ends_context *ctx)
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(call_ended, struct pt_regs *regs, long result)
 {
-	call_ends(ctx->result);
+	if (is_watched(regs->orig_ax))
+		call_ends(result);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #define MW_K_PYTHONS 64     /* layouts of interpreters that are told apart */
 #define MW_K_PROCESSES 8192 /* that run an interpreter */
 #define MW_K_TASKS 65536    /* threads that load or are in scope */
-#define MW_K_CALLS 512      /* system calls, by number */
+#define MW_K_CALLS 512      /* system calls, by number; those of 32-bit programs come behind */
 #define MW_K_BODIES 4
 #define MW_K_IN_MESSAGE 6 /* an address: in the struct msghdr that argument 1 points at */
 #define MW_K_NAME 32 /* bytes of a name that makes a path worth a look */

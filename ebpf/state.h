@@ -15,6 +15,7 @@ struct open_load {
 struct begun {
 	uint64_t args[8]; /* of which six are used */
 	int32_t number; /* -1: none */
+	uint32_t compat;
 	uint32_t path_len, path2_len, address_len;
 	char path[256], path2[256];
 	uint8_t address[128];
@@ -87,7 +88,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MW_K_CALLS);
+	__uint(max_entries, 2 * MW_K_CALLS);
 	__type(key, uint32_t);
 	__type(value, struct mw_k_call);
 } calls SEC(".maps");
@@ -152,7 +153,8 @@ struct {
 
 const volatile uint32_t daemon_tgid;
 const volatile bool hold_new;
-const volatile bool has_prepare; /* tp_btf/sched_prepare_exec is attached */
+/* Whether a call of this number, in either numbering, is looked at. */
+const volatile uint8_t watched_calls[MW_K_CALLS];
 
 static __always_inline void count(enum mw_k_hook hook, enum mw_k_counter what)
 {

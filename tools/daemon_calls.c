@@ -1,7 +1,6 @@
 #include "daemon_calls.h"
 
-#include <fcntl.h>
-#include <stdbool.h>
+#include <seccomp.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -83,46 +82,52 @@ static bool is_seen_elsewhere(const struct mw_floor_call *row)
 	return false;
 }
 
-static void place(struct mw_daemon_call *call)
+static void place(int number, struct mw_k_call *ret)
 {
-	call->look = (struct mw_k_call){.watched = 1,
-	                                .kind = MW_K_CALL_ANY,
-	                                .path = NONE,
-	                                .path2 = NONE,
-	                                .directory = NONE,
-	                                .fd = NONE,
-	                                .address = NONE,
-	                                .test = NONE};
+	*ret = (struct mw_k_call){.watched = 1,
+	                          .kind = MW_K_CALL_ANY,
+	                          .path = NONE,
+	                          .path2 = NONE,
+	                          .directory = NONE,
+	                          .fd = NONE,
+	                          .address = NONE,
+	                          .test = NONE};
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		if (places[i].number != call->number)
+		if (places[i].number != number)
 			continue;
-		call->look.kind = places[i].kind;
-		call->look.path = places[i].path;
-		call->look.path2 = places[i].path2;
-		call->look.directory = places[i].directory;
-		call->look.fd = places[i].fd;
-		call->look.address = places[i].address;
+		ret->kind = places[i].kind;
+		ret->path = places[i].path;
+		ret->path2 = places[i].path2;
+		ret->directory = places[i].directory;
+		ret->fd = places[i].fd;
+		ret->address = places[i].address;
 	}
 }
 
-static const char *tracepoint_name(const char *name)
+static struct mw_daemon_call *find(struct mw_daemon_call *calls, size_t count, int number,
+                                   bool compat)
 {
-	return !strcmp(name, "umount2") ? "umount" : name;
+	for (size_t i = 0; i < count; i++)
+		if (calls[i].number == number && calls[i].compat == compat)
+			return &calls[i];
+	return NULL;
 }
 
-static size_t add(const struct mw_floor_call *row, struct mw_daemon_call *ret, size_t count)
+static size_t put(const struct mw_floor_call *row, int number, bool compat,
+                  struct mw_daemon_call *ret, size_t count)
 {
-	struct mw_daemon_call *call = &ret[count];
+	struct mw_daemon_call *call = find(ret, count, number, compat);
 
-	for (size_t i = 0; i < count; i++) {
-		if (ret[i].number != row->number)
-			continue;
-		ret[i].look.test = NONE; /* looked at for more reasons than one */
+	if (number < 0 || number >= MW_K_CALLS)
+		return count;
+	if (call) {
+		call->look.test = NONE; /* looked at for more reasons than one */
 		return count;
 	}
-	call->name = tracepoint_name(row->name);
-	call->number = row->number;
-	place(call);
+	call = &ret[count];
+	call->number = number;
+	call->compat = compat;
+	place(row->number, &call->look);
 	/* What is opened to be read is looked at, too: it may be a secret. */
 	if (row->when == MW_FLOOR_ANY_BIT && call->look.kind != MW_K_CALL_OPEN) {
 		call->look.test = (int8_t)row->arg;
@@ -131,15 +136,39 @@ static size_t add(const struct mw_floor_call *row, struct mw_daemon_call *ret, s
 	return count + 1;
 }
 
+/* The same call as 32-bit programs number it. Its arguments are where they are in the other, but for
+ * the old mmap(2), all of whose lie in memory. */
+static size_t put_narrow(const struct mw_floor_call *row, struct mw_daemon_call *ret, size_t count)
+{
+#if defined(__x86_64__)
+	int number = seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86, row->name);
+
+	if (!strcmp(row->name, "mmap"))
+		return count;
+	return put(row, number, true, ret, count);
+#else
+	(void)row, (void)ret;
+	return count;
+#endif
+}
+
+static size_t add(const struct mw_floor_call *row, struct mw_daemon_call *ret, size_t count,
+                  size_t cap)
+{
+	if (count + 2 > cap || is_seen_elsewhere(row))
+		return count;
+	if (row->number >= 0)
+		count = put(row, row->number, false, ret, count);
+	return put_narrow(row, ret, count);
+}
+
 size_t mw_daemon_calls(struct mw_daemon_call *ret, size_t cap)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < mw_floor_call_count && count < cap; i++)
-		if (mw_floor_calls[i].number >= 0 && mw_floor_calls[i].number < MW_K_CALLS &&
-		    !is_seen_elsewhere(&mw_floor_calls[i]))
-			count = add(&mw_floor_calls[i], ret, count);
-	for (size_t i = 0; i < mw_floor_new_call_count && count < cap; i++)
-		count = add(&mw_floor_new_calls[i], ret, count);
+	for (size_t i = 0; i < mw_floor_call_count; i++)
+		count = add(&mw_floor_calls[i], ret, count, cap);
+	for (size_t i = 0; i < mw_floor_new_call_count; i++)
+		count = add(&mw_floor_new_calls[i], ret, count, cap);
 	return count;
 }

@@ -2,13 +2,14 @@
 #ifndef MW_TOOLS_DAEMON_CALLS_H
 #define MW_TOOLS_DAEMON_CALLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../ebpf/config.h"
 
 struct mw_daemon_call {
-	const char *name; /* as the tracepoints have it: sys_enter_NAME */
 	int number;
+	bool compat; /* the number is that of 32-bit programs */
 	struct mw_k_call look;
 };
 

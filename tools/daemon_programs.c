@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/perf_event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +17,12 @@
 #include "daemon_calls.h"
 #include "daemon_parts.h"
 #include "daemon_selftest.h"
+#include "daemon_uprobes.h"
 #include "kernel_fs.h"
 #include "modelwatch.skel.h"
 
 #define LINKS 16
-#define CALLS 128
+#define CALLS 256
 
 /* One program of the object, and which hook it belongs to. */
 struct part {
@@ -48,8 +48,8 @@ static const struct part parts[] = {
         {"binds4", MW_K_HOOK_BIND, "cgroup", false},
         {"binds6", MW_K_HOOK_BIND, "cgroup", false},
         {"makes_socket", MW_K_HOOK_SOCKET, "cgroup", false},
-        {"call_begun", MW_K_HOOK_SYSCALL, "tracepoint", false},
-        {"call_ended", MW_K_HOOK_SYSCALL, "tracepoint", false},
+        {"call_begun", MW_K_HOOK_SYSCALL, "tp_btf", false},
+        {"call_ended", MW_K_HOOK_SYSCALL, "tp_btf", false},
 };
 #define PARTS (sizeof(parts) / sizeof(*parts))
 
@@ -60,11 +60,10 @@ struct mw_programs {
 	struct bpf_program *program[PARTS];
 	struct bpf_link *link[PARTS];
 	const char *why[PARTS]; /* it is off; NULL: it is on */
-	int cgroup, tracefs;
+	int cgroup;
+	bool multi; /* all probes of a file are one link */
 	struct mw_daemon_call call[CALLS];
 	size_t calls;
-	struct bpf_link *call_link[2 * CALLS];
-	bool calls_on;
 	uint8_t site_used[MW_K_SITES];
 	uint32_t next_site;
 	struct mw_py_offsets python[MW_K_PYTHONS];
@@ -72,11 +71,7 @@ struct mw_programs {
 };
 
 struct mw_probes {
-	uint32_t count;
-	struct {
-		struct bpf_link *link;
-		uint32_t number;
-	} at[MW_SITES_MAX];
+	struct mw_uprobes uprobes;
 };
 
 /* What the verifier says of a program that does not load is of no use to those who run it. */
@@ -97,6 +92,8 @@ static void set_up(struct mw_programs *p)
 {
 	p->bpf->rodata->daemon_tgid = (uint32_t)getpid();
 	p->bpf->rodata->hold_new = p->options.hold;
+	for (size_t i = 0; i < p->calls; i++)
+		p->bpf->rodata->watched_calls[p->call[i].number] = 1;
 	bpf_map__set_max_entries(p->bpf->maps.events, p->options.ring_bytes);
 	bpf_map__set_max_entries(p->bpf->maps.scratches, 2 * (uint32_t)libbpf_num_possible_cpus());
 }
@@ -111,6 +108,8 @@ static int open_object(struct mw_programs *p, const bool wanted[static PARTS])
 		p->program[i] = bpf_object__find_program_by_name(p->bpf->obj, parts[i].name);
 		bpf_program__set_autoload(p->program[i], wanted[i]);
 	}
+	if (p->multi)
+		mw_uprobes_prepare(p->program[0]);
 	set_up(p);
 	return 0;
 }
@@ -156,25 +155,28 @@ static void attach_part(struct mw_programs *p, size_t i)
 {
 	struct bpf_link *link;
 
-	if (!strcmp(parts[i].how, "tp_btf"))
-		link = bpf_program__attach(p->program[i]);
-	else if (strcmp(parts[i].how, "cgroup"))
-		return; /* attached to interpreters, or while there are some */
-	else if (p->cgroup < 0) {
+	if (!strcmp(parts[i].how, "cgroup") && p->cgroup < 0) {
 		p->why[i] = "there is no cgroup2 hierarchy";
 		return;
-	} else
-		link = bpf_program__attach_cgroup(p->program[i], p->cgroup);
+	}
+	link = strcmp(parts[i].how, "cgroup") ? bpf_program__attach(p->program[i])
+	                                      : bpf_program__attach_cgroup(p->program[i], p->cgroup);
 	if (libbpf_get_error(link))
 		p->why[i] = "this kernel does not attach it";
 	else
 		p->link[i] = link;
 }
 
+/* Probes are put into interpreters, and calls looked at while there are some. */
+static bool comes_later(size_t i)
+{
+	return parts[i].hook == MW_K_HOOK_ENTRY || parts[i].hook == MW_K_HOOK_SYSCALL;
+}
+
 static int attach_parts(struct mw_programs *p)
 {
 	for (size_t i = 0; i < PARTS; i++) {
-		if (!p->why[i])
+		if (!p->why[i] && !comes_later(i))
 			attach_part(p, i);
 		if (p->why[i] && parts[i].needed)
 			return -ENOTSUP;
@@ -186,9 +188,8 @@ static int fill_calls(struct mw_programs *p)
 {
 	int fd = bpf_map__fd(p->bpf->maps.calls), error = 0;
 
-	p->calls = mw_daemon_calls(p->call, CALLS);
 	for (size_t i = 0; !error && i < p->calls; i++) {
-		uint32_t key = (uint32_t)p->call[i].number;
+		uint32_t key = (uint32_t)p->call[i].number + (p->call[i].compat ? MW_K_CALLS : 0);
 
 		error = bpf_map_update_elem(fd, &key, &p->call[i].look, BPF_ANY);
 	}
@@ -199,24 +200,46 @@ static int fill_calls(struct mw_programs *p)
 static int test_probe(struct mw_programs *p)
 {
 	const struct mw_k_site site = {.kind = MW_K_READER_CLOSE, .convention = MW_K_BY_THIS};
+	struct mw_uprobes uprobes = {.count = 1};
 	uint32_t number = 0;
-	uint64_t offset;
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = 0);
-	struct bpf_link *link;
-	int error = mw_selftest_offset(&offset);
+	int error = mw_selftest_offset(&uprobes.offset[0]);
 
 	if (!error)
 		error = bpf_map_update_elem(bpf_map__fd(p->bpf->maps.sites), &number, &site,
 		                            BPF_ANY);
+	if (!error)
+		error = mw_uprobes_attach(p->program[0], getpid(), "/proc/self/exe", &uprobes);
 	if (error)
 		return error;
-	link = bpf_program__attach_uprobe_opts(p->program[0], getpid(), "/proc/self/exe", offset,
-	                                       &opts);
-	if (libbpf_get_error(link))
-		return -errno;
 	error = mw_selftest_run();
-	bpf_link__destroy(link);
+	mw_uprobes_detach(&uprobes);
 	return error;
+}
+
+/* Loads the programs, and tries the probe: as one link for a file first. */
+static int load_and_test(struct mw_programs *p, char *why, size_t size)
+{
+	for (int multi = 1; multi >= 0; multi--) {
+		int error;
+
+		p->multi = multi;
+		memset(p->why, 0, sizeof(p->why));
+		error = load_what_loads(p);
+		if (error && multi)
+			continue;
+		if (error)
+			return fail(why, size, error, "the kernel does not load the programs");
+		error = test_probe(p);
+		if (!error)
+			return 0;
+		mw_bpf__destroy(p->bpf);
+		p->bpf = NULL;
+		if (error == -EFAULT || !multi)
+			return fail(why, size, error,
+			            "a probe in a function of its own failed the self-test: none "
+			            "is put into others");
+	}
+	return -ENOTSUP;
 }
 
 int mw_programs_open(const struct mw_programs_options *options, struct mw_programs **ret, char *why,
@@ -230,26 +253,17 @@ int mw_programs_open(const struct mw_programs_options *options, struct mw_progra
 	libbpf_set_print(keep_quiet);
 	p->options = *options;
 	p->cgroup = mw_kernel_fs("cgroup2");
-	p->tracefs = mw_kernel_fs("tracefs");
+	p->calls = mw_daemon_calls(p->call, CALLS);
 	p->site_used[0] = 1; /* the self-test's, and that of no site at all */
-	error = load_what_loads(p);
-	if (error) {
-		fail(why, why_size, error, "the kernel does not load the programs");
+	error = load_and_test(p, why, why_size);
+	if (error)
 		goto out;
-	}
 	error = fill_calls(p);
 	if (!error)
 		error = mw_daemon_parts_open(bpf_map__fd(p->bpf->maps.events), options->event,
 		                             options->context, &p->assembly);
 	if (error) {
 		fail(why, why_size, error, "no way to read the kernel's events");
-		goto out;
-	}
-	error = test_probe(p);
-	if (error) {
-		fail(why, why_size, error,
-		     "a probe in a function of its own failed the self-test: none is put into "
-		     "others");
 		goto out;
 	}
 	error = attach_parts(p);
@@ -267,16 +281,12 @@ void mw_programs_close(struct mw_programs *programs)
 {
 	if (!programs)
 		return;
-	if (programs->bpf)
-		mw_programs_calls(programs, false);
 	for (size_t i = 0; i < PARTS; i++)
 		bpf_link__destroy(programs->link[i]);
 	mw_daemon_parts_close(programs->assembly);
 	mw_bpf__destroy(programs->bpf);
 	if (programs->cgroup >= 0)
 		close(programs->cgroup);
-	if (programs->tracefs >= 0)
-		close(programs->tracefs);
 	free(programs);
 }
 
@@ -326,49 +336,48 @@ static void translate(const struct mw_site *from, uint32_t version, struct mw_k_
 	}
 }
 
-static int attach_site(struct mw_programs *p, const char *path, const struct mw_site *site,
-                       uint32_t version, struct mw_probes *probes)
+/* Enters the sites under numbers of their own. */
+static int number_sites(struct mw_programs *p, const struct mw_python_sites *sites,
+                        struct mw_uprobes *ret)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, opts);
-	struct mw_k_site look;
-	struct bpf_link *link;
-	uint32_t number;
-	int error = take_number(p, &number);
+	int fd = bpf_map__fd(p->bpf->maps.sites), error = 0;
 
-	if (error)
-		return error;
-	translate(site, version, &look);
-	opts.bpf_cookie = number;
-	error = bpf_map_update_elem(bpf_map__fd(p->bpf->maps.sites), &number, &look, BPF_ANY);
-	link = error ? NULL
-	             : bpf_program__attach_uprobe_opts(p->program[0], -1, path, site->offset, &opts);
-	if (!link || libbpf_get_error(link)) {
-		p->site_used[number] = 0;
-		return error ? error : -errno;
+	for (uint32_t i = 0; !error && i < sites->count && ret->count < MW_UPROBES_MAX; i++) {
+		struct mw_k_site look;
+		uint32_t number;
+
+		if (sites->site[i].kind == MW_K_USDT_AUDIT)
+			continue;
+		error = take_number(p, &number);
+		if (error)
+			break;
+		translate(&sites->site[i], sites->version, &look);
+		ret->offset[ret->count] = sites->site[i].offset;
+		ret->cookie[ret->count++] = number;
+		error = bpf_map_update_elem(fd, &number, &look, BPF_ANY);
 	}
-	probes->at[probes->count].link = link;
-	probes->at[probes->count++].number = number;
-	return 0;
+	return error;
+}
+
+static void forget_sites(struct mw_programs *p, const struct mw_uprobes *uprobes)
+{
+	for (size_t i = 0; i < uprobes->count; i++)
+		p->site_used[uprobes->cookie[i]] = 0;
 }
 
 int mw_programs_attach(struct mw_programs *programs, const char *path,
                        const struct mw_python_sites *sites, struct mw_probes **ret)
 {
 	struct mw_probes *probes = calloc(1, sizeof(*probes));
-	int error = -ENOENT;
+	int error;
 
 	if (!probes)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < sites->count; i++) {
-		int r;
-
-		if (sites->site[i].kind == MW_K_USDT_AUDIT)
-			continue;
-		r = attach_site(programs, path, &sites->site[i], sites->version, probes);
-		if (r)
-			error = r;
-	}
-	if (!probes->count) {
+	error = number_sites(programs, sites, &probes->uprobes);
+	if (!error)
+		error = mw_uprobes_attach(programs->program[0], 0, path, &probes->uprobes);
+	if (error) {
+		forget_sites(programs, &probes->uprobes);
 		free(probes);
 		return error;
 	}
@@ -378,10 +387,8 @@ int mw_programs_attach(struct mw_programs *programs, const char *path,
 
 void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes)
 {
-	for (uint32_t i = 0; i < probes->count; i++) {
-		bpf_link__destroy(probes->at[i].link);
-		programs->site_used[probes->at[i].number] = 0;
-	}
+	mw_uprobes_detach(&probes->uprobes);
+	forget_sites(programs, &probes->uprobes);
 	free(probes);
 }
 
@@ -428,81 +435,23 @@ void mw_programs_forget(struct mw_programs *programs, pid_t pid)
 	bpf_map_delete_elem(bpf_map__fd(programs->bpf->maps.processes), &key);
 }
 
-static int tracepoint_id(const struct mw_programs *p, const char *edge, const char *name)
-{
-	char path[128], text[16] = "";
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "events/syscalls/sys_%s_%s/id", edge, name);
-	fd = openat(p->tracefs, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	len = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	return len > 0 ? atoi(text) : -EIO;
-}
-
-static struct bpf_link *attach_tracepoint(const struct mw_programs *p,
-                                          struct bpf_program *program, const char *edge,
-                                          const char *name)
-{
-	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr)};
-	struct bpf_link *link;
-	int fd, id = tracepoint_id(p, edge, name);
-
-	if (id < 0)
-		return NULL;
-	attr.config = (uint64_t)id;
-	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	link = bpf_program__attach_perf_event(program, fd);
-	if (!libbpf_get_error(link))
-		return link;
-	close(fd);
-	return NULL;
-}
-
-static size_t find(const char *name)
-{
-	size_t i = 0;
-
-	while (strcmp(parts[i].name, name))
-		i++;
-	return i;
-}
-
-static void detach_calls(struct mw_programs *p)
-{
-	for (size_t i = 0; i < 2 * p->calls; i++) {
-		bpf_link__destroy(p->call_link[i]);
-		p->call_link[i] = NULL;
-	}
-}
-
 int mw_programs_calls(struct mw_programs *programs, bool on)
 {
-	struct mw_programs *p = programs;
-	size_t begun = find("call_begun"), ended = find("call_ended"), attached = 0;
+	int error = 0;
 
-	if (p->calls_on == on)
-		return 0;
-	p->calls_on = on;
-	if (!on) {
-		detach_calls(p);
-		return 0;
+	for (size_t i = 0; i < PARTS; i++) {
+		if (parts[i].hook != MW_K_HOOK_SYSCALL || !programs->link[i] == !on)
+			continue;
+		if (on && !programs->why[i])
+			attach_part(programs, i);
+		if (!on) {
+			bpf_link__destroy(programs->link[i]);
+			programs->link[i] = NULL;
+		}
+		if (on && programs->why[i])
+			error = -ENOTSUP;
 	}
-	if (p->tracefs < 0 || p->why[begun] || p->why[ended])
-		return -ENOTSUP;
-	for (size_t i = 0; i < p->calls; i++) {
-		p->call_link[2 * i] =
-		        attach_tracepoint(p, p->program[begun], "enter", p->call[i].name);
-		p->call_link[2 * i + 1] =
-		        attach_tracepoint(p, p->program[ended], "exit", p->call[i].name);
-		attached += p->call_link[2 * i] && p->call_link[2 * i + 1];
-	}
-	return attached ? 0 : -ENOTSUP;
+	return error;
 }
 
 int mw_programs_secrets(struct mw_programs *programs, const char *const *names, size_t count)

@@ -1,0 +1,88 @@
+#include "daemon_uprobes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+/* Of the kernel's bpf.h, which may be older here: enum bpf_attach_type, and the part of union
+ * bpf_attr that makes such a link. */
+#define TRACE_UPROBE_MULTI 48
+
+struct multi {
+	uint32_t program, target, type, flags;
+	uint64_t path, offsets, semaphores, cookies;
+	uint32_t count, multi_flags, pid, pad;
+};
+
+void mw_uprobes_prepare(struct bpf_program *program)
+{
+	bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)TRACE_UPROBE_MULTI);
+}
+
+static int attach_all(const struct bpf_program *program, pid_t pid, const char *path,
+                      struct mw_uprobes *u)
+{
+	struct multi attr = {
+	        .program = (uint32_t)bpf_program__fd(program),
+	        .type = TRACE_UPROBE_MULTI,
+	        .path = (uint64_t)(uintptr_t)path,
+	        .offsets = (uint64_t)(uintptr_t)u->offset,
+	        .cookies = (uint64_t)(uintptr_t)u->cookie,
+	        .count = (uint32_t)u->count,
+	        .pid = (uint32_t)pid,
+	};
+	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	if (fd < 0)
+		return -errno;
+	u->link[0] = fd;
+	return 0;
+}
+
+static int attach_one(const struct bpf_program *program, pid_t pid, const char *path,
+                      struct mw_uprobes *u, size_t i)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = u->cookie[i]);
+	struct bpf_link *link = bpf_program__attach_uprobe_opts(program, pid ? pid : -1, path,
+	                                                        u->offset[i], &opts);
+
+	if (libbpf_get_error(link))
+		return -errno;
+	u->link[i] = fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC, 3);
+	bpf_link__disconnect(link);
+	bpf_link__destroy(link);
+	return u->link[i] < 0 ? -errno : 0;
+}
+
+int mw_uprobes_attach(const struct bpf_program *program, pid_t pid, const char *path,
+                      struct mw_uprobes *uprobes)
+{
+	int error = -ENOENT, r;
+	size_t attached = 0;
+
+	for (size_t i = 0; i < MW_UPROBES_MAX; i++)
+		uprobes->link[i] = -1;
+	uprobes->multi = bpf_program__expected_attach_type(program) == TRACE_UPROBE_MULTI;
+	if (uprobes->multi)
+		return attach_all(program, pid, path, uprobes);
+	for (size_t i = 0; i < uprobes->count; i++) {
+		r = attach_one(program, pid, path, uprobes, i);
+		attached += !r;
+		error = r ? r : error;
+	}
+	return attached ? 0 : error;
+}
+
+void mw_uprobes_detach(struct mw_uprobes *uprobes)
+{
+	for (size_t i = 0; i < MW_UPROBES_MAX; i++) {
+		if (uprobes->link[i] >= 0)
+			close(uprobes->link[i]);
+		uprobes->link[i] = -1;
+	}
+}
