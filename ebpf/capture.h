@@ -134,6 +134,7 @@ __attribute__((noinline)) int copy_globals(struct scratch *s, const struct state
 		return 0;
 	s->effect.global_count = st->global_count < MW_K_GLOBALS ? st->global_count : MW_K_GLOBALS;
 	from = st->global_count - s->effect.global_count;
+	s->effect.globals_cut = from != 0;
 	for (uint32_t i = 0; i < MW_K_GLOBALS; i++) {
 		if (i >= s->effect.global_count)
 			break;

@@ -62,13 +62,13 @@ static __always_inline void keep_global(struct state *st, uint64_t module, uint6
                                         uint32_t text)
 {
 	char *to = st->global[st->global_count % MW_K_GLOBALS];
-	uint32_t len = read_text(to, MW_K_GLOBAL - 32, module, text);
+	uint32_t len = read_text(to, MW_K_GLOBAL - MW_K_GLOBAL_NAME, module, text);
 
 	MW_PY_KEEP(len);
-	if (len < 1 || len > MW_K_GLOBAL - 32)
+	if (len < 1 || len > MW_K_GLOBAL - MW_K_GLOBAL_NAME)
 		len = 1;
 	to[len - 1] = ' ';
-	if (read_text(to + len, 32, name, text) < 0)
+	if (read_text(to + len, MW_K_GLOBAL_NAME, name, text) < 0)
 		to[len] = '\0';
 	st->global_count++;
 }

@@ -15,7 +15,10 @@
 
 #define MW_K_LOADS 8     /* loads of one task that are told apart, outermost first */
 #define MW_K_GLOBALS 16  /* the last that were fetched */
-#define MW_K_GLOBAL 128  /* bytes of "module name" */
+#define MW_K_GLOBAL 128  /* bytes of "module name" ... */
+#define MW_K_GLOBAL_NAME 48 /* ... of which the name has at most these, and the module the rest */
+#define MW_K_PART 128    /* bytes of one name of a path, with its NUL: what fills them may be cut */
+#define MW_K_TEXT 256    /* the same of a path or an argument that a task spelt */
 #define MW_K_FRAMES 48   /* of the Python stack, innermost first */
 #define MW_K_STACK 65536 /* bytes of native stack */
 #define MW_K_STREAM 16384
@@ -144,7 +147,7 @@ struct mw_k_load {
 struct mw_k_effect {
 	struct mw_k_head head;
 	uint32_t hook;    /* enum mw_k_hook */
-	uint32_t pad;
+	uint32_t globals_cut; /* more than are kept, since the outermost load of the thread began */
 	uint64_t scope;   /* the load that the task answers for by birth, or 0 */
 	uint64_t birth;   /* id of the MW_K_BIRTH that put it there, or 0 */
 	uint32_t depth;   /* loads open on this very thread: the first `depth` of `load` */

@@ -171,6 +171,12 @@ int BPF_PROG(submitted, struct io_kiocb *request)
 	switch (e->number) {
 	case 18: /* OPENAT */
 	case 28: /* OPENAT2 */
+		bpf_probe_read_kernel(
+		        &e->args[2], sizeof(e->args[2]), /* the flags, behind the name */
+		        __builtin_preserve_access_index(&request->cmd.data[24]));
+		e->other = e->args[2];
+		names[1] = NULL;
+		break;
 	case 36: /* UNLINKAT */
 	case 37: /* MKDIRAT */
 		names[1] = NULL;

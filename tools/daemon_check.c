@@ -1,6 +1,7 @@
 #include "daemon_check.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -46,16 +47,22 @@ static bool are_strings_good(const struct mw_k_effect *e)
 	       fits(e->comm) && fits(e->argv) && fits(e->reader);
 }
 
+size_t mw_k_size(const struct mw_k_effect *e)
+{
+	return offsetof(struct mw_k_effect, frame) + e->frame_count * sizeof(e->frame[0]);
+}
+
 int mw_k_check(const void *event, size_t size)
 {
 	const struct mw_k_effect *e = event;
 
-	if (size != sizeof(*e) || (e->head.kind != MW_K_EFFECT && e->head.kind != MW_K_BIRTH) ||
-	    e->hook >= MW_K_HOOKS)
+	if (size < offsetof(struct mw_k_effect, frame) || size > sizeof(*e) ||
+	    (e->head.kind != MW_K_EFFECT && e->head.kind != MW_K_BIRTH) || e->hook >= MW_K_HOOKS)
 		return -EBADMSG;
 	if (e->depth > MW_K_LOADS || e->global_count > MW_K_GLOBALS ||
-	    e->frame_count > MW_K_FRAMES || e->address_len > sizeof(e->address) ||
-	    e->stack_len > MW_K_STACK || e->stream_len > MW_K_STREAM)
+	    e->frame_count > MW_K_FRAMES || size < mw_k_size(e) ||
+	    e->address_len > sizeof(e->address) || e->stack_len > MW_K_STACK ||
+	    e->stream_len > MW_K_STREAM)
 		return -EBADMSG;
 	return are_frames_good(e) && are_loads_good(e) && are_globals_good(e) && are_strings_good(e)
 	               ? 0
@@ -85,7 +92,7 @@ bool mw_k_path(const struct mw_k_effect *e, const struct mw_k_path *path, char *
 	for (uint32_t i = 0; i < names.len;) {
 		size_t len = strnlen(names.s + i, names.len - i);
 
-		if (len + 1 > at)
+		if (len + 1 > at || len >= MW_K_PART - 1)
 			goto fail;
 		if (len) {
 			at -= len;

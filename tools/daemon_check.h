@@ -15,6 +15,9 @@
  * Returns 0 or -EBADMSG. Everything below and the judge take only what passed. */
 int mw_k_check(const void *event, size_t size);
 
+/* How many bytes an effect has: frames that are not there are not sent. */
+size_t mw_k_size(const struct mw_k_effect *e);
+
 /* Bytes in the event, any of them: no NUL at the end. `s` is NULL when there are none. */
 struct mw_str mw_k_text(const struct mw_k_effect *e, struct mw_k_str s);
 

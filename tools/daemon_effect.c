@@ -58,8 +58,8 @@ static bool socket_effect(struct mw_daemon_matter *m)
 {
 	const struct mw_k_effect *k = m->k;
 	char text[80];
-	int n = snprintf(text, sizeof(text), "family %llu, type %u, protocol %u",
-	                 (unsigned long long)k->args[0], k->protocol >> 16, k->protocol & 0xffff);
+	int n = snprintf(text, sizeof(text), "family %lld, type %u, protocol %u",
+	                 (long long)k->number, k->protocol >> 16, k->protocol & 0xffff);
 
 	m->effect.class = MW_SEND;
 	m->effect.op = "socket";
@@ -67,14 +67,14 @@ static bool socket_effect(struct mw_daemon_matter *m)
 	return true;
 }
 
-/* Signals that a task sends; those that the kernel sends on its account say so by their code. */
+/* Signals that a task sends to others. */
 static bool signal_effect(struct mw_daemon_matter *m)
 {
 	const struct mw_k_effect *k = m->k;
 	char text[24];
 	int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)k->other);
 
-	if (k->other == k->head.tgid || !k->number || (int32_t)k->args[0] > 0)
+	if (k->other == k->head.tgid || !k->number)
 		return false;
 	m->effect.class = MW_TAMPER;
 	m->effect.op = "kill";
@@ -99,6 +99,7 @@ static bool tamper_effect(struct mw_daemon_matter *m)
 	bool of_thread = k->number == SYS_tgkill || k->number == SYS_rt_tgsigqueueinfo;
 
 	effect->number = (int)k->args[0];
+	effect->target = mw_daemon_text(m, mw_k_text(k, k->path));
 	switch (k->number) {
 	case SYS_kill:
 	case SYS_tkill:
@@ -179,7 +180,7 @@ static bool ring_effect(struct mw_daemon_matter *m, const struct mw_policy *poli
 
 		if (rings[i].opcode != k->number)
 			continue;
-		*as_call = *k;
+		memcpy(as_call, k, mw_k_size(k));
 		as_call->number = rings[i].number;
 		as_call->result = 0;
 		m->k = as_call;

@@ -38,6 +38,12 @@ static const char *absolute(struct mw_daemon_matter *m, struct mw_k_str spelt, b
 	return n > 0 && (size_t)n < sizeof(text) ? duplicate(m, text) : NULL;
 }
 
+/* NULL for one that may have been cut. */
+static const char *whole(struct mw_k_str spelt, const char *path)
+{
+	return spelt.len < MW_K_TEXT - 2 ? path : NULL;
+}
+
 static bool has_our_root(const struct mw_daemon_matter *m)
 {
 	char link[40];
@@ -72,11 +78,6 @@ static const char *resolve(struct mw_daemon_matter *m, const char *path)
 	return duplicate(m, real);
 }
 
-static bool is_symlink_call(const struct mw_floor_row *row)
-{
-	return row->act == MW_FLOOR_SYMLINK;
-}
-
 /* Both directories are known when they are one. */
 static bool shares_directory(const struct mw_daemon_matter *m, const struct mw_floor_row *row)
 {
@@ -96,14 +97,14 @@ static void take_paths(struct mw_daemon_matter *m, const struct mw_floor_row *ro
 		effect->target = effect->file = file;
 		return;
 	}
-	effect->target = absolute(m, is_symlink_call(row) ? k->path2 : k->path, true);
-	effect->file = file ? file : resolve(m, effect->target);
+	effect->target = absolute(m, k->path, true);
+	effect->file = file ? file : resolve(m, whole(k->path, effect->target));
 	if (!effect->target)
 		effect->target = file;
 	if (row->path2 < 0)
 		return;
 	effect->target2 = absolute(m, k->path2, shares_directory(m, row));
-	effect->file2 = resolve(m, effect->target2);
+	effect->file2 = resolve(m, whole(k->path2, effect->target2));
 	if (!effect->target2)
 		effect->target2 = "?"; /* there is one, and no rule can allow it */
 }
@@ -203,6 +204,8 @@ bool mw_daemon_file_effect(struct mw_daemon_matter *m, const struct mw_policy *p
 		return !second;
 	}
 	flags = (row->flags < 0 ? 0 : (unsigned)m->k->args[row->flags]) | row->fixed;
+	if ((int)m->k->number == SYS_openat2)
+		flags = (unsigned)m->k->other; /* they lie in memory */
 	opens = row->act == MW_FLOOR_OPEN || row->act == MW_FLOOR_HANDLE;
 	if (!opens)
 		return !second && write_effect(m, row, flags);

@@ -1,8 +1,13 @@
 /* The Python stack of an event, and where in it the load begins. */
+#include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "../core/paths.h"
 #include "daemon_matter.h"
+#include "python_lines.h"
+
+#define WHOLE_TABLE 65536
 
 const char *mw_daemon_text(struct mw_daemon_matter *m, struct mw_str text)
 {
@@ -41,6 +46,50 @@ static const char *last_part(const char *name)
 	return dot && dot[1] ? dot + 1 : name;
 }
 
+/* The rest of a long table is in the process, if that is still there. */
+static int line_by_process(const struct mw_daemon_matter *m, const struct mw_k_frame *from,
+                           struct mw_python_table *table)
+{
+	static uint8_t whole[WHOLE_TABLE];
+	struct iovec to = {whole, sizeof(whole)};
+	struct iovec there = {(void *)(uintptr_t)from->table_at, from->table_len};
+	ssize_t len;
+
+	if (from->table_len > sizeof(whole))
+		return -ENODATA;
+	len = process_vm_readv(m->pid, &to, 1, &there, 1, 0);
+	if (len < 0 || (size_t)len < table->len || memcmp(whole, table->bytes, table->len) != 0)
+		return -ENODATA;
+	table->bytes = whole;
+	table->len = (size_t)len;
+	return mw_python_line(table, from->lasti);
+}
+
+static uint32_t line_of(const struct mw_daemon_matter *m, const struct mw_k_frame *from)
+{
+	const struct mw_daemon_judge_options *o = m->options;
+	struct mw_python_table table = {
+	        .version = o->version_of ? o->version_of(o->context, m->pid) >> 16 : 0,
+	        .first_line = from->first_line,
+	        .bytes = from->table,
+	        .len = from->table_used,
+	        .whole = from->table_len};
+	int line;
+
+	if (!table.version || !from->table_len)
+		return 0;
+	line = mw_python_line(&table, from->lasti);
+	if (line == -ENODATA)
+		line = line_by_process(m, from, &table);
+	return line > 0 ? (uint32_t)line : 0;
+}
+
+void mw_daemon_take_lines(struct mw_daemon_matter *m)
+{
+	for (uint32_t i = 0; i < m->frame_count; i++)
+		m->frame[i].line = line_of(m, &m->k->frame[i]);
+}
+
 void mw_daemon_take_frames(struct mw_daemon_matter *m)
 {
 	const struct mw_k_effect *k = m->k;
@@ -53,6 +102,7 @@ void mw_daemon_take_frames(struct mw_daemon_matter *m)
 		f->qualified = text_or(m, from->name, false);
 		f->function = last_part(f->qualified);
 		f->file = text_or(m, from->file, from->cut);
+		f->line = 0;
 		f->is_static = from->is_static;
 	}
 }
@@ -67,10 +117,11 @@ static bool is_unpickler(const struct mw_daemon_frame *f)
 	        mw_ends_with(f->file, "/_weights_only_unpickler.py"));
 }
 
+/* It is told by the frame of its load(), which lies inside. */
 static bool place_pure_load(struct mw_daemon_matter *m)
 {
 	for (uint32_t i = 0; i < m->frame_count; i++) {
-		if (!is_unpickler(&m->frame[i]) || strcmp(m->frame[i].function, "load") != 0)
+		if (m->k->frame[i].frame != m->load->frame)
 			continue;
 		m->inside = i + 1;
 		m->whole = true;

@@ -84,10 +84,11 @@ static void look_at(const char *module, const char *name, struct mw_daemon_globa
 		ret->called = true;
 }
 
-/* Cut to MW_K_GLOBAL bytes, it may be anything. */
-static bool is_cut(const char *global)
+/* What was cut, or is not ASCII, may be anything. */
+static bool is_cut(const char *module, const char *name)
 {
-	return strlen(global) == MW_K_GLOBAL - 1;
+	return strlen(module) >= MW_K_GLOBAL - MW_K_GLOBAL_NAME - 1 ||
+	       strlen(name) >= MW_K_GLOBAL_NAME - 1 || strchr(module, '?') || strchr(name, '?');
 }
 
 void mw_daemon_take_globals(struct mw_daemon_matter *m)
@@ -95,25 +96,23 @@ void mw_daemon_take_globals(struct mw_daemon_matter *m)
 	const struct mw_k_effect *k = m->k;
 	uint64_t fetched = 0;
 
-	m->globals = (struct mw_daemon_globals){false, false};
 	for (uint32_t i = 0; i < m->depth; i++)
 		fetched += k->load[i].globals;
+	/* Those that were not kept may have been any. */
+	m->globals.called = m->globals.makes_code = k->globals_cut || fetched > k->global_count;
 	for (uint32_t i = 0; i < k->global_count; i++) {
 		char text[MW_K_GLOBAL];
 		char *space;
 
 		memcpy(text, k->global[i], sizeof(text));
 		space = strchr(text, ' ');
-		if (!space || is_cut(text)) {
+		if (space)
+			*space = '\0';
+		if (space && !is_cut(text, space + 1))
+			look_at(text, space + 1, &m->globals);
+		else
 			m->globals.called = m->globals.makes_code = true;
-			continue;
-		}
-		*space = '\0';
-		look_at(text, space + 1, &m->globals);
 	}
-	/* Those that were not kept may have been any. */
-	if (fetched > k->global_count)
-		m->globals.called = m->globals.makes_code = true;
 }
 
 bool mw_daemon_fetched(const struct mw_daemon_matter *m, const char *name)

@@ -98,7 +98,10 @@ static bool find_load(struct mw_daemon_judge *judge)
 		mw_daemon_place_load(m);
 	}
 	if (!m->load && m->k->scope) {
-		m->birth = mw_daemon_scope_find(&judge->scope, m->k->birth);
+		/* A program that has taken the place of its own load is kept by the load's number.
+		 */
+		m->birth = mw_daemon_scope_find(&judge->scope,
+		                                m->k->birth ? m->k->birth : m->k->scope);
 		judge->count.orphans += !m->birth;
 	}
 	return m->load || m->k->scope;
@@ -144,7 +147,8 @@ static void fill_frames(const struct mw_daemon_matter *m, struct mw_record *reco
 
 		record->frames[record->frame_count++] = (struct mw_pyframe){
 		        .function = {f->function, (uint32_t)strlen(f->function)},
-		        .file = {f->file, (uint32_t)strlen(f->file)}};
+		        .file = {f->file, (uint32_t)strlen(f->file)},
+		};
 	}
 	record->inside = m->inside < record->frame_count ? m->inside : record->frame_count;
 }
@@ -180,25 +184,29 @@ static void locate(const struct mw_daemon_judge *judge, struct mw_location *ret)
 }
 
 /* Whether somebody is told. */
-static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret)
+static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
+                   struct mw_location *ret_at)
 {
-	struct mw_location at = {.nested = false};
 	char id[40], title[600];
 	bool located = mw_verdict_needs_location(judge->policy);
 
+	memset(ret_at, 0, sizeof(*ret_at));
 	fill_record(judge);
 	if (located)
-		locate(judge, &at);
+		locate(judge, ret_at);
 	mw_verdict(judge->policy, judge->options.alerts, judge->matter.pid, &judge->record,
-	           &judge->record.load, &at, ret);
+	           &judge->record.load, ret_at, ret);
 	if (ret->verdict > judge->options.most)
 		ret->verdict = judge->options.most;
 	if (!ret->record)
 		return false;
 	if (!located)
-		locate(judge, &at);
+		locate(judge, ret_at);
+	mw_daemon_take_lines(&judge->matter);
+	for (uint32_t i = 0; i < judge->record.frame_count; i++)
+		judge->record.frames[i].line = judge->matter.frame[i].line;
 	mw_alerts_effect(judge->options.alerts, judge->matter.pid, &judge->record,
-	                 &judge->record.load, &at, ret, id, title);
+	                 &judge->record.load, ret_at, ret, id, title);
 	return true;
 }
 
@@ -216,13 +224,31 @@ static enum mw_cause cause_of(struct mw_daemon_matter *m)
 	return birth->cause;
 }
 
-static void follow(struct mw_daemon_judge *judge, const struct mw_decision *decision)
+/* What the load starts will answer for it, or not. */
+static void remember(struct mw_daemon_judge *judge, uint64_t id, enum mw_cause cause,
+                     const struct mw_location *at)
+{
+	const struct mw_daemon_matter *m = &judge->matter;
+	const struct mw_daemon_birth birth = {.id = id,
+	                                      .cause = cause,
+	                                      .called = m->globals.called,
+	                                      .makes_code = m->globals.makes_code,
+	                                      .is_free = cause != MW_BY_CALL &&
+	                                                 cause != MW_BY_UNKNOWN};
+
+	mw_daemon_scope_born(&judge->scope, &birth, m->pid, &judge->record.load, at);
+}
+
+static void follow(struct mw_daemon_judge *judge, const struct mw_decision *decision,
+                   const struct mw_location *at)
 {
 	const struct mw_daemon_matter *m = &judge->matter;
 	enum mw_cause cause = m->effect.cause;
 
 	if (m->effect.class != MW_EXEC)
 		return;
+	if (m->load)
+		remember(judge, m->load->id, cause, at);
 	if (decision->requested == MW_ALLOW || cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY ||
 	    cause == MW_BY_LOADER)
 		mw_daemon_scope_free(&judge->scope, m->k->head.tgid, m->k->head.start);
@@ -232,6 +258,7 @@ static void judge_effect(struct mw_daemon_judge *judge)
 {
 	struct mw_daemon_matter *m = &judge->matter;
 	struct mw_decision decision;
+	struct mw_location at;
 
 	if (is_repeated(judge)) {
 		judge->count.repeated++;
@@ -245,8 +272,8 @@ static void judge_effect(struct mw_daemon_judge *judge)
 		judge->count.unproved++;
 	}
 	judge->count.effects++;
-	judge->count.alerts += decide(judge, &decision);
-	follow(judge, &decision);
+	judge->count.alerts += decide(judge, &decision, &at);
+	follow(judge, &decision, &at);
 }
 
 /* Whether the task does what it does by itself: what an import or a library has started does,
@@ -280,24 +307,21 @@ static void take_effect(struct mw_daemon_judge *judge)
 static void take_birth(struct mw_daemon_judge *judge)
 {
 	struct mw_daemon_matter *m = &judge->matter;
-	struct mw_daemon_birth birth = {.id = m->k->head.id,
-	                                .called = m->globals.called,
-	                                .makes_code = m->globals.makes_code};
 	struct mw_location at = {.nested = false};
 
 	judge->count.births++;
 	if (!m->load) {
-		if (lives_by_itself(judge) && m->k->number > 0)
-			mw_daemon_scope_free(&judge->scope, (uint32_t)m->k->number, 0);
+		if (lives_by_itself(judge) && m->k->other != m->k->head.tgid)
+			mw_daemon_scope_free_born(&judge->scope, (uint32_t)m->k->other,
+			                          m->k->head.time);
 		return;
 	}
 	m->effect = (struct mw_effect){.class = MW_EXEC, .sensor = MW_KERNEL, .op = "clone"};
-	m->effect.cause = birth.cause = mw_daemon_cause(m);
-	birth.is_free = birth.cause != MW_BY_CALL && birth.cause != MW_BY_UNKNOWN;
+	m->effect.cause = mw_daemon_cause(m);
 	fill_record(judge);
-	if (!birth.is_free)
+	if (m->effect.cause == MW_BY_CALL || m->effect.cause == MW_BY_UNKNOWN)
 		locate(judge, &at);
-	mw_daemon_scope_born(&judge->scope, &birth, m->pid, &judge->record.load, &at);
+	remember(judge, m->k->head.id, m->effect.cause, &at);
 }
 
 void mw_daemon_judge_event(struct mw_daemon_judge *judge, const struct mw_daemon_event *event)

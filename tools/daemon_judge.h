@@ -27,11 +27,11 @@ struct mw_daemon_judge_options {
 	enum mw_verdict most;           /* no verdict is above this */
 	void *context;
 	/* The version of the interpreter that runs in a process, as Py_Version has it (0x030b04f0);
-	 * 0: not known. */
+	 * 0: not known, and then alerts have no lines. May be NULL. */
 	uint32_t (*version_of)(void *context, pid_t pid);
-	/* Whether the code `at` bytes from an entry point runs while a call of it is not over; `site`
-	 * is the number of the probe in it. NULL: told by symbols alone. */
-	bool (*is_body)(void *context, uint32_t site, int64_t at);
+	/* Whether the code `at` bytes from an entry point runs while a call of it is not over;
+	 * `site` is the number of the probe in it. NULL: told by symbols alone. */
+	bool (*is_body)(void *context, uint32_t site, int64_t offset);
 };
 
 /* What became of the events. */

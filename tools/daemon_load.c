@@ -9,6 +9,8 @@
 #include "stream.h"
 #include "zip.h"
 
+#define BEGINNING 4096
+
 static struct mw_str text(const char *s)
 {
 	return (struct mw_str){s, s ? (uint32_t)strlen(s) : 0};
@@ -125,11 +127,11 @@ static bool holds(struct mw_daemon_matter *m, const struct mw_k_path *file,
 
 /* A stream in memory is told by its bytes: one of the files that the process has open may hold it.
  */
-static void find_file(struct mw_daemon_matter *m, struct mw_record_load *ret)
+static void find_holder(struct mw_daemon_matter *m, struct mw_record_load *ret)
 {
 	struct mw_stream stream = {0};
 
-	if (!ret->data || mw_stream_read(m->pid, ret, MW_STREAM_MAX, &stream))
+	if (mw_stream_read(m->pid, ret, MW_STREAM_MAX, &stream))
 		return;
 	for (uint32_t i = 0; !stream.cut && stream.len == ret->data_len && i < MW_K_FILES; i++) {
 		const struct mw_k_path *file = &m->k->open[i];
@@ -141,6 +143,40 @@ static void find_file(struct mw_daemon_matter *m, struct mw_record_load *ret)
 		break;
 	}
 	mw_stream_free(&stream);
+}
+
+/* Whether it begins as a pickle does, packed or not. */
+static bool is_pickle(struct mw_daemon_matter *m, const struct mw_k_path *file)
+{
+	struct mw_record_load load = {.fd = -1};
+	struct mw_stream stream = {0};
+	size_t used = m->used;
+	bool found;
+
+	if (!mw_k_has_file(file) || !file->names.len)
+		return false;
+	set_file(m, file, &load);
+	found = !mw_stream_read(m->pid, &load, BEGINNING, &stream) && stream.len > 1 &&
+	        stream.bytes[0] == 0x80 && stream.bytes[1] <= 5;
+	mw_stream_free(&stream);
+	m->used = used;
+	return found;
+}
+
+/* The reader is an object of a kind that is not known: it may unpack one of the open files. */
+static void find_carrier(struct mw_daemon_matter *m, struct mw_record_load *ret)
+{
+	const struct mw_k_path *found = NULL;
+
+	for (uint32_t i = 0; i < MW_K_FILES; i++) {
+		if (!is_pickle(m, &m->k->open[i]))
+			continue;
+		if (found)
+			return; /* either may be the one */
+		found = &m->k->open[i];
+	}
+	if (found)
+		set_file(m, found, ret);
 }
 
 static void take_globals(struct mw_daemon_matter *m, struct mw_record_load *ret)
@@ -186,7 +222,10 @@ static void take_file(struct mw_daemon_matter *m, struct mw_record_load *ret)
 	} else if (m->artifact[0]) {
 		ret->path = text(m->artifact);
 	} else {
-		find_file(m, ret);
+		if (ret->data)
+			find_holder(m, ret);
+		else
+			find_carrier(m, ret);
 		return;
 	}
 	if (ret->origin == MW_FROM_BYTES)

@@ -20,6 +20,7 @@ struct mw_daemon_frame {
 	const char *function; /* without its class */
 	const char *qualified;
 	const char *file;
+	uint32_t line;  /* 0: not known */
 	bool is_static; /* its code was built into the interpreter */
 };
 
@@ -72,6 +73,7 @@ const char *mw_daemon_path(struct mw_daemon_matter *m, const struct mw_k_path *p
 /* daemon_frames.c: the Python stack, and where the load begins in it. False when the stack shows
  * that the load, one of an unpickler written in Python, is over. */
 void mw_daemon_take_frames(struct mw_daemon_matter *m);
+void mw_daemon_take_lines(struct mw_daemon_matter *m); /* for who is told */
 bool mw_daemon_place_load(struct mw_daemon_matter *m);
 
 /* daemon_native.c: unwinds once. True when there are frames. */

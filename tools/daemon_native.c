@@ -43,7 +43,7 @@ static bool is_entry(const struct mw_daemon_matter *m, const struct mw_native_fr
 
 	if (frame->start == load->ip)
 		return true;
-	if (o->is_body && load->ip)
+	if (o->is_body && load->site)
 		return o->is_body(o->context, load->site, (int64_t)(frame->ip - 1 - load->ip));
 	return !frame->symbol[0] || has_loading_name(frame->symbol);
 }

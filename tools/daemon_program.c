@@ -10,6 +10,8 @@
 #include "tasks.h"
 
 #define ENVIRONMENT 32768
+#define ARGUMENTS                                                                                  \
+	3072 /* bytes, behind which the kernel takes none that is yet to start a program */
 
 static void take_argv(struct mw_daemon_matter *m)
 {
@@ -24,12 +26,13 @@ static void take_argv(struct mw_daemon_matter *m)
 		if (!arg)
 			break;
 		m->argv[m->effect.argc++] = arg;
+		m->effect.argv_cut |= m->load && len >= MW_K_TEXT - 1;
 		at += len;
 		if (at == all.len)
 			m->effect.argv_cut = true; /* its end is not there */
 		at++;
 	}
-	m->effect.argv_cut |= at < all.len;
+	m->effect.argv_cut |= at < all.len || (m->load && all.len > ARGUMENTS);
 }
 
 /* Nobody but root can put another program there. */

@@ -6,6 +6,8 @@
 
 #include "registry.h"
 
+#define NEAR 1000000000u /* ns between a birth and what is told of it */
+
 static void drop(struct mw_daemon_birth *birth)
 {
 	struct mw_daemon_origin *origin = birth->origin;
@@ -69,23 +71,40 @@ const struct mw_daemon_birth *mw_daemon_scope_find(const struct mw_daemon_scope 
 	return NULL;
 }
 
-void mw_daemon_scope_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start)
+static void add_free(struct mw_daemon_scope *scope, uint32_t tgid, bool born, uint64_t start)
 {
 	uint32_t i = scope->own_next++ % MW_DAEMON_FREE;
 
 	scope->own[i].tgid = tgid;
+	scope->own[i].born = born;
 	scope->own[i].start = start;
 }
 
-/* One that was remembered when it was born has not said its start yet. */
+void mw_daemon_scope_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start)
+{
+	add_free(scope, tgid, false, start);
+}
+
+void mw_daemon_scope_free_born(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t time)
+{
+	add_free(scope, tgid, true, time);
+}
+
+static bool is_near(uint64_t a, uint64_t b)
+{
+	return (a > b ? a - b : b - a) < NEAR;
+}
+
 bool mw_daemon_scope_is_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start)
 {
 	for (uint32_t i = 0; i < MW_DAEMON_FREE; i++) {
 		if (scope->own[i].tgid != tgid)
 			continue;
-		if (!scope->own[i].start)
+		if (scope->own[i].born && is_near(scope->own[i].start, start)) {
+			scope->own[i].born = false;
 			scope->own[i].start = start;
-		if (scope->own[i].start == start)
+		}
+		if (!scope->own[i].born && scope->own[i].start == start)
 			return true;
 	}
 	return false;

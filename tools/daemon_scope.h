@@ -34,8 +34,9 @@ struct mw_daemon_scope {
 	uint32_t next;
 	struct {
 		uint32_t tgid;
-		uint64_t start; /* 0: not seen yet */
-	} own[MW_DAEMON_FREE];  /* processes in scope that live by themselves: a ring */
+		bool born; /* `start` is when its birth was seen, a moment before or after */
+		uint64_t start;
+	} own[MW_DAEMON_FREE]; /* processes in scope that live by themselves: a ring */
 	uint32_t own_next;
 };
 
@@ -48,8 +49,10 @@ int mw_daemon_scope_born(struct mw_daemon_scope *scope, const struct mw_daemon_b
 const struct mw_daemon_birth *mw_daemon_scope_find(const struct mw_daemon_scope *scope,
                                                    uint64_t id);
 
-/* The process answers for no load by birth from now on; whether it does not. */
+/* The process answers for no load by birth from now on; the same for one whose birth is seen at
+ * `time`; whether it does not. */
 void mw_daemon_scope_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start);
+void mw_daemon_scope_free_born(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t time);
 bool mw_daemon_scope_is_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start);
 
 /* A process has ended. */

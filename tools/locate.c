@@ -47,6 +47,8 @@ static void digest(const struct mw_pickle_query *query, struct mw_location *ret)
 		ret->stream_sha256[0] = '\0';
 }
 
+#define PICKLES_MOST 16 /* in one file that are looked at */
+
 struct search {
 	const struct mw_record *record;
 	struct mw_location *location;
@@ -54,18 +56,52 @@ struct search {
 
 /* Which opcode of the stream does it. A pickle may be the first bytes of a file of many gigabytes:
  * it is read until its STOP is there. */
-static bool look(void *context, struct mw_pickle_query *query)
+static int look_once(struct search *search, struct mw_pickle_query *query)
 {
-	struct search *search = context;
 	struct mw_pickle_answer *call = &search->location->call;
+	int error = mw_pickle_locate(query, call);
 
-	query->fetching = is_fetch(&search->record->effect);
-	query->hint = hint(search->record);
-	if (mw_pickle_locate(query, call) < 0)
+	if (error < 0)
 		*call = (struct mw_pickle_answer){0};
 	else
 		digest(query, search->location);
-	return call->complete;
+	return error;
+}
+
+/* Who sees a load from outside may not know where in its file it began: it is one of several
+ * pickles, one right behind the other, and the first that can be the one is. */
+static void look_further(struct search *search, struct mw_pickle_query *query)
+{
+	struct mw_pickle_answer *call = &search->location->call;
+	uint64_t start = 0;
+
+	for (int i = 0; i < PICKLES_MOST && !call->found && call->complete; i++) {
+		size_t len = (size_t)call->stream_len;
+
+		if (!len || len >= query->len)
+			break;
+		query->data += len;
+		query->len -= len;
+		query->tell = query->tell < (int64_t)len ? -1 : query->tell - (int64_t)len;
+		start += len;
+		if (look_once(search, query) < 0)
+			break;
+	}
+	if (call->found) {
+		call->offset += start;
+		call->offset_end += start;
+	}
+}
+
+static bool look(void *context, struct mw_pickle_query *query)
+{
+	struct search *search = context;
+
+	query->fetching = is_fetch(&search->record->effect);
+	query->hint = hint(search->record);
+	if (!look_once(search, query) && search->record->effect.sensor == MW_KERNEL)
+		look_further(search, query);
+	return search->location->call.complete;
 }
 
 int mw_locate_read(pid_t pid, const struct mw_record *record, size_t first,

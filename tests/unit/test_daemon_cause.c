@@ -285,7 +285,7 @@ static void an_unpickler_in_python(void **state)
 	add_frame("_Unpickler.load_reduce", "/usr/lib/python3.11/pickle.py", 1);
 	add_frame("_Unpickler.load", "/usr/lib/python3.11/pickle.py", 2);
 	add_frame("main", "/srv/job/train.py", 3);
-	add_load(next_load(), MW_K_PURE, 0, "/models/a.pkl");
+	add_load(next_load(), MW_K_PURE, 2, "/models/a.pkl");
 	add_global("posix open");
 	assert_cause("call");
 	writes("/tmp/probe");
@@ -294,13 +294,13 @@ static void an_unpickler_in_python(void **state)
 	add_frame("_Unpickler.load_stack_global", "/usr/lib/python3.11/pickle.py", 42);
 	add_frame("_Unpickler.load", "/usr/lib/python3.11/pickle.py", 43);
 	add_frame("main", "/srv/job/train.py", 44);
-	add_load(next_load(), MW_K_PURE, 0, "/models/a.pkl");
+	add_load(next_load(), MW_K_PURE, 43, "/models/a.pkl");
 	add_global("builtins exec");
 	assert_cause("import");
 	/* It has returned. */
 	writes("/srv/out");
 	add_frame("main", "/srv/job/train.py", 3);
-	add_load(next_load(), MW_K_PURE, 0, "/models/a.pkl");
+	add_load(next_load(), MW_K_PURE, 2, "/models/a.pkl");
 	assert_no_effect();
 }
 

@@ -30,7 +30,9 @@ static void takes_a_good_one(void **state)
 	assert_int_equal(check(), 0);
 	e.head.kind = MW_K_BIRTH;
 	assert_int_equal(check(), 0);
-	assert_int_equal(mw_k_check(&e, sizeof(e) - 1), -EBADMSG);
+	assert_int_equal(mw_k_check(&e, mw_k_size(&e)), 0);
+	assert_int_equal(mw_k_check(&e, mw_k_size(&e) - 1), -EBADMSG);
+	assert_int_equal(mw_k_check(&e, sizeof(e) + 1), -EBADMSG);
 	assert_int_equal(mw_k_check(&e, 0), -EBADMSG);
 }
 
