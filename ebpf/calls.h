@@ -232,4 +232,23 @@ int BPF_PROG(call_ended, struct pt_regs *regs, long result)
 	return 0;
 }
 
+/* The same without the tax on all calls, where the kernel lets its own functions be probed: one
+ * program for all entries and one for all returns of the functions that are the calls. */
+SEC("?kprobe.multi")
+int call_entered(struct pt_regs *ctx)
+{
+	struct pt_regs regs;
+
+	bpf_probe_read_kernel(&regs, sizeof(regs), (void *)ctx->di);
+	call_begins(&regs, (uint32_t)regs.orig_ax);
+	return 0;
+}
+
+SEC("?kretprobe.multi")
+int call_left(struct pt_regs *ctx)
+{
+	call_ends(ctx->ax);
+	return 0;
+}
+
 #endif

@@ -212,7 +212,7 @@ static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind
 		return NULL;
 	e = &s->effect;
 	read_registers(s);
-	if (!still_open(s, st, s->regs.sp) && !st->scope) {
+	if (!still_open(st, s->regs.sp) && !st->scope) {
 		release(s);
 		return NULL;
 	}
@@ -237,6 +237,7 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 	struct mw_k_effect *e;
 	struct task_struct *task = current_task();
 	uint64_t size, find_ret = 0;
+	int len;
 	struct open_load *load;
 
 	if (!s || !st)
@@ -245,6 +246,9 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 	e->uid = BPF_CORE_READ(task, cred, uid.val);
 	e->gid = BPF_CORE_READ(task, cred, gid.val);
 	e->head.cgroup = bpf_get_current_cgroup_id();
+	e->comm.at = s->used;
+	len = append(s, __builtin_preserve_access_index(&task->comm), 16);
+	e->comm.len = len > 0 ? len - 1 : 0;
 	e->scope = st->scope;
 	e->birth = st->birth;
 	e->depth = st->depth < MW_K_LOADS ? st->depth : MW_K_LOADS;

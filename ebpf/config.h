@@ -10,6 +10,7 @@
 #define MW_K_TASKS 65536    /* threads that load or are in scope */
 #define MW_K_CALLS 512      /* system calls, by number; those of 32-bit programs come behind */
 #define MW_K_BODIES 4
+#define MW_K_BELOW 8
 #define MW_K_IN_MESSAGE 6 /* an address: in the struct msghdr that argument 1 points at */
 #define MW_K_NAME 32 /* bytes of a name that makes a path worth a look */
 
@@ -34,6 +35,8 @@ struct mw_k_site {
 	uint32_t skip;       /* bytes from the entry to the probe */
 	uint32_t pad;
 	int32_t from[MW_K_BODIES], to[MW_K_BODIES]; /* code of the call, counted from its entry */
+	/* How far below the call's return address that of the next call may lie, in words. */
+	uint8_t below[MW_K_BODIES][MW_K_BELOW];
 };
 
 /* A process that runs an interpreter. */

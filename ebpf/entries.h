@@ -100,6 +100,7 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 		st->global_count = 0;
 	load = &st->load[st->depth];
 	load->id = new_id();
+	load->since = bpf_ktime_get_boot_ns();
 	load->sp = ctx->sp;
 	load->ret = word_at(ctx->sp);
 	load->ip = ctx->ip - skip;

@@ -19,7 +19,7 @@
 #define MW_K_GLOBAL_NAME 48 /* ... of which the name has at most these, and the module the rest */
 #define MW_K_PART 128    /* bytes of one name of a path, with its NUL: what fills them may be cut */
 #define MW_K_TEXT 256    /* the same of a path or an argument that a task spelt */
-#define MW_K_FRAMES 48   /* of the Python stack, innermost first */
+#define MW_K_FRAMES 96   /* of the Python stack, innermost first */
 #define MW_K_STACK 65536 /* bytes of native stack */
 #define MW_K_STREAM 16384
 #define MW_K_STRINGS 8192
@@ -113,7 +113,7 @@ struct mw_k_head {
 struct mw_k_frame {
 	uint64_t frame, code; /* addresses */
 	uint64_t table_at;    /* address of the line table's first byte in `table` */
-	int32_t lasti;        /* as the interpreter keeps it: f_lasti in bytes */
+	int32_t lasti;        /* f_lasti in bytes; negative: first_line is the line */
 	int32_t first_line;
 	struct mw_k_str name, file; /* qualified name from 3.11 on */
 	uint32_t table_len;         /* of the whole line table */

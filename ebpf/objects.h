@@ -117,6 +117,7 @@ __attribute__((noinline)) int describe_load(struct scratch *s, const struct open
 	ret->entry = load->entry;
 	ret->site = load->site;
 	ret->globals = load->globals;
+	ret->since = load->since;
 	ret->fd = -1;
 	if (load->entry == MW_K_UNPICKLER)
 		find_stream(s, file_of_unpickler(load->object), ret);

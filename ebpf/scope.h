@@ -6,8 +6,6 @@
 
 #include "state.h"
 
-#define WINDOW (sizeof(((struct scratch *)0)->window))
-
 static __always_inline struct scratch *claim(enum mw_k_hook hook)
 {
 	uint32_t cpu = bpf_get_smp_processor_id() * 2;
@@ -30,40 +28,36 @@ static __always_inline void release(struct scratch *s)
 
 /* The same return address in the same place is no proof: the next function called from the same
  * place has both. But while the load runs, one of the functions that it consists of has called
- * another, so that somewhere right below lies an address inside that function. */
-__attribute__((noinline)) int runs_body(struct scratch *s, uint64_t sp, uint64_t slot, uint64_t ip,
-                                        uint32_t number)
+ * another, and how far below the return address of that lies is known by its frame. */
+__attribute__((noinline)) int runs_body(uint64_t sp, uint64_t slot, uint64_t ip, uint32_t number)
 {
 	struct mw_k_site *site = bpf_map_lookup_elem(&sites, &number);
-	uint64_t from = slot - WINDOW;
-	uint32_t len, found = 0;
+	uint32_t known = 0;
 
-	if (!s || !site)
+	if (!site)
 		return 0;
-	/* What lies below the stack pointer is left over from calls that are over. */
-	if (from < sp)
-		from = (sp + 7) & ~7ull;
-	len = slot - from;
-	MW_PY_KEEP(len);
-	bpf_probe_read_kernel(s->window, WINDOW, NULL); /* fails, and leaves zeroes */
-	if (len > WINDOW)
-		return 0;
-	if (bpf_probe_read_user(s->window, len, (void *)from)) {
-		count(MW_K_HOOK_ENTRY, MW_K_USER_READ);
-		return 1;
-	}
 	for (int i = 0; i < MW_K_BODIES; i++) {
 		uint64_t low = ip + (int64_t)site->from[i];
 		uint64_t size = (uint64_t)((int64_t)site->to[i] - site->from[i]);
 
-		for (int j = 0; j < (int)(WINDOW / 8); j++)
-			found |= s->window[j] - low < size;
+		for (int j = 0; j < MW_K_BELOW; j++) {
+			uint64_t at = slot - 8 * site->below[i][j], ret = 0;
+
+			/* What lies below the stack pointer is left over from calls that are over. */
+			known |= site->below[i][j];
+			if (at == slot || at < sp)
+				continue;
+			if (bpf_probe_read_user(&ret, sizeof(ret), (void *)at))
+				count(MW_K_HOOK_ENTRY, MW_K_USER_READ);
+			else if (ret - low < size)
+				return 1;
+		}
 	}
-	return found;
+	return !known;
 }
 
 /* Whether the load still runs, for a thread whose stack pointer is `sp`. */
-static __always_inline bool is_open(struct scratch *s, const struct open_load *load, uint64_t sp)
+static __always_inline bool is_open(const struct open_load *load, uint64_t sp)
 {
 	uint64_t ret = 0;
 
@@ -72,19 +66,19 @@ static __always_inline bool is_open(struct scratch *s, const struct open_load *l
 	if (sp >= load->sp || bpf_probe_read_user(&ret, sizeof(ret), (void *)load->sp) ||
 	    ret != load->ret)
 		return false;
-	return runs_body(s, sp, load->sp, load->ip, load->site) != 0;
+	return runs_body(sp, load->sp, load->ip, load->site);
 }
 
 /* Drops the loads of the current thread that are over. Returns how many are left. */
-__attribute__((noinline)) int still_open(struct scratch *s, struct state *st, uint64_t sp)
+__attribute__((noinline)) int still_open(struct state *st, uint64_t sp)
 {
-	if (!s || !st)
+	if (!st)
 		return 0;
 	st->deeper = 0;
 	for (int i = 0; i < MW_K_LOADS; i++) {
 		uint32_t top = st->depth - 1;
 
-		if (top >= MW_K_LOADS || is_open(s, &st->load[top], sp))
+		if (top >= MW_K_LOADS || is_open(&st->load[top], sp))
 			break;
 		st->depth = top;
 	}

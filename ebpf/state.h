@@ -7,7 +7,7 @@
 #include "pystack.h"
 
 struct open_load {
-	uint64_t id, sp, ret, ip, frame, object, globals;
+	uint64_t id, sp, ret, ip, frame, object, globals, since;
 	uint32_t entry, site;
 };
 
@@ -40,7 +40,6 @@ struct scratch {
 	uint32_t busy, used; /* `used` of the strings */
 	uint32_t secret, pad;
 	struct pt_regs regs;
-	uint64_t window[128]; /* of the stack, right below a load */
 	struct {
 		struct mw_k_head head;
 		uint8_t bytes[MW_K_STREAM];

@@ -101,3 +101,7 @@ def pytest_terminal_summary(terminalreporter):
     for (interpreter, set_name), count in sorted(matrix.items()):
         line = ", ".join(f"{n} {outcome}" for outcome, n in count.items())
         terminalreporter.write_line(f"{interpreter:12} {set_name:10} {line}")
+
+
+# Fixtures of their own module, which needs PROGRAM.
+from daemon import bare, daemons, host_daemon, observing_daemon  # noqa: E402, F401

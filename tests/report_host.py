@@ -3,7 +3,7 @@
     unshare --mount report_host.py KIND OUT COMMAND...
 
 What is there, by KIND: `none`; `daemon=PROGRAM`, which listens; `hangs`, a daemon that reads nothing;
-`comes_back`, one that reads two messages, goes, and is there again a second later; `nobody`, a listener that
+`comes_back`, one that reads three messages, goes, and is there again a moment later; `nobody`, a listener that
 is not root's; `squatted`, a directory that others may write to. OUT gets what was sent."""
 import os
 import pathlib
@@ -43,7 +43,7 @@ def come_back(listener, out):
     listener.close()
     os.unlink(PATH)
     out.write(b"{\"schema\": \"gone\"}\n")
-    time.sleep(1.2)
+    time.sleep(0.7)
     receive(listen(), out)
 
 

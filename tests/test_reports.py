@@ -45,13 +45,13 @@ def host(tmp_path):
     if os.getuid() or not shutil.which("unshare"):
         pytest.skip("needs root and unshare")
 
-    def run(kind, loads=3, mode="deny", pause=0, code=LOADS):
+    def run(kind, loads=3, mode="deny", pause=0, around=()):
         sent, alerts = tmp_path / "sent", tmp_path / "alerts"
         alerts.unlink(missing_ok=True)
         done = subprocess.run(
             ["unshare", "--mount", sys.executable, str(HERE / "report_host.py"), kind, str(sent),
-             PROGRAM, "run", f"--mode={mode}", f"--alerts={alerts}", "--",
-             sys.executable, "-c", code, str(loads), str(pause)],
+             *around, PROGRAM, "run", f"--mode={mode}", f"--alerts={alerts}", "--",
+             sys.executable, "-c", LOADS, str(loads), str(pause)],
             capture_output=True, text=True, timeout=120)
         records = [[json.loads(line) for line in path.read_text().splitlines()] for path in (alerts, sent)]
         return done, *records
@@ -123,6 +123,12 @@ def test_only_root_is_told(host, kind):
     done, alerts, sent = host(kind)
     assert len(alerts) == 3 and sent == []
     assert "did not reach" not in done.stderr
+
+
+def test_pids_of_another_namespace_mean_nothing(host, daemon):
+    done, alerts, written = host(f"daemon={daemon}", around=["unshare", "-pf", "--mount-proc"])
+    assert "0 reports 0 forged 0 malformed" in done.stderr
+    assert len(alerts) == 3 and written == []
 
 
 def test_no_daemon_is_no_news(host):

@@ -46,7 +46,11 @@ struct mw_alerts {
 /* The texts are copied to places of their own. */
 static void take_options(struct mw_alerts *a, const struct mw_alert_options *options)
 {
+	json_t *before = a->options.labels;
+
 	a->options = *options;
+	json_incref(a->options.labels);
+	json_decref(before);
 	if (options->policy_digest) {
 		snprintf(a->digest, sizeof(a->digest), "%s", options->policy_digest);
 		a->options.policy_digest = a->digest;
@@ -88,6 +92,11 @@ void mw_alerts_hold(struct mw_alerts *a, mw_alert_hold *hold, void *context)
 {
 	a->options.hold = hold;
 	a->options.hold_context = context;
+}
+
+void mw_alerts_identities(struct mw_alerts *a, struct mw_identity_cache *identities)
+{
+	a->options.identities = identities;
 }
 
 /* Who does not read is waited for once; until there is room again what comes is only counted. */
@@ -245,6 +254,7 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 	memcpy(ret_title, alert->title, sizeof(alert->title));
 	remember(place, alert, line, held);
 	mw_alert_release(alert);
+	alert->hint = NULL;
 }
 
 void mw_alerts_sum(const struct mw_alerts *a, struct mw_alerts_sum *ret)
@@ -358,7 +368,7 @@ void mw_alerts_write(struct mw_alerts *a, json_t *alert)
 
 	if (line) {
 		write_line(a, line, len);
-		if (!ours || a->options.format == MW_JSON)
+		if (a->options.format == MW_JSON || (!ours && title))
 			show_written(a, title ? title : "", line, len);
 	}
 	json_decref(alert);
@@ -416,9 +426,8 @@ void mw_alerts_loss(struct mw_alerts *a, const struct mw_loss *loss)
 
 int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options)
 {
+	struct mw_alert_options merged = *options;
 	struct mw_alert_file file = {.fd = -1};
-	mw_alert_hold *hold = a->options.hold;
-	void *context = a->options.hold_context;
 	int error = 0;
 
 	if (options->alerts_path)
@@ -427,8 +436,10 @@ int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options
 		return error;
 	mw_alert_file_close(&a->file);
 	a->file = file;
-	take_options(a, options);
-	mw_alerts_hold(a, hold, context);
+	merged.hold = a->options.hold;
+	merged.hold_context = a->options.hold_context;
+	merged.identities = a->options.identities;
+	take_options(a, &merged);
 	return 0;
 }
 
@@ -472,6 +483,7 @@ void mw_alerts_close(struct mw_alerts *a)
 	mw_hasher_free(a->hasher);
 	mw_unwinder_free(a->unwinder);
 	mw_alert_file_close(&a->file);
+	json_decref(a->options.labels);
 	a->journal.lost = 0;
 	mw_alert_file_close(&a->journal);
 	free(a);

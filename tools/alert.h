@@ -11,6 +11,7 @@
 #include "../core/wire.h"
 #include "../core/words.h"
 #include "artifact.h"
+#include "identity_cache.h"
 #include "locate.h"
 #include "tally.h"
 
@@ -32,10 +33,12 @@ struct mw_alert_options {
 	enum mw_alert_format format;
 	enum mw_verdict mode;
 	const char *policy_digest; /* in hex */
-	json_t *labels;            /* an object of strings; borrowed */
+	json_t *labels;            /* an object of strings, shared */
 	mw_alert_hold *hold;       /* or NULL */
 	void *hold_context;
 	struct mw_reporter *reporter; /* what is written goes there, too; borrowed, or NULL */
+	struct mw_identity_cache *identities; /* who processes were that have ended; borrowed, or
+	                                         NULL */
 };
 
 /* Opens the sinks. `options` is copied. The caller blocks every signal it handles first: work may
@@ -46,6 +49,9 @@ int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **re
 /* Has finished alerts seen by `hold` from now on; NULL: by nobody. */
 void mw_alerts_hold(struct mw_alerts *a, mw_alert_hold *hold, void *context);
 
+/* Who processes were that have ended is asked of `identities` from now on; borrowed, or NULL. */
+void mw_alerts_identities(struct mw_alerts *a, struct mw_identity_cache *identities);
+
 /* Builds one alert from an effect's record and has it written to the file and the terminal when it
  * returns. `pid` is the sender by kernel credentials. `load` is what is known of the record's load,
  * and `at` where it acts: what the record says, or the monitor's own copies when it carries no more
@@ -55,6 +61,10 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
                       const struct mw_record_load *load, const struct mw_location *at,
                       const struct mw_decision *decision, char ret_id[static 40],
                       char ret_title[static 600]);
+
+/* What the kernel says of the process of the next mw_alerts_effect(): it may have ended. Borrowed
+ * until that returns. */
+void mw_alerts_hint(struct mw_alerts *a, const struct mw_identity_hint *hint);
 
 /* What was alerted about so far, less what was only to be observed. */
 struct mw_alerts_sum {
@@ -89,8 +99,7 @@ void mw_alerts_loss(struct mw_alerts *a, const struct mw_loss *loss);
 
 /* Takes `options` in place of those before: where alerts go, which may be the same file again under
  * a name that somebody has moved (but not the journal), mode, policy and labels. Who sees alerts
- * before stays the same. Returns 0, or
- * -ENOMEM when all stays as it was. */
+ * and who knows identities stays. Returns 0, or -ENOMEM when all stays as it was. */
 int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options);
 
 /* Changes the JSON of an alert; true when that is news. */

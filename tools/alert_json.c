@@ -5,8 +5,8 @@
 
 #include "../core/address.h"
 #include "alert_parts.h"
-#include "cgroup.h"
 #include "identity.h"
+#include "identity_cache.h"
 #include "jsontext.h"
 
 static json_t *facts_of(uint32_t facts)
@@ -236,14 +236,13 @@ static void set_what(const struct mw_alert *alert, json_t *out)
 
 static void set_who(const struct mw_alert *alert, json_t *out)
 {
-	struct mw_cgroup cgroup;
+	const struct mw_identity_hint found = {
+	        .pid = alert->pid, .tid = (pid_t)alert->record->tid, .uid = MW_IDENTITY_NO_UID};
+	json_t *who =
+	        mw_identity_gather(alert->options->identities, alert->hint ? alert->hint : &found);
 
-	mw_identity_cgroup(alert->pid, &cgroup);
-	json_object_set_new(out, "process",
-	                    mw_identity_process(alert->pid, (pid_t)alert->record->tid));
-	json_object_set_new(out, "user", mw_identity_user(alert->pid));
-	json_object_set_new(out, "job", mw_identity_job(alert->pid, &cgroup));
-	json_object_set_new(out, "container", mw_identity_container(&cgroup));
+	json_object_update(out, who);
+	json_decref(who);
 	json_object_set_new(out, "host", mw_identity_host());
 }
 

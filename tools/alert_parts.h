@@ -23,6 +23,7 @@
 struct mw_alert {
 	char id[40], time[40], title[600];
 	pid_t pid;
+	const struct mw_identity_hint *hint; /* NULL: `pid` is all that is known */
 	const struct mw_record *record;
 	const struct mw_record_load *load;
 	const struct mw_alert_options *options;

@@ -6,6 +6,7 @@
 #include "../core/redact.h"
 #include "alert_parts.h"
 #include "identity.h"
+#include "identity_cache.h"
 #include "text.h"
 
 #define DEED_SHOWN 64
@@ -75,14 +76,15 @@ static void place(const struct mw_alert *alert, struct mw_text *out)
 		call_line(alert, out);
 }
 
-static void command_line(pid_t pid, struct mw_text *out)
+static void command_line(const struct mw_alert *alert, struct mw_text *out)
 {
 	char cmdline[4096], line[1024], arg[MW_REDACT_ROOM(sizeof(cmdline))];
-	size_t len = mw_proc_read(pid, "cmdline", cmdline, sizeof(cmdline));
+	size_t len = mw_proc_read(alert->pid, "cmdline", cmdline, sizeof(cmdline));
 	struct mw_redact_argv argv = {0};
 	struct mw_text t;
 
-	if (!len)
+	/* Another process may have the pid by now. */
+	if (!len || (alert->hint && !mw_identity_is_there(alert->hint)))
 		return;
 	mw_text_start(&t, line, sizeof(line));
 	for (size_t at = 0; at < len; at += strlen(cmdline + at) + 1) {
@@ -104,7 +106,7 @@ static void loaded_by(const struct mw_alert *alert, struct mw_text *out)
 	else
 		mw_text_add(out, "unknown");
 	mw_text_add(out, " in process %d", (int)alert->pid);
-	command_line(alert->pid, out);
+	command_line(alert, out);
 	mw_text_add(out, "\n");
 }
 

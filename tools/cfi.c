@@ -98,6 +98,7 @@ struct program {
 	bool in_cie;
 	bool has_cfa; /* the rule that finds the caller's frame is there */
 	unsigned int remembered;
+	struct mw_cfi *cfi;
 };
 
 struct cie {
@@ -271,6 +272,22 @@ static void advance(struct cursor *c, struct program *p, uint64_t len)
 		c->bad = true;
 }
 
+static void keep_offset(struct mw_cfi *cfi, uint64_t offset)
+{
+	size_t least = 0;
+
+	for (size_t i = 0; i < cfi->offset_count; i++) {
+		if (cfi->offset[i] == offset)
+			return;
+		if (cfi->offset[i] < cfi->offset[least])
+			least = i;
+	}
+	if (cfi->offset_count < MW_CFI_OFFSETS)
+		cfi->offset[cfi->offset_count++] = offset;
+	else if (offset > cfi->offset[least])
+		cfi->offset[least] = offset;
+}
+
 static void extended(struct cursor *c, struct program *p, uint8_t op)
 {
 	switch (op) {
@@ -306,6 +323,8 @@ static void extended(struct cursor *c, struct program *p, uint8_t op)
 		frame_rule(c, p, op);
 		break;
 	case CFA_DEF_CFA_OFFSET:
+		keep_offset(p->cfi, leb(c));
+		break;
 	case CFA_DEF_CFA_OFFSET_SF:
 	case CFA_GNU_ARGS_SIZE:
 		leb(c);
@@ -442,10 +461,11 @@ static int read_entry(const struct mw_elf *elf, uint64_t vaddr, uint8_t *buf, si
 static int load(struct mw_cfi *cfi, const struct mw_elf *elf, uint64_t fde_vaddr)
 {
 	uint32_t link, cie_link;
-	struct program p = {0};
+	struct program p = {.cfi = cfi};
 	struct cie cie;
 	int r;
 
+	cfi->offset_count = 0;
 	r = read_entry(elf, fde_vaddr, cfi->fde, sizeof(cfi->fde), &link);
 	if (r < 0)
 		return r;

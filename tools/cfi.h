@@ -15,6 +15,7 @@
 
 #define MW_CFI_FDE_MAX 65536
 #define MW_CFI_CIE_MAX 512
+#define MW_CFI_OFFSETS 8 /* of frames that grow in more steps, the largest are kept */
 
 /* Each with its length field in front, as in the file. */
 struct mw_cfi {
@@ -22,6 +23,10 @@ struct mw_cfi {
 	uint64_t cie_vaddr;
 	size_t fde_len;
 	size_t cie_len;
+	/* How far the caller's frame is from the stack pointer, in bytes: the different distances
+	 * that the entry names. */
+	uint64_t offset[MW_CFI_OFFSETS];
+	size_t offset_count;
 	uint8_t fde[MW_CFI_FDE_MAX];
 	uint8_t cie[MW_CFI_CIE_MAX];
 };

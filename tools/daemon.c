@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 
 #define TICK_MS 1000
 #define DRAIN_MS 2000
+#define DESCRIPTORS 65536
 
 struct daemon {
 	struct mw_daemon_options options;
@@ -106,7 +108,7 @@ static void reload(struct daemon *d)
 	error = mw_alerts_reopen(d->alerts, &to);
 	if (error)
 		mw_say("the alerts file cannot be opened anew: %s", strerror(-error));
-	mw_daemon_setup_free(&fresh); /* now that nobody knows the old labels any more */
+	mw_daemon_setup_free(&fresh);
 	if (key)
 		mw_say("%s: what has changed there holds from the next start on", key);
 	if (mw_daemon_serve_metrics(d->serve, &d->setup.config, why, sizeof(why)))
@@ -212,6 +214,17 @@ static int block_signals(struct daemon *d)
 	return d->signals < 0 ? -errno : 0;
 }
 
+/* Every probe has a descriptor. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int open_engine(struct daemon *d)
 {
 	struct mw_engine_options options = {
@@ -249,6 +262,7 @@ static int start(struct daemon *d)
 		return mw_say("cannot start: %s", strerror(-error));
 	d->tick = watchdog && watchdog / 2 < TICK_MS ? watchdog / 2 + 1 : TICK_MS;
 	d->started = mw_when_now();
+	raise_limit();
 	status = open_engine(d);
 	return status ? status : open_doors(d);
 }

@@ -5,15 +5,16 @@
 #include <stdio.h>
 
 #include "alert_parts.h"
-#include "cgroup.h"
 #include "identity.h"
+#include "identity_cache.h"
 #include "tasks.h"
 
 static void set_nobody(json_t *alert, pid_t pid, uid_t uid)
 {
 	json_object_set_new(alert, "process",
-	                    json_pack("{s:i, s:n, s:n, s:n, s:n, s:n, s:[]}", "pid", (int)pid,
-	                              "tid", "start_time", "exe", "argv", "cwd", "ancestors"));
+	                    json_pack("{s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:[]}",
+	                              "pid", (int)pid, "ns_pid", "tid", "start_time", "comm", "exe",
+	                              "argv", "cwd", "unit", "user_unit", "ancestors"));
 	json_object_set_new(alert, "user",
 	                    json_pack("{s:I, s:n, s:[], s:n}", "uid", (json_int_t)uid, "name",
 	                              "groups", "loginuid"));
@@ -23,33 +24,21 @@ static void set_nobody(json_t *alert, pid_t pid, uid_t uid)
 
 int mw_alone_identify(json_t *alert, const struct mw_member *who, pid_t tid, uid_t uid)
 {
-	json_t *process, *user, *job, *container;
-	const json_t *owner;
-	struct mw_cgroup cgroup;
+	const struct mw_identity_hint hint = {
+	        .pid = who->pid, .tid = tid, .uid = MW_IDENTITY_NO_UID};
+	json_t *found = mw_identity_gather(NULL, &hint);
+	const json_t *owner = json_object_get(json_object_get(found, "user"), "uid");
 	int result = 0;
 
-	mw_identity_cgroup(who->pid, &cgroup);
-	user = mw_identity_user(who->pid);
-	process = mw_identity_process(who->pid, tid);
-	job = mw_identity_job(who->pid, &cgroup);
-	container = mw_identity_container(&cgroup);
-	owner = json_object_get(user, "uid");
 	json_object_set_new(alert, "host", mw_identity_host());
 	/* Its pid may have been given to another process while we looked. */
-	if (!who->start || !mw_task_runs(who->pid, who->start)) {
+	if (!who->start || !json_is_integer(owner) || !mw_task_runs(who->pid, who->start))
 		set_nobody(alert, who->pid, uid);
-	} else if (uid && json_is_integer(owner) && json_integer_value(owner) != uid) {
+	else if (uid && json_integer_value(owner) != uid)
 		result = -EACCES;
-	} else {
-		json_object_set(alert, "process", process);
-		json_object_set(alert, "user", user);
-		json_object_set(alert, "job", job);
-		json_object_set(alert, "container", container);
-	}
-	json_decref(process);
-	json_decref(user);
-	json_decref(job);
-	json_decref(container);
+	else
+		json_object_update(alert, found);
+	json_decref(found);
 	return result;
 }
 
@@ -72,7 +61,8 @@ json_t *mw_alone_loss(uid_t uid, uint64_t lost, const char *reason)
 
 	mw_alert_stamp(id, time);
 	snprintf(text, sizeof(text), "reports of user %u: %s", (unsigned int)uid, reason);
-	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "schema", "modelwatch.loss/1", "id", id,
-	                 "time", time, "lost", (json_int_t)lost, "reason", text, "version",
-	                 MW_VERSION);
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:{}, s:n, s:s}", "schema",
+	                 "modelwatch.loss/1", "id", id, "time", time, "lost", (json_int_t)lost,
+	                 "reason", text, "kind", "reports", "count", (json_int_t)lost, "hooks",
+	                 "since", "version", MW_VERSION);
 }

@@ -5,9 +5,15 @@
 
 #include "daemon_objects.h"
 #include "daemon_programs.h"
+#include "identity_cache.h"
 
-/* Fills the callbacks; `programs` is borrowed, and is their context. */
-void mw_attach_callbacks(struct mw_programs *programs, struct mw_found_options *ret);
+struct mw_attach {
+	struct mw_programs *programs;
+	struct mw_identity_cache *identities; /* learns of who runs an interpreter */
+};
+
+/* Fills the callbacks; `attach` is their context. All of it is borrowed. */
+void mw_attach_callbacks(struct mw_attach *attach, struct mw_found_options *ret);
 
 /* Probes that are put into `object`, and those that must not be. Either may be NULL. */
 void mw_attach_count(const struct mw_found_object *object, unsigned int *ret_sites,

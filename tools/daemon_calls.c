@@ -125,6 +125,7 @@ static size_t put(const struct mw_floor_call *row, int number, bool compat,
 		return count;
 	}
 	call = &ret[count];
+	call->name = strcmp(row->name, "umount2") ? row->name : "umount";
 	call->number = number;
 	call->compat = compat;
 	place(row->number, &call->look);

@@ -8,6 +8,7 @@
 #include "../ebpf/config.h"
 
 struct mw_daemon_call {
+	const char *name; /* of the call, as the kernel's functions have it */
 	int number;
 	bool compat; /* the number is that of 32-bit programs */
 	struct mw_k_call look;

@@ -41,6 +41,8 @@ static bool is_fetching(const struct mw_daemon_matter *m, uint32_t outer)
 	uint32_t root = m->own;
 	bool fetching = m->k->fetching;
 
+	if (!m->whole)
+		return fetching;
 	if (m->load && m->load->entry == MW_K_PURE)
 		fetching = root && mw_ends_with(m->frame[root - 1].file, "/pickle.py");
 	if (!m->load || !fetching)
@@ -96,7 +98,7 @@ static bool is_bytecode(const struct mw_daemon_matter *m)
 
 	if (m->effect.class != MW_WRITE || !m->inside || !is_machinery(&m->frame[0]) || !path)
 		return false;
-	return mw_is_cached_bytecode(path) && (!path2 || mw_is_cached_bytecode(path2));
+	return mw_daemon_is_bytecode(m, path) && (!path2 || mw_daemon_is_bytecode(m, path2));
 }
 
 static enum mw_cause import_cause(struct mw_daemon_matter *m, uint32_t outer)
@@ -144,7 +146,8 @@ static enum mw_cause python_cause(struct mw_daemon_matter *m)
 {
 	uint32_t outer = outermost_import(m);
 
-	if (!m->whole)
+	/* What is missing of an import that the unpickler makes by itself is more of that import. */
+	if (!m->whole && !(m->load && m->k->fetching && outer < m->own))
 		return MW_BY_UNKNOWN;
 	if (outer < m->own)
 		return import_cause(m, outer);
@@ -197,5 +200,8 @@ enum mw_cause mw_daemon_cause(struct mw_daemon_matter *m)
 		m->effect.facts |= MW_FACT_LIBRARY;
 		cause = MW_BY_NATIVE;
 	}
+	/* MKL looks at its environment while it is being imported, too. */
+	if (cause == MW_BY_IMPORT && m->effect.class == MW_READ && mw_daemon_by_library(m))
+		m->effect.facts |= MW_FACT_LIBRARY;
 	return cause;
 }

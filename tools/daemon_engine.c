@@ -27,6 +27,8 @@ struct mw_engine {
 	struct mw_alerts *alerts;
 	int epoll;
 	struct mw_programs *programs;
+	struct mw_identity_cache *identities;
+	struct mw_attach attach;
 	struct mw_mappings *mappings;
 	struct mw_found *found;
 	struct mw_daemon_judge *judge;
@@ -174,8 +176,10 @@ static int open_judge(struct mw_engine *engine, const struct mw_engine_options *
 	};
 	const struct mw_merge_sinks sinks = mw_merge_alerts(options->alerts);
 	const struct mw_reports_limits limits = {.a_minute = options->config->reports_per_minute};
-	int error = mw_daemon_judge_open(&judge, &engine->judge);
+	int error = mw_identity_cache_new("", &engine->identities);
 
+	if (!error)
+		error = mw_daemon_judge_open(&judge, &engine->judge);
 	if (!error)
 		error = mw_merge_open(&sinks, engine->digest, &engine->merge);
 	if (error)
@@ -185,6 +189,7 @@ static int open_judge(struct mw_engine *engine, const struct mw_engine_options *
 	if (error)
 		return fail(why, size, error, options->config->report_socket);
 	mw_alerts_hold(options->alerts, hold_alert, engine);
+	mw_alerts_identities(options->alerts, engine->identities);
 	return watch(engine, mw_reports_fd(engine->reports));
 }
 
@@ -194,6 +199,7 @@ static int open_programs(struct mw_engine *engine, const struct mw_engine_option
 	const struct mw_programs_options programs = {
 	        .ring_bytes = options->config->ring_bytes,
 	        .hold = options->config->hold_new_interpreters,
+	        .tracepoints = options->config->file_writes == MW_WRITES_TRACEPOINTS,
 	        .context = engine,
 	        .event = take_event,
 	};
@@ -226,7 +232,8 @@ static int find_interpreters(struct mw_engine *engine, char *why, size_t size)
 	struct mw_found_options options;
 	int error;
 
-	mw_attach_callbacks(engine->programs, &options);
+	engine->attach = (struct mw_attach){engine->programs, engine->identities};
+	mw_attach_callbacks(&engine->attach, &options);
 	error = mw_found_new(&options, &engine->found);
 	if (!error)
 		error = mw_mappings_open(&callbacks, engine, MAPPINGS_MS, &engine->mappings);
@@ -285,10 +292,11 @@ void mw_engine_close(struct mw_engine *engine)
 	mw_found_free(engine->found);
 	mw_programs_close(engine->programs);
 	mw_daemon_judge_close(engine->judge);
-	if (engine->reports)
-		mw_alerts_hold(engine->alerts, NULL, NULL);
+	mw_alerts_hold(engine->alerts, NULL, NULL);
+	mw_alerts_identities(engine->alerts, NULL);
 	mw_reports_close(engine->reports);
 	mw_merge_close(engine->merge);
+	mw_identity_cache_free(engine->identities);
 	if (engine->epoll >= 0)
 		close(engine->epoll);
 	free(engine);
@@ -393,7 +401,9 @@ void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret)
 	const struct mw_daemon_counters *judged = mw_daemon_judge_count(engine->judge);
 	const struct mw_reports_counters *reports = mw_reports_count(engine->reports);
 	struct mw_found_counts found = mw_found_counts(engine->found);
+	struct mw_identity_counts identities;
 
+	mw_identity_counts(engine->identities, &identities);
 	*ret = (struct mw_engine_view){
 	        .loads = mw_programs_loads(engine->programs),
 	        .effects = judged->effects,
@@ -402,6 +412,7 @@ void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret)
 	        .processes = (unsigned int)found.processes,
 	        .unwind_failed = judged->not_unwound,
 	        .mappings_lost = mw_mappings_lost(engine->mappings),
+	        .identity_missing = identities.unknown + identities.state_missing,
 	        .reports = reports->reports,
 	        .reports_refused = reports->refused + reports->limited + reports->malformed +
 	                           reports->oversized + reports->unpermitted + reports->forged,

@@ -123,13 +123,18 @@ static bool has_no_name(const struct mw_daemon_matter *m, const struct mw_floor_
 	       !m->k->file.nlink;
 }
 
+#define SEMAPHORE "/dev/shm/sem."
+
+static bool is_semaphore(const char *path)
+{
+	return path && !strncmp(path, SEMAPHORE, sizeof(SEMAPHORE) - 1);
+}
+
 static bool is_random_name(const char *path)
 {
-	static const char prefix[] = "/dev/shm/sem.";
-	size_t len = sizeof(prefix) - 1;
+	size_t len = sizeof(SEMAPHORE) - 1;
 
-	return path && !strncmp(path, prefix, len) && strlen(path) == len + 6 &&
-	       !strchr(path + len, '/') && !strchr(path + len, '-');
+	return is_semaphore(path) && strlen(path) == len + 6 && !strpbrk(path + len, "/-");
 }
 
 /* sem_open(3) makes a file of a random name, links it to the one that was asked for, and takes the
@@ -140,7 +145,8 @@ static bool note_semaphore(struct mw_daemon_matter *m, const struct mw_floor_row
 	struct mw_effect *effect = &m->effect;
 	bool known = mw_daemon_unwind(m), opens = mw_daemon_in_function(m, "sem_open");
 
-	if (known && mw_daemon_in_function(m, "sem_unlink"))
+	if (row->act == MW_FLOOR_UNLINK && is_semaphore(effect->file) &&
+	    (!known || mw_daemon_in_function(m, "sem_unlink")))
 		effect->op = "sem_unlink";
 	if (!is_random_name(effect->file) || (known && !opens))
 		return true;
@@ -228,8 +234,9 @@ bool mw_daemon_map_effect(struct mw_daemon_matter *m)
 		return true;
 	}
 	if (k->args[2] & PROT_WRITE || !effect->file || !k->file.nlink ||
-	    !mw_daemon_is_installed(m, effect->file))
+	    !mw_daemon_trusts(m, effect->file))
 		return true;
 	effect->facts |= MW_FACT_INSTALLED;
-	return m->load != NULL; /* a program that the load has started needs its libraries */
+	/* A program that the load has started needs its libraries. */
+	return m->load || !mw_daemon_is_installed(m, effect->file);
 }

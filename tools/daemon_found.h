@@ -17,8 +17,9 @@ struct mw_found_entry {
 	uint64_t idle_since; /* 0: in use, or not noticed yet */
 	uint32_t prescan;    /* the last one that saw it */
 	uint16_t index;
-	bool overlay; /* `dev` is 0: the same file has another one in each mount */
-	bool stale;   /* the file has other content now: nobody new uses it */
+	uint16_t owner; /* the interpreter that it belongs to, and stays with: index + 1; 0: none */
+	bool overlay;   /* `dev` is 0: the same file has another one in each mount */
+	bool stale;     /* the file has other content now: nobody new uses it */
 	uint8_t segment_count;
 	struct mw_elf_load segment[MW_FOUND_SEGMENTS]; /* of code */
 	char path[];
@@ -41,7 +42,8 @@ struct mw_found {
 	struct mw_found_options options;
 	struct mw_found_counts counts;
 	uint64_t now;
-	uint32_t scan, prescan;
+	uint32_t scan, prescan; /* how many there were */
+	bool scanning;
 	struct mw_cache cache;
 	struct mw_found_entry *object[MW_FOUND_OBJECTS];
 	uint16_t bucket[MW_FOUND_BUCKETS]; /* index + 1 */

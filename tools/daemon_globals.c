@@ -1,39 +1,71 @@
 /* What the globals that a load has fetched say: only names are known here, so what is not known to
  * be harmless counts as called. */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../core/rebuilders.h"
 #include "daemon_matter.h"
 
-/* Modules with functions that make code, reach any other function, or are the import system. */
+/* Modules that make code, run source that they are given, reach any other function, or are the
+ * import system. */
 static const char *const makers[] = {
+        "IPython",
+        "_ast",
         "_frozen_importlib",
         "_frozen_importlib_external",
-        "_functools",
         "_imp",
         "_operator",
         "_pickle",
-        "functools",
+        "ast",
         "imp",
         "importlib",
         "inspect",
+        "jinja2",
+        "llvmlite",
+        "mako",
         "marshal",
         "nt",
+        "numba",
+        "numexpr",
+        "numpy.f2py",
+        "numpy.testing",
         "operator",
         "os",
+        "pandas.core.computation",
+        "pandas.eval",
+        "patsy",
         "pickle",
+        "pkg_resources",
         "pkgutil",
         "posix",
+        "setuptools",
+        "sympy",
         "sys",
+        "torch._dynamo",
+        "torch._inductor",
+        "torch.fx",
+        "torch.package",
+        "torch.utils.cpp_extension",
         "types",
+        "typing",
         "zipimport",
 };
 
-/* Of builtins; everything there that is on no list can reach code. */
-static const char *const values[] = {"bool",     "bytes", "dict",       "float",
-                                     "int",      "str",   "memoryview", "NotImplemented",
-                                     "Ellipsis", "tuple", "super",      "property"};
+/* There and in builtins, what is data. Everything else of these can reach code. */
+static const char *const values[] = {
+        "__builtin__ bool",      "__builtin__ dict",       "__builtin__ float",
+        "__builtin__ int",       "__builtin__ long",       "__builtin__ str",
+        "__builtin__ tuple",     "__builtin__ unicode",    "builtins Ellipsis",
+        "builtins bool",         "builtins bytes",         "builtins dict",
+        "builtins float",        "builtins int",           "builtins memoryview",
+        "builtins str",          "builtins tuple",         "inspect Parameter",
+        "inspect Signature",     "inspect _ParameterKind", "operator itemgetter",
+        "os PathLike",           "os stat_result",         "pickle PickleBuffer",
+        "types GenericAlias",    "types MappingProxyType", "types NoneType",
+        "types SimpleNamespace", "types UnionType",        "typing Any",
+        "typing Optional",       "typing Union",
+};
 
 /* Whose classes call what they are given, or change what others see. */
 static const char *const wrappers[] = {"functools", "operator",   "types",
@@ -47,10 +79,10 @@ static bool is_builtins(const char *module)
 	return !strcmp(module, "builtins") || !strcmp(module, "__builtin__");
 }
 
-static bool is_value(const char *module, const char *name)
+static bool is_value(const char *key)
 {
-	for (size_t i = 0; is_builtins(module) && i < sizeof(values) / sizeof(*values); i++)
-		if (!strcmp(name, values[i]))
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		if (!strcmp(key, values[i]))
 			return true;
 	return false;
 }
@@ -68,20 +100,27 @@ static bool is_class_name(const char *name)
 	}
 }
 
-static void look_at(const char *module, const char *name, struct mw_daemon_globals *ret)
+/* Classes of the builtins are exceptions, but for those that are written like functions. */
+static bool reaches_code(const char *module, const char *name, enum mw_global kind)
 {
-	char key[MW_GLOBAL_KEY];
-	enum mw_global kind =
-	        mw_global_key(module, name, key) ? mw_global_listed(module, key) : MW_OTHER;
 	bool is_class = is_class_name(name);
 
-	if (kind == MW_PLAIN || is_value(module, name))
+	return kind > MW_OTHER || kind == MW_REBUILDS || IN(module, makers) ||
+	       (!is_class && (is_builtins(module) || strchr(name, '.')));
+}
+
+static void look_at(const char *module, const char *name, struct mw_daemon_globals *ret)
+{
+	char key[MW_GLOBAL_KEY], spelt[MW_K_GLOBAL];
+	enum mw_global kind =
+	        mw_global_key(module, name, key) ? mw_global_listed(module, key) : MW_OTHER;
+
+	snprintf(spelt, sizeof(spelt), "%s %s", module, name);
+	if (kind == MW_PLAIN || is_value(spelt))
 		return;
-	if (kind > MW_OTHER || kind == MW_REBUILDS || (IN(module, makers) && !is_class) ||
-	    (is_builtins(module) && !is_class) || (strchr(name, '.') && !is_class))
-		ret->makes_code = true;
-	if (kind != MW_OTHER || !is_class || IN(module, wrappers))
-		ret->called = true;
+	ret->makes_code |= reaches_code(module, name, kind);
+	ret->called |= kind != MW_OTHER || !is_class_name(name) || IN(module, makers) ||
+	               IN(module, wrappers);
 }
 
 /* What was cut, or is not ASCII, may be anything. */

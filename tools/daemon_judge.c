@@ -8,6 +8,7 @@
 #include "verdict.h"
 
 #define REPEATED 4096 /* effects that are remembered */
+#define BOUND 256
 
 struct mw_daemon_judge {
 	struct mw_daemon_judge_options options;
@@ -15,6 +16,7 @@ struct mw_daemon_judge {
 	struct mw_unwinder *unwinder;
 	struct mw_daemon_scope scope;
 	struct mw_daemon_counters count;
+	uint64_t bound[BOUND];          /* loads that have bound sockets */
 	uint64_t seen[REPEATED];        /* keys of effects, each where its key says */
 	struct mw_daemon_matter matter; /* the one at hand: too large for a stack */
 	struct mw_record record;
@@ -210,13 +212,25 @@ static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
 	return true;
 }
 
-/* The program that an import or a library starts is judged as what they do; later it is its own. */
+/* A child of the load that becomes a program does what the load had it started for. */
+static bool is_started(struct mw_daemon_matter *m)
+{
+	struct mw_daemon_birth *birth = m->birth;
+
+	if (m->load || !birth || m->k->hook != MW_K_HOOK_EXEC || birth->ran ||
+	    birth->tgid != m->k->head.tgid)
+		return birth && birth->is_free;
+	birth->ran = true;
+	return true;
+}
+
 static enum mw_cause cause_of(struct mw_daemon_matter *m)
 {
 	const struct mw_daemon_birth *birth = m->birth;
 
-	if (m->load || !birth || !birth->is_free)
+	if (!is_started(m))
 		return mw_daemon_cause(m);
+	m->globals = (struct mw_daemon_globals){birth->called, birth->makes_code};
 	if (birth->called)
 		m->effect.facts |= MW_FACT_CALLED;
 	if (birth->cause == MW_BY_NATIVE)
@@ -225,11 +239,12 @@ static enum mw_cause cause_of(struct mw_daemon_matter *m)
 }
 
 /* What the load starts will answer for it, or not. */
-static void remember(struct mw_daemon_judge *judge, uint64_t id, enum mw_cause cause,
+static void remember(struct mw_daemon_judge *judge, uint64_t id, uint32_t tgid, enum mw_cause cause,
                      const struct mw_location *at)
 {
 	const struct mw_daemon_matter *m = &judge->matter;
 	const struct mw_daemon_birth birth = {.id = id,
+	                                      .tgid = tgid,
 	                                      .cause = cause,
 	                                      .called = m->globals.called,
 	                                      .makes_code = m->globals.makes_code,
@@ -248,10 +263,25 @@ static void follow(struct mw_daemon_judge *judge, const struct mw_decision *deci
 	if (m->effect.class != MW_EXEC)
 		return;
 	if (m->load)
-		remember(judge, m->load->id, cause, at);
+		remember(judge, m->load->id, 0, cause, at);
 	if (decision->requested == MW_ALLOW || cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY ||
 	    cause == MW_BY_LOADER)
 		mw_daemon_scope_free(&judge->scope, m->k->head.tgid, m->k->head.start);
+}
+
+/* A socket that was bound has been told of; it has got its port by now. */
+static bool was_bound(struct mw_daemon_judge *judge)
+{
+	const struct mw_daemon_matter *m = &judge->matter;
+	bool binds = m->k->hook == MW_K_HOOK_BIND;
+	uint64_t load = m->load ? m->load->id : m->k->scope, *place;
+
+	if (!binds && m->k->hook != MW_K_HOOK_LISTEN)
+		return false;
+	place = &judge->bound[(load ^ load >> 12) % BOUND];
+	if (binds)
+		*place = load;
+	return !binds && *place == load;
 }
 
 static void judge_effect(struct mw_daemon_judge *judge)
@@ -260,7 +290,7 @@ static void judge_effect(struct mw_daemon_judge *judge)
 	struct mw_decision decision;
 	struct mw_location at;
 
-	if (is_repeated(judge)) {
+	if (was_bound(judge) || is_repeated(judge)) {
 		judge->count.repeated++;
 		return;
 	}
@@ -321,7 +351,7 @@ static void take_birth(struct mw_daemon_judge *judge)
 	fill_record(judge);
 	if (m->effect.cause == MW_BY_CALL || m->effect.cause == MW_BY_UNKNOWN)
 		locate(judge, &at);
-	remember(judge, m->k->head.id, m->effect.cause, &at);
+	remember(judge, m->k->head.id, (uint32_t)m->k->other, m->effect.cause, &at);
 }
 
 void mw_daemon_judge_event(struct mw_daemon_judge *judge, const struct mw_daemon_event *event)

@@ -238,7 +238,7 @@ static void describe_birth(struct mw_daemon_matter *m, struct mw_record_load *re
 		*ret = *m->birth->origin->load;
 	else
 		*ret = (struct mw_record_load){.id = m->k->scope, .fd = -1, .tell = -1};
-	ret->after = true;
+	ret->after = m->effect.facts & MW_FACT_SCOPE;
 }
 
 void mw_daemon_load(struct mw_daemon_matter *m, struct mw_record_load *ret)

@@ -20,6 +20,7 @@ static const struct {
         [MW_LOST_UNWIND] = {"unwind", "native stacks could not be unwound to their end", -1, false},
         [MW_LOST_MAPPINGS] = {"mappings", "news of mapped files came faster than they were read",
                               -1, false},
+        [MW_LOST_BROKEN] = {"broken", "events of the kernel made no sense", -1, true},
 };
 
 const char *mw_loss_name(enum mw_loss_kind kind)
@@ -45,6 +46,8 @@ uint64_t mw_loss_count(const struct mw_engine_view *view, enum mw_loss_kind kind
 		return view->unwind_failed;
 	if (kind == MW_LOST_MAPPINGS)
 		return view->mappings_lost;
+	if (kind == MW_LOST_BROKEN)
+		return view->events_broken;
 	for (unsigned int i = 0; i < view->hooks; i++)
 		count += mw_loss_of_hook(&view->hook[i], kind);
 	return count;

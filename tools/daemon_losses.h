@@ -16,6 +16,7 @@ enum mw_loss_kind {
 	MW_LOST_TOO_DEEP,
 	MW_LOST_UNWIND,
 	MW_LOST_MAPPINGS,
+	MW_LOST_BROKEN,
 	MW_LOSS_KINDS
 };
 

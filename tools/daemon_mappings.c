@@ -46,27 +46,32 @@ static int start_timer(struct mw_mappings *mappings, unsigned interval_ms)
 	return watch(mappings, mappings->timer);
 }
 
+static void set_range(bool *online, int cpus, long first, long last)
+{
+	for (long cpu = first < 0 ? 0 : first; cpu <= last && cpu < cpus; cpu++)
+		online[cpu] = true;
+}
+
 /* The CPUs that are online, "0-3,6"; a kernel without that file has the first and no other. */
 static void read_online(bool *online, int cpus)
 {
 	FILE *file = fopen("/sys/devices/system/cpu/online", "re");
-	int first, last;
-	char then;
+	char text[4096] = "0", *at = text;
+	long first, last;
 
 	memset(online, 0, (size_t)cpus);
-	online[0] = !file;
-	while (file && fscanf(file, "%d", &first) == 1) {
-		last = first;
-		then = (char)getc(file);
-		if (then == '-' && fscanf(file, "%d%c", &last, &then) < 1)
-			break;
-		for (int cpu = first; cpu >= 0 && cpu <= last && cpu < cpus; cpu++)
-			online[cpu] = true;
-		if (then != ',')
-			break;
-	}
+	if (file && !fgets(text, sizeof(text), file))
+		*text = 0;
 	if (file)
 		fclose(file);
+	while (*at >= '0' && *at <= '9') {
+		first = last = strtol(at, &at, 10);
+		if (*at == '-')
+			last = strtol(at + 1, &at, 10);
+		set_range(online, cpus, first, last);
+		if (*at == ',')
+			at++;
+	}
 }
 
 static int open_cpu(struct mw_mappings *mappings, int cpu)
@@ -232,8 +237,8 @@ void mw_mappings_poll(struct mw_mappings *mappings)
 	if (mappings->timer >= 0 && read(mappings->timer, &ticks, sizeof(ticks)) < 0)
 		ticks = 0;
 	for (int cpu = 0; cpu < mappings->cpus; cpu++)
-		if (mappings->ring[cpu].fd >= 0)
-			mw_ring_begin(&mappings->ring[cpu]);
+		if (mappings->ring[cpu].fd >= 0 && !mw_ring_begin(&mappings->ring[cpu]))
+			mappings->missed = true;
 	for (int cpu = 0; cpu < mappings->cpus; cpu++)
 		if (mappings->ring[cpu].fd >= 0)
 			mw_ring_peek(&mappings->ring[cpu]);

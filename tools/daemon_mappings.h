@@ -19,7 +19,9 @@ struct mw_mappings_callbacks {
 	void (*forked)(void *context, pid_t pid, pid_t parent);
 	/* One thread: the process lives while it has others. */
 	void (*ended)(void *context, pid_t pid, pid_t tid);
-	/* Something was missed: mw_mappings_scan() finds what is there now. */
+	/* Something was missed: mw_mappings_scan() finds what is there now. Somebody who maps files
+	 * all the time makes this come with every mw_mappings_poll(): one scan a second is enough.
+	 */
 	void (*lost)(void *context);
 	/* Around the mappings of one process in a scan, `ends` being false, then true; at last once
 	 * with `pid` 0. */

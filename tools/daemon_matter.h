@@ -41,9 +41,9 @@ struct mw_daemon_matter {
 	const struct mw_daemon_event *event;
 	const struct mw_k_effect *k;
 	pid_t pid;
-	const struct mw_k_load *load; /* the innermost that is open, or NULL: in scope by birth */
-	uint32_t depth;               /* how many are */
-	const struct mw_daemon_birth *birth; /* when there is no load: NULL when it is not known */
+	const struct mw_k_load *load;  /* the innermost that is open, or NULL: in scope by birth */
+	uint32_t depth;                /* how many are */
+	struct mw_daemon_birth *birth; /* when there is no load: NULL when it is not known */
 
 	struct mw_daemon_frame frame[MW_K_FRAMES];
 	uint32_t frame_count;
@@ -103,6 +103,8 @@ void mw_daemon_program_facts(struct mw_daemon_matter *m);
 /* daemon_trust.c: whether a file holds code of an installed package, of the interpreter or of the
  * user's own, that was there before the load: not what came with the model. */
 bool mw_daemon_trusts(const struct mw_daemon_matter *m, const char *path);
+/* Whether the import system caches bytecode there, or makes a directory to do so. */
+bool mw_daemon_is_bytecode(const struct mw_daemon_matter *m, const char *path);
 /* Whether it was installed. */
 bool mw_daemon_is_installed(const struct mw_daemon_matter *m, const char *path);
 

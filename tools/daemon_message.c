@@ -154,6 +154,10 @@ static int read_it(const json_t *json, struct mw_message *ret)
 		ret->kind = MW_SAYS_HELLO;
 		return hello(json, ret);
 	}
+	if (schema && !strcmp(schema, "modelwatch.loss/1")) {
+		ret->kind = MW_SAYS_LOSS;
+		return mw_field_number(json, "lost", &ret->lost) ? 0 : -EBADMSG;
+	}
 	ret->kind = MW_SAYS_SUPERVISE;
 	return schema && !strcmp(schema, "modelwatch.supervise/1") ? 0 : -EBADMSG;
 }

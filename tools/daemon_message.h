@@ -1,5 +1,6 @@
 /* What a reporter says to the daemon, one JSON object a message (docs/protocol.md): hello, that it
- * supervises what descends from it, and the alerts it records. Every byte is somebody else's. */
+ * supervises what descends from it, the alerts it records, and how many of them it could not send.
+ * Every byte is somebody else's. */
 #ifndef MW_TOOLS_DAEMON_MESSAGE_H
 #define MW_TOOLS_DAEMON_MESSAGE_H
 
@@ -16,6 +17,7 @@ enum mw_message_kind {
 	MW_SAYS_HELLO,
 	MW_SAYS_SUPERVISE,
 	MW_SAYS_REPORT,
+	MW_SAYS_LOSS,
 	MW_SAYS_COUNT,
 };
 
@@ -27,6 +29,8 @@ struct mw_message {
 	/* hello: */
 	char policy[MW_MESSAGE_DIGEST];
 	enum mw_verdict mode;
+	/* loss: */
+	uint64_t lost; /* reports that he could not send */
 	/* report: */
 	json_t *alert;    /* made anew of the known fields; who, where and when are left out */
 	char id[37];      /* as the reporter calls the alert */

@@ -107,6 +107,8 @@ static void put_counts(FILE *out, const struct mw_engine_view *view)
 	    view->reports_refused);
 	one(out, "identity_missing_total", "counter", "Names of pods and images not to be had.",
 	    view->identity_missing);
+	one(out, "events_broken_total", "counter", "Events of the kernel that made no sense.",
+	    view->events_broken);
 	one(out, "mappings_lost_total", "counter", "News of mapped files lost.",
 	    view->mappings_lost);
 	head(out, "stack_unwind_failures_total", "counter", "Stacks not unwound to their end.");

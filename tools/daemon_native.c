@@ -121,7 +121,7 @@ bool mw_daemon_by_library(struct mw_daemon_matter *m)
 	if (!frame || (m->load && m->load->sp && frame->cfa > m->load->sp))
 		return false;
 	return frame->object[0] == '/' && !is_interpreter(m, frame) &&
-	       mw_daemon_is_installed(m, frame->object);
+	       mw_daemon_trusts(m, frame->object);
 }
 
 bool mw_daemon_by_ffi(struct mw_daemon_matter *m)

@@ -85,6 +85,9 @@ static void drop(struct mw_found *found, struct mw_found_entry *entry)
 	detach(found, entry);
 	found->object[entry->index] = NULL;
 	found->counts.objects--;
+	for (size_t i = 0; i < MW_FOUND_OBJECTS; i++)
+		if (found->object[i] && found->object[i]->owner == entry->index + 1)
+			found->object[i]->owner = 0;
 	free(entry->object.found.sites);
 	free(entry);
 }
@@ -186,10 +189,14 @@ static void attach(struct mw_found *found, struct mw_found_entry *entry, int pat
 		found->counts.refused++;
 }
 
-static bool same_sites(const struct mw_found_sites *a, const struct mw_found_sites *b)
+/* Probes hold on to their file: while there are some, its number is given to no other. */
+static bool is_still(const struct mw_found_object *object, const struct mw_found_sites *b)
 {
-	return a->size == b->size && a->runtime == b->runtime && a->version == b->version &&
-	       (!a->size || !memcmp(a->sites, b->sites, a->size));
+	const struct mw_found_sites *a = &object->found;
+
+	return object->attached == !!a->sites && a->size == b->size && a->runtime == b->runtime &&
+	       a->version == b->version && !a->sites == !b->sites &&
+	       (!a->sites || !memcmp(a->sites, b->sites, a->size));
 }
 
 static void retire(struct mw_found *found, struct mw_found_entry *entry)
@@ -218,7 +225,7 @@ static struct mw_found_entry *renew(struct mw_found *found, int path_fd, const s
 	watched = sites.sites || sites.runtime;
 	mw_cache_put(&found->cache, place->dev, place->ino, st, watched);
 	/* A link more, another owner: the same code. */
-	if (old && same_sites(&old->object.found, &sites)) {
+	if (old && is_still(&old->object, &sites)) {
 		free(sites.sites);
 		old->state = mw_file_state(st);
 		return old;
@@ -297,24 +304,24 @@ void mw_found_mapped(void *context, const struct mw_mapping *mapping)
 	close(fd);
 }
 
+static bool is_over(struct mw_found_entry *entry, uint64_t now)
+{
+	if (entry->object.users || entry->object.usual || (entry->owner && !entry->stale)) {
+		entry->idle_since = 0;
+		return false;
+	}
+	if (!entry->idle_since)
+		entry->idle_since = now;
+	return entry->stale || now - entry->idle_since >= MW_FOUND_GRACE * UINT64_C(1000000000);
+}
+
 void mw_found_tick(struct mw_found *found, uint64_t now)
 {
 	found->now = now;
 	mw_found_tick_processes(found);
-	for (size_t i = 0; i < MW_FOUND_OBJECTS; i++) {
-		struct mw_found_entry *entry = found->object[i];
-
-		if (!entry)
-			continue;
-		if (entry->object.users || entry->object.usual)
-			entry->idle_since = 0;
-		else if (entry->stale)
-			drop(found, entry);
-		else if (!entry->idle_since)
-			entry->idle_since = now;
-		else if (now - entry->idle_since >= MW_FOUND_GRACE * UINT64_C(1000000000))
-			drop(found, entry);
-	}
+	for (size_t i = 0; i < MW_FOUND_OBJECTS; i++)
+		if (found->object[i] && is_over(found->object[i], now))
+			drop(found, found->object[i]);
 }
 
 bool mw_found_knows(const struct mw_found *found, dev_t dev, uint64_t ino)

@@ -10,8 +10,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../ebpf/pyoffsets.h"
 #include "daemon_mappings.h"
 #include "elf.h"
+#include "python_sites.h"
 
 #define MW_FOUND_OBJECTS 1024   /* files with an interpreter's code */
 #define MW_FOUND_PROCESSES 8192 /* that run one */
@@ -79,6 +81,16 @@ int mw_found_new(const struct mw_found_options *options, struct mw_found **ret);
 
 /* Detaches everything. */
 void mw_found_free(struct mw_found *found);
+
+/* What mw_found_examine() finds, as `sites`. */
+struct mw_found_python {
+	struct mw_python_sites sites;
+	struct mw_py_offsets offsets; /* version 0: the file does not tell */
+};
+
+/* An examine() that finds what mw_python_sites() and mw_python_offsets() do, with refused sites
+ * too. */
+int mw_found_examine(void *context, const struct mw_elf *elf, struct mw_found_sites *ret);
 
 /* The callbacks of struct mw_mappings_callbacks but for lost(); `context` is the struct mw_found.
  */

@@ -50,8 +50,16 @@ struct prescan {
 	struct mw_found *found;
 	uint64_t until; /* value of counts.examined */
 	pid_t pid;
-	bool usual;
+	const struct mw_found_entry *owner; /* NULL: it is one of the usual files */
 };
+
+/* As long as the interpreter is watched it may load it. */
+static void belong(const struct mw_found *found, struct mw_found_entry *entry,
+                   const struct mw_found_entry *owner)
+{
+	if (entry != owner && (!entry->owner || found->object[entry->owner - 1]->stale))
+		entry->owner = (uint16_t)(owner->index + 1);
+}
 
 static bool look(void *context, int path_fd, const struct stat *st, const char *path)
 {
@@ -63,7 +71,9 @@ static bool look(void *context, int path_fd, const struct stat *st, const char *
 	if (found->counts.examined >= prescan->until)
 		return false;
 	entry = mw_found_file(found, path_fd, st, &place);
-	if (entry && prescan->usual) {
+	if (entry && prescan->owner) {
+		belong(found, entry, prescan->owner);
+	} else if (entry) {
 		entry->object.usual = true;
 		entry->prescan = found->prescan;
 	}
@@ -91,7 +101,7 @@ static void forget(struct mw_found *found)
 
 void mw_found_prescan(struct mw_found *found, const char *const *patterns)
 {
-	struct prescan prescan = {found, found->counts.examined + MW_FOUND_USUAL_MAX, 0, true};
+	struct prescan prescan = {found, found->counts.examined + MW_FOUND_USUAL_MAX, 0, NULL};
 	struct mw_file_walk glob = {
 	        .root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
 	        .each = look,
@@ -134,7 +144,7 @@ void mw_found_companions(struct mw_found *found, const struct mw_found_entry *en
                          const struct mw_found_place *place)
 {
 	struct prescan prescan = {found, found->counts.examined + MW_FOUND_USUAL_MAX, place->pid,
-	                          false};
+	                          entry};
 	struct mw_file_walk glob = {.entries = COMPANION_ENTRIES, .each = look, .context = &prescan};
 	char prefix[PATH_MAX], root[32] = "/";
 

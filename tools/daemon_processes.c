@@ -8,16 +8,39 @@
 
 #include "daemon_found.h"
 
+/* Of /proc/<pid>/stat, as proc(5) numbers them. */
+#define FIELD_THREADS 20
+#define FIELD_START 22
+
 struct living {
 	uint64_t start;
 	long threads;
 	char state;
 };
 
-/* The name in the second field is the process's own and may hold anything but this. */
+/* The fields from the third on; the name in the second is the process's own and may hold anything
+ * but what ends it last. */
+static int read_fields(char *text, struct living *ret)
+{
+	char *at = strrchr(text, ')');
+
+	if (!at || !at[1] || !at[2])
+		return -EBADMSG;
+	ret->state = at[2];
+	for (int field = 3; field <= FIELD_START; field++) {
+		at = strchr(at + 1, ' ');
+		if (!at)
+			return -EBADMSG;
+		if (field == FIELD_THREADS)
+			ret->threads = strtol(at, NULL, 10);
+	}
+	ret->start = strtoull(at, NULL, 10);
+	return 0;
+}
+
 static int read_stat(pid_t pid, struct living *ret)
 {
-	char path[32], text[1024], *at;
+	char path[32], text[1024];
 	ssize_t n;
 	int fd;
 
@@ -30,18 +53,12 @@ static int read_stat(pid_t pid, struct living *ret)
 	if (n <= 0)
 		return n < 0 ? -errno : -ESRCH;
 	text[n] = 0;
-	at = strrchr(text, ')');
-	if (!at || sscanf(at,
-	                  ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-	                  "%*d %ld %*d %lu",
-	                  &ret->state, &ret->threads, &ret->start) != 3)
-		return -EBADMSG;
-	return 0;
+	return read_fields(text, ret);
 }
 
 static bool has_ended(pid_t pid, uint64_t start)
 {
-	struct living living;
+	struct living living = {0};
 
 	return read_stat(pid, &living) < 0 || living.start != start ||
 	       (living.threads <= 1 && strchr("ZX", living.state));
@@ -104,14 +121,19 @@ static void leave(struct mw_found *found, struct mw_found_running *running)
 static uint32_t version_in(const char *path)
 {
 	const char *name = strrchr(path, '/');
-	unsigned major, minor;
+	unsigned long major, minor;
+	char *end;
 
 	name = name ? name + 1 : path;
 	if (!strncmp(name, "lib", 3))
 		name += 3;
-	if (sscanf(name, "python%1u.%2u", &major, &minor) != 2)
+	if (strncmp(name, "python", 6))
 		return 0;
-	return major << 8 | minor;
+	major = strtoul(name + 6, &end, 10);
+	if (*end != '.')
+		return 0;
+	minor = strtoul(end + 1, NULL, 10);
+	return major > 9 || minor > 99 ? 0 : (uint32_t)(major << 8 | minor);
 }
 
 static uint32_t version_of(const struct mw_found *found, const struct mw_found_running *running)
@@ -183,7 +205,7 @@ static bool find_bias(const struct mw_found_entry *entry, const struct mw_mappin
 static struct mw_found_running *get(struct mw_found *found, pid_t pid)
 {
 	struct mw_found_running *running = find(found, pid);
-	struct living living;
+	struct living living = {0};
 
 	if (read_stat(pid, &living) < 0)
 		return NULL;
@@ -228,7 +250,7 @@ void mw_found_forked(void *context, pid_t pid, pid_t parent)
 {
 	struct mw_found *found = context;
 	struct mw_found_running *child, *from = find(found, parent);
-	struct living living;
+	struct living living = {0};
 
 	mw_found_exec(found, pid);
 	if (!from || read_stat(pid, &living) < 0)
@@ -298,7 +320,7 @@ static void end_scan(struct mw_found *found)
 		    has_ended(running->pid, running->start))
 			leave(found, running);
 	}
-	found->scan++;
+	found->scanning = false;
 }
 
 void mw_found_scanned(void *context, pid_t pid, bool ends)
@@ -306,6 +328,10 @@ void mw_found_scanned(void *context, pid_t pid, bool ends)
 	struct mw_found *found = context;
 	struct mw_found_running *running = find(found, pid);
 
+	if (!found->scanning && !ends) {
+		found->scanning = true;
+		found->scan++;
+	}
 	if (!pid) {
 		end_scan(found);
 	} else if (running && !ends) {

@@ -64,7 +64,7 @@ static const char *find_variable(const char *all, size_t len, const char *entry)
 }
 
 /* Whether a program has the variables of its loader as its parent was given them. Who has gone
- * cannot be asked: then it does unless the stream may have changed them. */
+ * cannot be asked: then it does, unless the stream can have reached them. */
 static bool keeps_environment(const struct mw_daemon_matter *m)
 {
 	static char own[ENVIRONMENT], above[ENVIRONMENT];
@@ -74,7 +74,7 @@ static bool keeps_environment(const struct mw_daemon_matter *m)
 	if (mw_task_read(m->pid, &task) < 0 ||
 	    !(len = mw_proc_read(m->pid, "environ", own, sizeof(own))) ||
 	    !(above_len = mw_proc_read(task.parent, "environ", above, sizeof(above))))
-		return !(m->effect.facts & MW_FACT_CALLED);
+		return !m->globals.makes_code;
 	for (size_t at = 0; at < len; at += strlen(own + at) + 1) {
 		const char *other;
 

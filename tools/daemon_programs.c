@@ -14,6 +14,7 @@
 #include <bpf/libbpf.h>
 
 #include "../ebpf/config.h"
+#include "daemon_call_probes.h"
 #include "daemon_calls.h"
 #include "daemon_parts.h"
 #include "daemon_selftest.h"
@@ -48,6 +49,8 @@ static const struct part parts[] = {
         {"binds4", MW_K_HOOK_BIND, "cgroup", false},
         {"binds6", MW_K_HOOK_BIND, "cgroup", false},
         {"makes_socket", MW_K_HOOK_SOCKET, "cgroup", false},
+        {"call_entered", MW_K_HOOK_SYSCALL, "kprobe", false},
+        {"call_left", MW_K_HOOK_SYSCALL, "kprobe", false},
         {"call_begun", MW_K_HOOK_SYSCALL, "tp_btf", false},
         {"call_ended", MW_K_HOOK_SYSCALL, "tp_btf", false},
 };
@@ -61,6 +64,7 @@ struct mw_programs {
 	struct bpf_link *link[PARTS];
 	const char *why[PARTS]; /* it is off; NULL: it is on */
 	int cgroup;
+	bool calls_on;
 	bool multi; /* all probes of a file are one link */
 	struct mw_daemon_call call[CALLS];
 	size_t calls;
@@ -75,7 +79,8 @@ struct mw_probes {
 };
 
 /* What the verifier says of a program that does not load is of no use to those who run it. */
-static int keep_quiet(enum libbpf_print_level level, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static int keep_quiet(enum libbpf_print_level level,
+                                                            const char *format, va_list arguments)
 {
 	if (level == LIBBPF_WARN && getenv("MODELWATCH_BPF_LOG"))
 		return vfprintf(stderr, format, arguments);
@@ -159,8 +164,9 @@ static void attach_part(struct mw_programs *p, size_t i)
 		p->why[i] = "there is no cgroup2 hierarchy";
 		return;
 	}
-	link = strcmp(parts[i].how, "cgroup") ? bpf_program__attach(p->program[i])
-	                                      : bpf_program__attach_cgroup(p->program[i], p->cgroup);
+	link = strcmp(parts[i].how, "cgroup")
+	               ? bpf_program__attach(p->program[i])
+	               : bpf_program__attach_cgroup(p->program[i], p->cgroup);
 	if (libbpf_get_error(link))
 		p->why[i] = "this kernel does not attach it";
 	else
@@ -315,7 +321,8 @@ static int take_number(struct mw_programs *p, uint32_t *ret)
 	return -ENOSPC;
 }
 
-/* Strings got eight bytes shorter with 3.12. What the process itself is known to run counts more. */
+/* Strings got eight bytes shorter with 3.12. What the process itself is known to run counts more.
+ */
 static uint32_t text_offset(uint32_t version)
 {
 	return version && version < 0x030c ? 48 : 40;
@@ -333,6 +340,8 @@ static void translate(const struct mw_site *from, uint32_t version, struct mw_k_
 	for (uint32_t i = 0; i < MW_K_BODIES && i < from->body_count; i++) {
 		to->from[i] = from->body[i].from;
 		to->to[i] = from->body[i].to;
+		for (int j = 0; j < MW_K_BELOW; j++)
+			to->below[i][j] = (uint8_t)(from->body[i].below[j] / 8);
 	}
 }
 
@@ -435,22 +444,71 @@ void mw_programs_forget(struct mw_programs *programs, pid_t pid)
 	bpf_map_delete_elem(bpf_map__fd(programs->bpf->maps.processes), &key);
 }
 
+static size_t find(const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(parts[i].name, name))
+		i++;
+	return i;
+}
+
+/* What is not used has a reason, too. */
+static void say_other(struct mw_programs *p, const char *first, const char *second, const char *why)
+{
+	size_t a = find(first), b = find(second);
+
+	if (!p->why[a])
+		p->why[a] = why;
+	if (!p->why[b])
+		p->why[b] = why;
+}
+
+static int probe_calls(struct mw_programs *p)
+{
+	size_t in = find("call_entered"), out = find("call_left");
+
+	if (p->why[in] || p->why[out] || p->options.tracepoints)
+		return -ENOTSUP;
+	return mw_call_probes(p->call, p->calls, p->program[in], p->program[out], &p->link[in],
+	                      &p->link[out]);
+}
+
+static int trace_calls(struct mw_programs *p)
+{
+	size_t in = find("call_begun"), out = find("call_ended");
+
+	if (p->why[in] || p->why[out])
+		return -ENOTSUP;
+	attach_part(p, in);
+	attach_part(p, out);
+	return p->link[in] && p->link[out] ? 0 : -ENOTSUP;
+}
+
+/* Probes on the calls cost who makes them; tracepoints every call of every task. */
 int mw_programs_calls(struct mw_programs *programs, bool on)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < PARTS; i++) {
-		if (parts[i].hook != MW_K_HOOK_SYSCALL || !programs->link[i] == !on)
+	if (programs->calls_on == on)
+		return 0;
+	programs->calls_on = on;
+	for (size_t i = 0; !on && i < PARTS; i++) {
+		if (parts[i].hook != MW_K_HOOK_SYSCALL)
 			continue;
-		if (on && !programs->why[i])
-			attach_part(programs, i);
-		if (!on) {
-			bpf_link__destroy(programs->link[i]);
-			programs->link[i] = NULL;
-		}
-		if (on && programs->why[i])
-			error = -ENOTSUP;
+		bpf_link__destroy(programs->link[i]);
+		programs->link[i] = NULL;
 	}
+	if (!on)
+		return 0;
+	if (!probe_calls(programs)) {
+		say_other(programs, "call_begun", "call_ended", "probes do the same for less");
+		return 0;
+	}
+	error = trace_calls(programs);
+	say_other(programs, "call_entered", "call_left",
+	          programs->options.tracepoints ? "tracepoints are asked for"
+	                                        : "this kernel does not attach it");
 	return error;
 }
 

@@ -24,6 +24,7 @@ struct mw_programs_event {
 
 struct mw_programs_options {
 	uint32_t ring_bytes; /* a power of two, of whole pages */
+	bool tracepoints;    /* for system calls, also where there is something better */
 	bool hold;           /* a program that nobody has looked at is stopped when it starts */
 	void *context;
 	void (*event)(void *context, const struct mw_programs_event *event);

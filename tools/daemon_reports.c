@@ -27,6 +27,7 @@ static const bool permitted[STATES][MW_SAYS_COUNT] = {
         [NEW][MW_SAYS_HELLO] = true,
         [GREETED][MW_SAYS_SUPERVISE] = true,
         [SUPERVISING][MW_SAYS_REPORT] = true,
+        [SUPERVISING][MW_SAYS_LOSS] = true,
 };
 
 struct connection {
@@ -167,7 +168,7 @@ static struct connection *place(struct mw_reports *r)
 	return NULL;
 }
 
-static void admit(struct mw_reports *r, int fd, int64_t now)
+static struct connection *admit(struct mw_reports *r, int fd, int64_t now)
 {
 	struct mw_supervisor who = {0};
 	struct mw_uid *user = mw_listen_peer(fd, &who) ? NULL : mw_uids_get(&r->uids, who.uid, now);
@@ -184,21 +185,11 @@ static void admit(struct mw_reports *r, int fd, int64_t now)
 	}
 	user->connections++;
 	r->open++;
-	return;
+	return c;
 refuse:
 	r->count.refused++;
 	close(fd);
-}
-
-static void take_connections(struct mw_reports *r, int64_t now)
-{
-	for (int i = 0; i < ACCEPT_MAX; i++) {
-		int fd = accept4(r->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0)
-			return;
-		admit(r, fd, now);
-	}
+	return NULL;
 }
 
 static bool greet(struct connection *c, const struct mw_message *message)
@@ -244,6 +235,9 @@ static bool obey(struct mw_reports *r, struct connection *c, struct mw_message *
 	case MW_SAYS_REPORT:
 		report(r, c, message, now);
 		return true;
+	case MW_SAYS_LOSS:
+		mw_merge_lost(r->merge, c->who.uid, message->lost, "the daemon was too slow", now);
+		return true;
 	case MW_SAYS_COUNT:
 		break;
 	}
@@ -258,7 +252,7 @@ static bool hear(struct mw_reports *r, struct connection *c, size_t len, int64_t
 
 	if (!mw_uids_take(&r->uids, c->user, now)) {
 		r->count.limited++;
-		mw_merge_lost(r->merge, c->user->uid, 0, NULL, now);
+		mw_merge_lost(r->merge, c->user->uid, 0, "", now);
 		return true;
 	}
 	error = mw_message_read(r->message, len, &message);
@@ -293,7 +287,7 @@ static int listen_to(struct mw_reports *r, struct connection *c, int64_t now)
 	int count = 0;
 
 	c->armed = false;
-	while (more && c->user->turn < TURN_MAX) {
+	while (more && c->user->turn < TURN_MAX && c->user->asleep <= now) {
 		if (!read_one(r, c, now, &more)) {
 			end(r, c);
 			return count + more;
@@ -301,10 +295,27 @@ static int listen_to(struct mw_reports *r, struct connection *c, int64_t now)
 		c->user->turn += more;
 		count += more;
 	}
-	if (more && c->user->limited)
+	if (c->user->turn >= TURN_MAX && c->user->limited)
 		c->user->asleep = now + SLEEP_MS;
 	if (c->user->asleep <= now)
 		arm(r, c, EPOLL_CTL_MOD);
+	return count;
+}
+
+/* What they have sent is taken in at once: who supervises is to be known before the next alert. */
+static int take_connections(struct mw_reports *r, int64_t now)
+{
+	int count = 0;
+
+	for (int i = 0; i < ACCEPT_MAX; i++) {
+		int fd = accept4(r->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct connection *c = fd < 0 ? NULL : admit(r, fd, now);
+
+		if (fd < 0)
+			break;
+		if (c)
+			count += listen_to(r, c, now);
+	}
 	return count;
 }
 
@@ -318,8 +329,8 @@ int mw_reports_poll(struct mw_reports *r, int64_t now)
 		uint32_t which = r->events[i].data.u32;
 
 		if (which == LISTENER)
-			take_connections(r, now);
-		else if (r->connection[which].fd >= 0)
+			count += take_connections(r, now);
+		else if (r->connection[which].fd >= 0 && r->connection[which].armed)
 			count += listen_to(r, &r->connection[which], now);
 	}
 	return count;

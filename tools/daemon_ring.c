@@ -25,14 +25,10 @@ static struct perf_event_attr attributes(size_t size, bool wake_each)
 	        .task = 1,
 	        .use_clockid = 1, /* CPUs are compared */
 	        .clockid = CLOCK_BOOTTIME,
+	        .watermark = 1, /* wakeup_events would only count samples */
+	        .wakeup_watermark = wake_each ? 1 : (uint32_t)size / 2,
 	};
 
-	if (wake_each) {
-		attr.wakeup_events = 1;
-	} else {
-		attr.watermark = 1;
-		attr.wakeup_watermark = (uint32_t)size / 2;
-	}
 	return attr;
 }
 
@@ -69,11 +65,12 @@ void mw_ring_close(struct mw_ring *ring)
 	*ring = (struct mw_ring){.fd = -1};
 }
 
-void mw_ring_begin(struct mw_ring *ring)
+bool mw_ring_begin(struct mw_ring *ring)
 {
 	const struct perf_event_mmap_page *control = ring->memory;
 
 	ring->head = __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE);
+	return ring->head - ring->tail + MW_RECORD_SIDE_MAX <= ring->size;
 }
 
 static const uint8_t *data(const struct mw_ring *ring)

@@ -25,8 +25,9 @@ int mw_ring_open(struct mw_ring *ret, int cpu, size_t size, bool wake_each);
 
 void mw_ring_close(struct mw_ring *ring);
 
-/* Takes what has been written until now to be read next. */
-void mw_ring_begin(struct mw_ring *ring);
+/* Takes what has been written until now to be read next. False when the ring was too full for
+ * another record: the kernel says that it dropped some only before the next one it writes. */
+bool mw_ring_begin(struct mw_ring *ring);
 
 /* Finds the length and time of the next record. False when there is none before the head. */
 bool mw_ring_peek(struct mw_ring *ring);

@@ -63,7 +63,7 @@ int mw_daemon_scope_born(struct mw_daemon_scope *scope, const struct mw_daemon_b
 	return 0;
 }
 
-const struct mw_daemon_birth *mw_daemon_scope_find(const struct mw_daemon_scope *scope, uint64_t id)
+struct mw_daemon_birth *mw_daemon_scope_find(struct mw_daemon_scope *scope, uint64_t id)
 {
 	for (uint32_t i = 0; id && i < MW_DAEMON_BIRTHS; i++)
 		if (scope->births[i].id == id)

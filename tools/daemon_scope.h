@@ -23,6 +23,8 @@ struct mw_daemon_origin {
 struct mw_daemon_birth {
 	uint64_t id; /* of its event; 0: none */
 	enum mw_cause cause;
+	uint32_t tgid;   /* of the task that was born */
+	bool ran;        /* which has become a program already */
 	bool called;     /* the load had called beyond plain rebuilders by then */
 	bool makes_code; /* and could have made code */
 	bool is_free;    /* started by an import or an installed library: lives on by itself */
@@ -46,8 +48,7 @@ int mw_daemon_scope_born(struct mw_daemon_scope *scope, const struct mw_daemon_b
                          const struct mw_location *at);
 
 /* The birth with that id, or NULL. Good until the next one is added. */
-const struct mw_daemon_birth *mw_daemon_scope_find(const struct mw_daemon_scope *scope,
-                                                   uint64_t id);
+struct mw_daemon_birth *mw_daemon_scope_find(struct mw_daemon_scope *scope, uint64_t id);
 
 /* The process answers for no load by birth from now on; the same for one whose birth is seen at
  * `time`; whether it does not. */

@@ -40,8 +40,9 @@ int mw_trial_mount(const char *name)
 int mw_trial_load(int type, int attach, uint32_t target, const struct bpf_insn *program,
                   size_t count)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, options,
-	            .expected_attach_type = (enum bpf_attach_type)attach, .attach_btf_id = target);
+	struct bpf_prog_load_opts options = {.sz = sizeof(options),
+	                                     .expected_attach_type = (enum bpf_attach_type)attach,
+	                                     .attach_btf_id = target};
 	int fd = bpf_prog_load((enum bpf_prog_type)type, "mw_trial", "GPL", program, count,
 	                       &options);
 
@@ -97,9 +98,11 @@ static int storage_map(void)
 	int number = types ? btf__add_int(types, "int", 4, BTF_INT_SIGNED) : -ENOMEM, map = -1;
 
 	if (number > 0 && !btf__load_into_kernel(types)) {
-		LIBBPF_OPTS(bpf_map_create_opts, options, .btf_fd = (uint32_t)btf__fd(types),
-		            .btf_key_type_id = (uint32_t)number,
-		            .btf_value_type_id = (uint32_t)number, .map_flags = BPF_F_NO_PREALLOC);
+		struct bpf_map_create_opts options = {.sz = sizeof(options),
+		                                      .btf_fd = (uint32_t)btf__fd(types),
+		                                      .btf_key_type_id = (uint32_t)number,
+		                                      .btf_value_type_id = (uint32_t)number,
+		                                      .map_flags = BPF_F_NO_PREALLOC};
 
 		map = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "mw_trial", 4, 4, 0, &options);
 	}

@@ -3,13 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../core/paths.h"
 #include "daemon_matter.h"
+#include "identity.h"
 
-#define SECOND 1000000000u
+#define SECOND INT64_C(1000000000)
+#define ENVIRONMENT 32768
 
 /* Where packages and the standard library are. */
 static bool is_package(const char *path)
@@ -34,19 +37,80 @@ static bool cut_name(char path[static PATH_MAX])
 }
 
 /* Where the program's own code begins: the directory of the script, which the interpreter puts
- * first on sys.path. */
-static bool is_beside_script(const struct mw_daemon_matter *m, const char *path)
+ * first on sys.path; of what is not a file, the directory that it works in. */
+static bool find_own_directory(const struct mw_daemon_matter *m, char ret[static PATH_MAX])
 {
 	const struct mw_daemon_frame *script =
 	        m->frame_count ? &m->frame[m->frame_count - 1] : NULL;
+	char link[40];
+	ssize_t len;
+
+	if (!script || m->frame_count <= m->inside || m->k->frames_cut)
+		return false;
+	if (!strcmp(script->function, "<module>") && is_absolute(script->file) &&
+	    strlen(script->file) < PATH_MAX) {
+		strcpy(ret, script->file);
+		return cut_name(ret);
+	}
+	if (m->globals.makes_code || (strcmp(script->file, "<string>") != 0 &&
+	                              strcmp(script->function, "_run_module_as_main") != 0))
+		return false;
+	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)m->pid);
+	len = readlink(link, ret, PATH_MAX - 1);
+	ret[len > 0 ? len : 0] = '\0';
+	return len > 0;
+}
+
+/* Below a directory of the list in an environment variable. */
+static bool is_in_list(const char *list, const char *path)
+{
+	for (; *list; list += *list == ':') {
+		size_t len = strcspn(list, ":");
+		char directory[PATH_MAX];
+
+		if (*list == '/' && len < sizeof(directory)) {
+			memcpy(directory, list, len);
+			directory[len] = '\0';
+			if (mw_path_inside(path, directory))
+				return true;
+		}
+		list += len;
+	}
+	return false;
+}
+
+/* The variable as the process was given it when it started. */
+static const char *variable(const struct mw_daemon_matter *m, const char *name)
+{
+	static char all[ENVIRONMENT];
+	size_t len = mw_proc_read(m->pid, "environ", all, sizeof(all)), n = strlen(name);
+
+	for (size_t at = 0; at < len; at += strlen(all + at) + 1)
+		if (!strncmp(all + at, name, n) && all[at + n] == '=')
+			return all + at + n + 1;
+	return NULL;
+}
+
+/* A directory of the user's own may hold a model all the same. */
+static bool is_own(const struct mw_daemon_matter *m, const char *path)
+{
+	const char *list = variable(m, "PYTHONPATH");
 	char directory[PATH_MAX];
 
-	if (!script || m->frame_count <= m->inside || m->k->frames_cut ||
-	    strcmp(script->function, "<module>") != 0 || !is_absolute(script->file) ||
-	    strlen(script->file) >= sizeof(directory))
-		return false;
-	strcpy(directory, script->file);
-	return cut_name(directory) && mw_path_inside(path, directory);
+	return (list && is_in_list(list, path)) ||
+	       (find_own_directory(m, directory) && mw_path_inside(path, directory));
+}
+
+bool mw_daemon_is_bytecode(const struct mw_daemon_matter *m, const char *path)
+{
+	const char *prefix;
+
+	if (mw_is_cached_bytecode(path))
+		return true;
+	prefix = is_absolute(path) ? variable(m, "PYTHONPYCACHEPREFIX") : NULL;
+	return prefix && prefix[0] == '/' && prefix[1] && mw_path_inside(path, prefix) &&
+	       (mw_is_bytecode_name(path) || m->k->number == SYS_mkdir ||
+	        m->k->number == SYS_mkdirat);
 }
 
 static bool came_with_model(const struct mw_daemon_matter *m, const char *path)
@@ -56,23 +120,36 @@ static bool came_with_model(const struct mw_daemon_matter *m, const char *path)
 	if (!m->artifact[0])
 		return false;
 	memcpy(directory, m->artifact, sizeof(directory));
-	return cut_name(directory) && mw_path_inside(path, directory) && !is_beside_script(m, path);
+	return cut_name(directory) && mw_path_inside(path, directory) && !is_own(m, path);
 }
 
-static int64_t seconds_of(uint64_t boot_ns)
+static int64_t nanoseconds(struct timespec t)
+{
+	return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+static int64_t real_time(uint64_t boot_ns)
 {
 	struct timespec real, boot;
 
 	clock_gettime(CLOCK_REALTIME, &real);
 	clock_gettime(CLOCK_BOOTTIME, &boot);
-	return real.tv_sec - boot.tv_sec + (int64_t)(boot_ns / SECOND);
+	return nanoseconds(real) - nanoseconds(boot) + (int64_t)boot_ns;
+}
+
+/* The root that the process sees. One that has gone by now is taken to have seen ours. */
+static int root_of(const struct mw_daemon_matter *m, char *ret, size_t size)
+{
+	int len = snprintf(ret, size, "/proc/%d/root", (int)m->pid);
+
+	return access(ret, F_OK) ? 0 : len;
 }
 
 /* The status of the file, or of the archive that it lies in. */
 static bool look(const struct mw_daemon_matter *m, const char *path, struct stat *ret)
 {
 	char text[PATH_MAX + 40];
-	int root = snprintf(text, sizeof(text), "/proc/%d/root", (int)m->pid);
+	int root = root_of(m, text, sizeof(text));
 
 	if (strlen(path) >= PATH_MAX)
 		return false;
@@ -93,7 +170,7 @@ static bool is_kept(const struct mw_daemon_matter *m, const char *path)
 
 	if (!look(m, path, &st) || (st.st_uid && st.st_uid != m->k->uid))
 		return false;
-	return !m->load || !m->load->since || st.st_ctime <= seconds_of(m->load->since);
+	return !m->load || !m->load->since || nanoseconds(st.st_ctim) <= real_time(m->load->since);
 }
 
 /* The libraries two levels above the program: of a prefix such as a virtual environment. */
@@ -118,7 +195,7 @@ bool mw_daemon_is_installed(const struct mw_daemon_matter *m, const char *path)
 	if (!is_absolute(path) || mw_is_in_model_cache(path) || came_with_model(m, path))
 		return false;
 	return mw_is_of_system(path) ||
-	       ((is_package(path) || is_in_prefix(m, path)) && is_kept(m, path));
+	       ((is_package(path) || is_in_prefix(m, path) || is_own(m, path)) && is_kept(m, path));
 }
 
 bool mw_daemon_trusts(const struct mw_daemon_matter *m, const char *path)

@@ -4,23 +4,37 @@
 #ifndef MW_TOOLS_IDENTITY_H
 #define MW_TOOLS_IDENTITY_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <jansson.h>
 
 #include "cgroup.h"
 
-json_t *mw_identity_process(pid_t pid, pid_t tid);
+#define MW_IDENTITY_ANCESTORS 16
+
+struct mw_container_state;
+
+json_t *mw_identity_process(pid_t pid, pid_t tid, const struct mw_cgroup *cgroup);
 json_t *mw_identity_user(pid_t pid);
 json_t *mw_identity_host(void);
+
+/* The name of a user of this machine; empty when there is none. Good until the next call. */
+const char *mw_identity_user_name(uid_t uid);
+
+/* When a process started, by the clock of today: `ticks` count from boot, as in mw_task. */
+json_t *mw_identity_start_time(uint64_t ticks);
 
 /* Fills `ret` for process `pid`. */
 void mw_identity_cgroup(pid_t pid, struct mw_cgroup *ret);
 
 /* null when the process belongs to none. The job comes from the control group, else (as its `trust`
- * says) from the process's own environment, of which nothing else is looked at. */
+ * says) from the process's own environment, of which nothing else is looked at; with `pid` 0, from
+ * the control group alone. */
 json_t *mw_identity_job(pid_t pid, const struct mw_cgroup *cgroup);
-json_t *mw_identity_container(const struct mw_cgroup *cgroup);
+/* `state` is what its runtime says, or NULL. */
+json_t *mw_identity_container(const struct mw_cgroup *cgroup,
+                              const struct mw_container_state *state);
 
 /* Reads at most `size` - 1 bytes of /proc/<pid>/<name> and ends them with a NUL. Returns how many;
  * 0 when it cannot be read. */

@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cfi.h"
 #include "insn.h"
 #include "python_parts.h"
 
 #define CODE_MAX (256u << 10) /* of one body; the interpreter's main loop has 60 kB */
+#define MW_BELOW 1024 /* bytes of a frame that are looked at */
 #define JUMPS_MAX 512         /* out of one body that are looked up */
 
 struct range {
@@ -118,6 +120,21 @@ static int read_body(struct bodies *bodies, struct range range)
 	return r;
 }
 
+/* The return address lies at the end of the caller's frame, and the one of the next call where the
+ * stack pointer was. */
+static void take_frame(const struct mw_elf *elf, uint64_t vaddr, struct mw_body *ret)
+{
+	struct mw_cfi *cfi = malloc(sizeof(*cfi));
+	uint32_t count = 0;
+	uint64_t fde;
+
+	if (cfi && !mw_elf_find_fde(elf, vaddr, &fde) && !mw_cfi_load(cfi, elf, fde))
+		for (size_t i = 0; i < cfi->offset_count && count < MW_BELOW_MAX; i++)
+			if (cfi->offset[i] > 8 && cfi->offset[i] <= MW_BELOW && !(cfi->offset[i] % 8))
+				ret->below[count++] = (uint16_t)cfi->offset[i];
+	free(cfi);
+}
+
 /* Compilers keep all within 2 GB, for their own jumps to reach. */
 static void keep(struct mw_site *site, const struct bodies *bodies)
 {
@@ -127,7 +144,9 @@ static void keep(struct mw_site *site, const struct bodies *bodies)
 
 		if (from < INT32_MIN || to > INT32_MAX || from >= to)
 			continue;
-		site->body[site->body_count++] = (struct mw_body){(int32_t)from, (int32_t)to};
+		site->body[site->body_count] = (struct mw_body){.from = (int32_t)from,
+		                                                .to = (int32_t)to};
+		take_frame(bodies->elf, bodies->range[i].from, &site->body[site->body_count++]);
 	}
 	site->bodies_cut = bodies->cut;
 }

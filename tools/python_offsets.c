@@ -25,7 +25,6 @@ static const struct mw_py_offsets known[] = {
                 .code_name = 112,
                 .code_table = 120,
                 .text_length = 16,
-                .text_state = 32,
                 .text_ascii = 48,
                 .text_wide = 72,
                 .bytes_size = 16,
@@ -46,7 +45,6 @@ static const struct mw_py_offsets known[] = {
                 .code_name = 112,
                 .code_table = 120,
                 .text_length = 16,
-                .text_state = 32,
                 .text_ascii = 48,
                 .text_wide = 72,
                 .bytes_size = 16,
@@ -69,7 +67,6 @@ static const struct mw_py_offsets known[] = {
                 .code_table = 136,
                 .code_bytes = 184,
                 .text_length = 16,
-                .text_state = 32,
                 .text_ascii = 48,
                 .text_wide = 72,
                 .bytes_size = 16,
@@ -92,7 +89,6 @@ static const struct mw_py_offsets known[] = {
                 .code_table = 136,
                 .code_bytes = 192,
                 .text_length = 16,
-                .text_state = 32,
                 .text_ascii = 40,
                 .text_wide = 56,
                 .bytes_size = 16,
@@ -128,6 +124,31 @@ struct described {
 	} text;
 };
 
+/* The part of an object that several offsets of words lie in, each whole. */
+static int span(const uint32_t *offsets, size_t count, uint32_t *start, uint32_t *size)
+{
+	uint32_t low = offsets[0], high = offsets[0];
+
+	for (size_t i = 1; i < count; i++) {
+		low = offsets[i] < low ? offsets[i] : low;
+		high = offsets[i] > high ? offsets[i] : high;
+	}
+	*start = low & ~7u;
+	*size = (high & ~7u) + 8 - *start;
+	return *size > MW_PY_SPAN_MAX ? -EBADMSG : 0;
+}
+
+static int find_spans(struct mw_py_offsets *o)
+{
+	const uint32_t frame[] = {o->frame_back, o->frame_code, o->frame_at, o->frame_owner};
+	const uint32_t code[] = {o->code_file, o->code_name, o->code_first_line, o->code_table};
+	size_t fields = o->version < MW_PY_VERSION(3, 12) ? 3 : 4;
+	int r;
+
+	r = span(frame, fields, &o->frame_start, &o->frame_span);
+	return r < 0 ? r : span(code, 4, &o->code_start, &o->code_span);
+}
+
 static bool within(uint64_t size, uint64_t offset, uint64_t len)
 {
 	return size <= OFFSET_MAX && offset <= size && len <= size - offset;
@@ -148,8 +169,8 @@ static bool makes_sense(const struct described *d)
 	       within(d->code.size, d->code.first_line, 4) &&
 	       within(d->code.size, d->code.bytes, 1) &&
 	       within(d->bytes.size, d->bytes.length, 8) &&
-	       within(d->bytes.size, d->bytes.data, 1) && within(d->text.size, d->text.state, 4) &&
-	       within(d->text.size, d->text.length, 8) && within(d->text.size, d->text.ascii, 16);
+	       within(d->bytes.size, d->bytes.data, 1) && d->text.state == d->text.length + 16 &&
+	       within(d->text.size, d->text.length, 20) && within(d->text.size, d->text.ascii, 16);
 }
 
 static void take(const struct described *d, struct mw_py_offsets *ret)
@@ -172,7 +193,6 @@ static void take(const struct described *d, struct mw_py_offsets *ret)
 	        .code_first_line = (uint32_t)d->code.first_line,
 	        .code_bytes = (uint32_t)d->code.bytes,
 	        .text_length = (uint32_t)d->text.length,
-	        .text_state = (uint32_t)d->text.state,
 	        .text_ascii = (uint32_t)d->text.ascii,
 	        .text_wide = (uint32_t)d->text.ascii + 16, /* after a cached UTF-8 form */
 	        .bytes_size = (uint32_t)d->bytes.length,
@@ -185,6 +205,7 @@ static void take(const struct described *d, struct mw_py_offsets *ret)
 static int from_file(uint32_t version, const struct mw_elf *elf, uint64_t vaddr,
                      struct mw_py_offsets *ret)
 {
+	struct mw_py_offsets offsets;
 	struct described d;
 	int r;
 
@@ -197,7 +218,11 @@ static int from_file(uint32_t version, const struct mw_elf *elf, uint64_t vaddr,
 		return -ENOTSUP;
 	if (!makes_sense(&d))
 		return -EBADMSG;
-	take(&d, ret);
+	take(&d, &offsets);
+	r = find_spans(&offsets);
+	if (r < 0)
+		return r;
+	*ret = offsets;
 	return 0;
 }
 
@@ -208,7 +233,7 @@ int mw_python_offsets(uint32_t version, const struct mw_elf *elf, uint64_t runti
 		if (known[i].version != version)
 			continue;
 		*ret = known[i];
-		return 0;
+		return find_spans(ret);
 	}
 	if (version != MW_PY_VERSION(3, 13) || !elf)
 		return -ENOTSUP;

@@ -11,6 +11,7 @@
 
 #define MW_SITES_MAX 32
 #define MW_BODIES_MAX 4
+#define MW_BELOW_MAX 8
 
 /* Where a site's arguments are at its entry. */
 enum mw_convention {
@@ -27,6 +28,9 @@ enum mw_convention {
  * a jump to, which then returns to its caller in its place. */
 struct mw_body {
 	int32_t from, to;
+	/* How far below the call's return address, in bytes, the return address of what it calls in
+	 * turn may lie: one for each size that its frame has; 0: no more. */
+	uint16_t below[MW_BELOW_MAX];
 };
 
 struct mw_site {

@@ -18,6 +18,7 @@
 #define QUEUE_BYTES (4u << 20) /* of all together */
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
+#define STAYED_MS 5000 /* who goes sooner has refused us */
 #define LAST_MS 100
 
 struct kept {
@@ -28,11 +29,12 @@ struct kept {
 struct mw_reporter {
 	struct sockaddr_un address;
 	char hello[256];
-	int fd;        /* -1: there is no daemon */
-	bool lost_it;  /* there was one */
-	int64_t again; /* not looked for before that */
-	int retry;     /* ms until it is looked for again */
-	uint64_t lost;
+	int fd;                     /* -1: there is no daemon */
+	bool lost_it;               /* there was one */
+	int64_t again;              /* not looked for before that */
+	int retry;                  /* ms until it is looked for again */
+	int64_t since;              /* when it was found */
+	uint64_t lost, told;        /* the daemon knows of so many of them */
 	size_t first, count, bytes; /* of a ring */
 	struct kept kept[QUEUE_MAX];
 };
@@ -74,38 +76,56 @@ static int say(int fd, const char *text, size_t len)
 	return n < 0 ? -errno : 0;
 }
 
-static void look_for_it(struct mw_reporter *r)
+/* Not before `retry` has passed, and the next time later. */
+static void put_off(struct mw_reporter *r, int64_t now)
+{
+	r->again = now + r->retry;
+	r->retry = r->retry * 2 < RETRY_MAX_MS ? r->retry * 2 : RETRY_MAX_MS;
+}
+
+/* A connection on which the first words have been said, or -1. */
+static int reach(const struct mw_reporter *r)
 {
 	static const char supervise[] = "{\"schema\":\"modelwatch.supervise/1\"}\n";
 	const int room = MW_REPORT_MAX;
-	int64_t now = now_ms();
 	int fd;
+
+	if (!is_roots(r->address.sun_path))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	if (!connect(fd, (struct sockaddr *)&r->address, sizeof(r->address)) && is_root(fd) &&
+	    !say(fd, r->hello, strlen(r->hello)) && !say(fd, supervise, sizeof(supervise) - 1))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void look_for_it(struct mw_reporter *r)
+{
+	int64_t now = now_ms();
 
 	if (now < r->again)
 		return;
-	r->again = now + r->retry;
-	r->retry = r->retry * 2 < RETRY_MAX_MS ? r->retry * 2 : RETRY_MAX_MS;
-	if (!is_roots(r->address.sun_path))
-		return;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-	if (connect(fd, (struct sockaddr *)&r->address, sizeof(r->address)) < 0 || !is_root(fd) ||
-	    say(fd, r->hello, strlen(r->hello)) || say(fd, supervise, sizeof(supervise) - 1)) {
-		close(fd);
-		return;
-	}
-	r->fd = fd;
-	r->retry = RETRY_MIN_MS;
+	r->fd = reach(r);
+	if (r->fd < 0)
+		put_off(r, now);
+	else
+		r->since = now;
 }
 
 static void part(struct mw_reporter *r)
 {
+	int64_t now = now_ms();
+
 	close(r->fd);
 	r->fd = -1;
 	r->lost_it = true;
-	r->again = now_ms() + r->retry;
+	if (now - r->since >= STAYED_MS)
+		r->retry = RETRY_MIN_MS;
+	put_off(r, now);
 }
 
 int mw_reporter_open(const char *path, const char *policy_digest, const char *mode,
@@ -155,13 +175,31 @@ static void keep(struct mw_reporter *r, const char *line, size_t len)
 	r->count++;
 }
 
+/* What is missing is no evasion. */
+static int say_lost(struct mw_reporter *r)
+{
+	char line[80];
+	int error;
+
+	if (r->lost == r->told)
+		return 0;
+	snprintf(line, sizeof(line), "{\"schema\":\"modelwatch.loss/1\",\"lost\":%llu}\n",
+	         (unsigned long long)(r->lost - r->told));
+	error = say(r->fd, line, strlen(line));
+	if (!error)
+		r->told = r->lost;
+	return error;
+}
+
 /* In their order: what has been kept goes first. */
 static void flush(struct mw_reporter *r)
 {
 	while (r->count && r->fd >= 0) {
 		const struct kept *kept = &r->kept[r->first];
-		int error = say(r->fd, kept->line, kept->len);
+		int error = say_lost(r);
 
+		if (!error)
+			error = say(r->fd, kept->line, kept->len);
 		if (error == -EAGAIN)
 			return;
 		if (error == -EMSGSIZE)

@@ -177,6 +177,15 @@ static void process_lines(const struct story *story)
 	fputs(n > ANCESTORS_SHOWN ? " < ...\n" : n ? "\n" : "", story->out);
 }
 
+static const char *trust_of(const char *trust)
+{
+	if (!strcmp(trust, "cgroup"))
+		return "by the kernel's word";
+	if (!strcmp(trust, "delegated"))
+		return "as the container or service around it says";
+	return "as the process itself says";
+}
+
 static void tell_who(const struct story *story)
 {
 	uint64_t uid, login;
@@ -193,10 +202,7 @@ static void tell_who(const struct story *story)
 	fputc('\n', story->out);
 	if (mw_field(story->sample, "job"))
 		fprintf(story->out, "  job        %s %s, %s\n", text(story->sample, "job.kind"),
-		        text(story->sample, "job.id"),
-		        strcmp(text(story->sample, "job.trust"), "cgroup")
-		                ? "as the process itself says"
-		                : "by the kernel's word");
+		        text(story->sample, "job.id"), trust_of(text(story->sample, "job.trust")));
 	line(story, "container", "container.id");
 	fprintf(story->out, "  host       %s\n", text(story->process, "host"));
 }

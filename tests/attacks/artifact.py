@@ -113,7 +113,7 @@ def make_artifact(attack, place, scene, interpreter):
     stream = stream_of(attack, payload)
     acting = inner or stream  # the stream whose call it is
     offsets = {pickles.locate(acting, where) for where in at}
-    certain = place in ("direct", "old_thread") and all(
+    certain = place in ("direct", "old_thread") and not attack.inexact and all(
         pickles.is_certain(acting, offset) for offset in offsets)
     if place == "nested":
         stream = pickles.frame(pickles.assemble(pickles.call("pickle.loads", stream)))

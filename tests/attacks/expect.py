@@ -3,13 +3,18 @@ import json
 
 
 def check_alert(result, alert):
-    artifact, load = result.artifact, alert["load"]
-    assert alert["effect"]["class"] in artifact.classes, describe(alert)
     assert alert["mode"] == result.mode
     assert alert["verdict"] == result.mode, describe(alert)
     assert alert["outcome"] == ("prevented" if result.mode == "deny" else "observed")
     if result.attack.sensor:
         assert alert["sensor"] == result.attack.sensor and alert["evasion"], describe(alert)
+    check_effect(result, alert)
+
+
+def check_effect(result, alert):
+    """What was done, by what of which artifact."""
+    artifact, load = result.artifact, alert["load"]
+    assert alert["effect"]["class"] in artifact.classes, describe(alert)
     if result.attack.path:
         assert load["artifact"]["path"] == str(artifact.path), describe(alert)
     check_call(artifact, load)
@@ -36,9 +41,13 @@ def check_offset(artifact, load):
     assert any(span[0] <= at <= span[1] for at in expected), f"range {span} is without {expected}"
 
 
+def classes_after(alerts):
+    return [alert["effect"]["class"] for alert in alerts[1:]]
+
+
 def check_then(result):
     """What the attack did after its first effect, by whatever it started."""
-    found = [alert["effect"]["class"] for alert in result.alerts[1:]]
+    found = classes_after(result.alerts)
     for name in result.attack.then:
         assert name in found, f"no alert of class {name} after the first, only {found}"
 
@@ -62,3 +71,21 @@ def check(result):
         check_then(result)
         if result.attack.one_effect and result.place == "direct":
             assert len(result.alerts) == 1, f"{len(titles)} alerts: {titles}"
+
+
+def check_told(result, mode):
+    """The same of `modelwatch daemon` in that mode, which has watched a victim without the shim."""
+    assert result.happened or result.attack.marker == "none", f"it did not happen: {result.errors}"
+    assert result.alerts, f"no alert; load ended {result.words}, status {result.status}"
+    for alert in result.alerts:
+        assert (alert["mode"], alert["verdict"]) == (mode, mode), describe(alert)
+        assert (alert["sensor"], alert["seen_by"], alert["evasion"]) == ("kernel", ["kernel"], False)
+        assert alert["outcome"] == "observed" and alert["reporter"] is None
+    check_effect(result, result.alerts[0])
+    check_then(result)
+
+
+def check_untold(result):
+    """The rule by which the kernel shows nothing of it still holds."""
+    assert result.happened or result.attack.marker == "none", f"it did not happen: {result.errors}"
+    assert not result.alerts, f"it is told now: {[describe(alert) for alert in result.alerts]}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent / "native"
 BUILT = tempfile.TemporaryDirectory(prefix="modelwatch-native-")
+INSTALLED = Path(BUILT.name) / "site-packages"  # by this name `modelwatch daemon` knows what is installed
 FLAGS = ["-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-fvisibility=hidden"]
 
 
@@ -25,11 +26,12 @@ def headers():
 @functools.lru_cache(maxsize=None)
 def directory():
     """Where rawcall, for any CPython from 3.9 on, what else counts as installed, and the program child lie."""
+    INSTALLED.mkdir()
     for command in (
         [*FLAGS, "-shared", "-fPIC", f"-I{headers()}", "-o", "rawcall.abi3.so", *HERE.glob("raw*.c")],
         [*FLAGS, "-static", "-o", "child", HERE / "child.c"],
     ):
-        subprocess.run(["cc", *command], cwd=BUILT.name, check=True)
+        subprocess.run(["cc", *command], cwd=INSTALLED, check=True)
     for path in HERE.glob("*.py"):
-        shutil.copy(path, BUILT.name)
-    return Path(BUILT.name)
+        shutil.copy(path, INSTALLED)
+    return INSTALLED

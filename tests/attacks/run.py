@@ -38,6 +38,7 @@ class Result:
     errors: str
     happened: bool
     alerts: list  # the first record of each alert, in order
+    pid: int = 0  # of what was started
 
 
 def environment(attack, scene, interpreter):
@@ -65,25 +66,34 @@ def read_alerts(path):
     return [record for record in records if record["update"] == 0]
 
 
-def run(attack, place, mode, interpreter, program, directory):
-    """Has a victim load the artifact. `mode` None runs it without modelwatch."""
+def finish(command, **options):
+    """Runs it to its end. Returns the process, which is over, and what it wrote."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          **options) as process:
+        try:
+            written = process.communicate(timeout=TIMEOUT)
+        except BaseException:
+            process.kill()
+            raise
+    return process, *(text.decode(errors="replace") for text in written)
+
+
+def run(attack, place, mode, interpreter, program, directory, parent=()):
+    """Has a victim load the artifact. `mode` None runs it without modelwatch, by `parent` where that is given."""
     with Scene(directory) as scene:
         write_files(attack, scene, interpreter)
         artifact = make_artifact(attack, place, scene, interpreter)
         script = [substitute(attack, text, scene, interpreter)
                   for text in (attack.before, attack.after, attack.probe)]
-        watch = [] if mode is None else [
+        watch = parent if mode is None else [
             program, "run", f"--mode={mode}", f"--alerts={scene.alerts}", "--quiet", "--"]
         command = [*watch, *interpreter.argv, HERE / "victim.py", place, attack.carrier,
                    artifact.path, scene.marker, *script]
-        done = subprocess.run(command, cwd=scene.cwd, env=environment(attack, scene, interpreter), stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=TIMEOUT)
-        output = done.stdout.decode(errors="replace")
+        process, output, errors = finish(command, cwd=scene.cwd, env=environment(attack, scene, interpreter))
         words = re.findall(r"^(loaded|unsafe|error \w+)$", output, re.M)
-        return Result(attack, place, mode, artifact, done.returncode, words, output,
-                      done.stderr.decode(errors="replace"),
+        return Result(attack, place, mode, artifact, process.returncode, words, output, errors,
                       happened(attack, scene, 0 if mode == "deny" else PATIENCE),
-                      read_alerts(scene.alerts))
+                      read_alerts(scene.alerts), process.pid)
 
 
 def check_works(result):

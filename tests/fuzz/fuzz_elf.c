@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../../tools/cfi.h"
+#include "../../tools/daemon_glance.h"
 #include "../../tools/elf.h"
 #include "../../tools/unwind.h"
 
@@ -64,6 +65,7 @@ static void read_directly(const struct file *file, uint64_t seed)
 			abort();
 	}
 	mw_elf_find_symbols(&elf, symbols, 4);
+	mw_glance(&elf);
 	for (size_t i = 0; i < 4; i++)
 		check_terminated(symbols[i].name, sizeof(symbols[i].name));
 }

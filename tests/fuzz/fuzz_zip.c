@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../tools/cgroup.h"
 #include "../../tools/text.h"
 #include "../../tools/zip.h"
 
@@ -58,14 +57,11 @@ static void show(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char text[512];
-	struct mw_cgroup cgroup;
 
 	if (!size || size > 1 << 16)
 		return 0;
 	find(data, size);
 	show(data, size);
 	mw_utf8_clean((const char *)data, size, text, sizeof(text));
-	mw_cgroup_parse(text, &cgroup);
-	mw_cgroup_mounts(text, &cgroup);
 	return 0;
 }

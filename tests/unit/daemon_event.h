@@ -16,6 +16,7 @@
 
 static struct mw_k_effect e;
 static uint16_t used;
+static uint64_t process_start = 7; /* another one is another process */
 
 static inline struct mw_k_str put_bytes(const char *bytes, size_t len)
 {
@@ -67,7 +68,7 @@ static inline void event(enum mw_k_hook hook, int64_t number)
 	                            .id = ++id,
 	                            .tgid = (uint32_t)getpid(),
 	                            .tid = (uint32_t)gettid(),
-	                            .start = 7};
+	                            .start = process_start};
 	e.hook = hook;
 	e.number = number;
 	e.uid = getuid();

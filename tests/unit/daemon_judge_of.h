@@ -98,6 +98,7 @@ static inline int judge_setup(void **state)
 	everything = policy_of(text, sizeof(text) - 1, MW_BUILT_IN, MW_DENY, &size, error);
 	if (!everything || mw_policy_build_start(&build) ||
 	    mw_policy_read_built_in(&build, error, sizeof(error)) ||
+	    mw_policy_secrets_end(&build) ||
 	    mw_policy_compile(&build, subject, MW_DENY, &built_in, &size, error, sizeof(error)))
 		return -1;
 	mw_policy_build_free(&build);

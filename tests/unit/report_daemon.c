@@ -42,8 +42,7 @@ static void serve(struct mw_reports *reports, struct mw_merge *merge)
 
 	while (!events[0].revents) {
 		poll(events, 2, 20);
-		while (mw_reports_poll(reports, now_ms()))
-			continue;
+		mw_reports_poll(reports, now_ms());
 		mw_reports_tick(reports, now_ms());
 		mw_merge_tick(merge, now_ms());
 	}

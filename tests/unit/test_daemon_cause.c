@@ -166,11 +166,17 @@ static void steered_by_a_body_further_out(void **state)
 
 static void code_made_by_the_stream_has_any_name(void **state)
 {
-	static const char *const makers[] = {
-	        "builtins exec",           "types CodeType",
-	        "marshal loads",           "builtins getattr",
-	        "importlib import_module", "cloudpickle.cloudpickle _builtin_type",
-	        "numpy os.system",         "posix putenv"};
+	static const char *const makers[] = {"builtins exec",
+	                                     "types CodeType",
+	                                     "marshal loads",
+	                                     "builtins getattr",
+	                                     "importlib import_module",
+	                                     "cloudpickle.cloudpickle _builtin_type",
+	                                     "numpy os.system",
+	                                     "types LambdaType",
+	                                     "torch.fx.graph_module reduce_graph_module",
+	                                     "importlib.machinery SourcelessFileLoader",
+	                                     "posix putenv"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(makers) / sizeof(*makers); i++) {

@@ -468,6 +468,86 @@ static void closing_writes_what_was_kept_back(void **state)
 	assert_int_equal(mw_merge_open(&sinks, POLICY, &merge), 0);
 }
 
+/* The same with what really writes alerts, and its hook. */
+static bool hold(void *context, pid_t pid, const struct mw_record *record, json_t *alert)
+{
+	const struct mw_merge_effect effect = {.pid = pid,
+	                                       .uid = getuid(),
+	                                       .class = record->effect.class,
+	                                       .target = record->effect.target.s,
+	                                       .inside = true};
+
+	(void)context;
+	return mw_merge_kernel(merge, &effect, alert, 1000);
+}
+
+static void write_alert(struct mw_alerts *alerts_of, const char *path)
+{
+	static const struct mw_location nowhere;
+	const struct mw_decision decision = {
+	        .verdict = MW_ALERT, .requested = MW_DENY, .severity = MW_HIGH, .rule = "r"};
+	struct mw_record record = {.kind = MW_EFFECT};
+	char id[40], title[600];
+
+	record.load.fd = -1;
+	record.effect = (struct mw_record_effect){
+	        .class = MW_WRITE,
+	        .sensor = MW_KERNEL,
+	        .op = {"openat", 6},
+	        .target = {path, (uint32_t)strlen(path)},
+	};
+	mw_alerts_effect(alerts_of, child, &record, &record.load, &nowhere, &decision, id, title);
+}
+
+static void read_lines(const char *path)
+{
+	char *line = NULL;
+	size_t room = 0;
+	FILE *in = fopen(path, "r");
+
+	assert_non_null(in);
+	while (getline(&line, &room, in) > 0)
+		json_array_append_new(written, json_loads(line, 0, NULL));
+	free(line);
+	fclose(in);
+}
+
+static void alerts_are_kept_back_and_written(void **state)
+{
+	char path[] = "/tmp/test_daemon_merge.XXXXXX";
+	const struct mw_alert_options options = {
+	        .alerts_path = path, .quiet = true, .mode = MW_ALERT, .hold = hold};
+	struct mw_merge_sinks sinks;
+	struct mw_alerts *alerts_of;
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(mw_alerts_open(&options, &alerts_of), 0);
+	mw_merge_close(merge);
+	sinks = mw_merge_alerts(alerts_of);
+	assert_int_equal(mw_merge_open(&sinks, POLICY, &merge), 0);
+	tree = supervise(POLICY, MW_DENY, getuid());
+	user_writes(1, "/tmp/x", "observed", 1000);
+	write_alert(alerts_of, "/tmp/x"); /* 0: at once, with its report */
+	write_alert(alerts_of, "/tmp/y"); /* 1: kept back, an evasion */
+	mw_merge_tick(merge, 1250);
+	user_writes(2, "/tmp/y", "observed", 1300);  /* 2: its update */
+	user_writes(3, "/tmp/z", "prevented", 1300); /* 3: alone */
+	write_alert(alerts_of, "/tmp/w");            /* 4: kept back until the end */
+	mw_merge_close(merge);
+	mw_alerts_close(alerts_of);
+	merge = NULL;
+	read_lines(path);
+	unlink(path);
+	assert_int_equal(alerts(), 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(reports_of(i), i == 0 || i == 2 || i == 3);
+	assert_true(is_evasion(1) && is_evasion(2) && !is_evasion(0) && !is_evasion(4));
+	assert_string_equal(word(1, "id"), word(2, "id"));
+	assert_string_equal(word(3, "reporter"), "user");
+	assert_string_equal(word(2, "severity"), "high");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,6 +570,7 @@ int main(void)
 	        TEST(a_program_is_run_by_a_child),
 	        TEST(what_there_is_no_room_to_keep_back_is_written),
 	        TEST(reports_are_bounded),
+	        TEST(alerts_are_kept_back_and_written),
 	        TEST(closing_writes_what_was_kept_back),
 	};
 
