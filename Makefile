@@ -11,6 +11,7 @@ CC ?= cc
 CLANG ?= clang
 PKG_CONFIG ?= pkg-config
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
 
 ifeq ($(SAN),1)
 O ?= build-san
@@ -76,7 +77,7 @@ BESIDE := $(GUEST_FILES) $(O)/modelwatch.py
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help libraries unit-programs fuzz-programs unit fuzz check check-symbols setup demo \
+.PHONY: all help libraries unit-programs fuzz-programs unit fuzz check check-symbols setup demo soak-daemon \
 	bench lint format install uninstall clean
 
 all: $(O)/modelwatch $(BESIDE) ## build everything into O (the default)
@@ -96,6 +97,7 @@ help: ## this text
 	@echo '  PREFIX=, DESTDIR=  where to install (/usr/local, none)'
 	@echo '  SYSCONFDIR=    where the site'"'"'s policy lies (/etc)'
 	@echo '  FUZZ_SECONDS=  time for each fuzzer in `make fuzz` (60)'
+	@echo '  SOAK_SECONDS=  time for `make soak-daemon` (600)'
 
 libraries:
 	@$(if $(MISSING),echo 'missing: $(MISSING) (tests/setup.sh build installs them)' >&2; exit 1,:)
@@ -202,6 +204,10 @@ fuzz: setup ## every fuzzer for FUZZ_SECONDS; what they find stays in O/corpus
 
 check-symbols: $(GUEST_FILES) ## what is loaded into other programs needs an old libc and no more
 	@tests/check_symbols.sh $^
+
+soak-daemon: setup ## work of all kinds for SOAK_SECONDS with the daemon on the machine, as root: no alert
+	@$(MAKE) --no-print-directory all
+	@MODELWATCH=$(abspath $(O))/modelwatch $(TEST_PYTHON) tests/daemon_soak.py --seconds=$(SOAK_SECONDS)
 
 demo: setup ## an honest and a poisoned checkpoint under modelwatch
 	@$(MAKE) --no-print-directory all

@@ -166,6 +166,16 @@ static __always_inline void describe_start(struct scratch *s, const struct mw_k_
 		path_of(s, __builtin_preserve_access_index(&task->fs->pwd), &e->directory);
 }
 
+#define ENOSYS_ 38
+
+/* An attempt that fails for its own reasons is no effect. */
+static __always_inline bool has_failed(const struct mw_k_call *call, int64_t result)
+{
+	if (result >= 0 || result < -4095 || result == -EINPROGRESS_)
+		return false;
+	return !call->attempts || result == -ENOSYS_;
+}
+
 static __always_inline void call_ends(int64_t result)
 {
 	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
@@ -181,8 +191,7 @@ static __always_inline void call_ends(int64_t result)
 		return;
 	st->begun.number = -1;
 	call = call_of(number, st->begun.compat);
-	if (!call || (result < 0 && result > -4096 && result != -EINPROGRESS_) ||
-	    is_seen_elsewhere(call, &st->begun))
+	if (!call || has_failed(call, result) || is_seen_elsewhere(call, &st->begun))
 		return;
 	s = start(MW_K_HOOK_SYSCALL, MW_K_EFFECT, st);
 	if (!s)

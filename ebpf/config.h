@@ -39,6 +39,12 @@ struct mw_k_site {
 	uint8_t below[MW_K_BODIES][MW_K_BELOW];
 };
 
+/* A program's file. */
+struct mw_k_program {
+	uint64_t ino;
+	uint32_t dev, pad;
+};
+
 /* A process that runs an interpreter. */
 struct mw_k_process {
 	uint64_t runtime; /* address of _PyRuntime */
@@ -49,6 +55,7 @@ struct mw_k_process {
 /* A system call that is looked at: where in its arguments things are, -1 where nowhere. */
 struct mw_k_call {
 	uint8_t watched;
+	uint8_t attempts;   /* told of also when it fails: honest loads do not try */
 	uint8_t kind;       /* enum mw_k_call_kind */
 	int8_t path, path2; /* strings */
 	int8_t directory;   /* the descriptor that `path` starts from */

@@ -183,6 +183,13 @@ struct mw_k_effect {
 	struct mw_k_frame frame[MW_K_FRAMES]; /* sent no further than they go */
 };
 
+struct mw_k_exec {
+	struct mw_k_head head;
+	uint64_t ino; /* of the program */
+	uint32_t dev; /* the kernel's own encoding */
+	uint32_t pad;
+};
+
 /* A stack or a stream. */
 struct mw_k_part {
 	struct mw_k_head head;

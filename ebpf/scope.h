@@ -47,9 +47,7 @@ __attribute__((noinline)) int runs_body(uint64_t sp, uint64_t slot, uint64_t ip,
 			known |= site->below[i][j];
 			if (at == slot || at < sp)
 				continue;
-			if (bpf_probe_read_user(&ret, sizeof(ret), (void *)at))
-				count(MW_K_HOOK_ENTRY, MW_K_USER_READ);
-			else if (ret - low < size)
+			if (!bpf_probe_read_user(&ret, sizeof(ret), (void *)at) && ret - low < size)
 				return 1;
 		}
 	}

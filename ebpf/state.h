@@ -100,16 +100,12 @@ struct {
 	__type(value, uint32_t);
 } secret_names SEC(".maps");
 
-/* Programs that have been looked at, by device and inode: others are held when that is asked for. */
-struct known {
-	uint64_t ino;
-	uint32_t dev, pad;
-};
-
+/* Programs that have been looked at: others are held when that is asked for. The longest unused
+ * ones are forgotten, and held once more. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
-	__type(key, struct known);
+	__type(key, struct mw_k_program);
 	__type(value, uint32_t);
 } known_programs SEC(".maps");
 
@@ -151,7 +147,9 @@ struct {
 } blank SEC(".maps");
 
 const volatile uint32_t daemon_tgid;
-const volatile bool hold_new;
+/* Turned off before the daemon goes: nobody would let a program go that was held. */
+volatile bool hold_new;
+
 /* Whether a call of this number, in either numbering, is looked at. */
 const volatile uint8_t watched_calls[MW_K_CALLS];
 

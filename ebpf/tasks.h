@@ -146,19 +146,23 @@ int BPF_PROG(will_run, struct task_struct *task, struct linux_binprm *program)
 
 static __always_inline void hold(struct linux_binprm *program)
 {
-	struct known key = {.ino = BPF_CORE_READ(program, file, f_inode, i_ino),
+	struct mw_k_program key = {.ino = BPF_CORE_READ(program, file, f_inode, i_ino),
 	                    .dev = BPF_CORE_READ(program, file, f_inode, i_sb, s_dev)};
-	struct mw_k_head *head;
+	struct mw_k_exec *event;
 
 	if (bpf_map_lookup_elem(&known_programs, &key))
 		return;
-	head = bpf_ringbuf_reserve(&events, sizeof(*head), 0);
-	if (!head)
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count(MW_K_HOOK_EXEC, MW_K_RING_FULL);
 		return;
-	__builtin_memset(head, 0, sizeof(*head));
-	fill_head(head, MW_K_EXEC, 0);
-	bpf_send_signal(19); /* SIGSTOP */
-	bpf_ringbuf_submit(head, 0);
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	fill_head(&event->head, MW_K_EXEC, 0);
+	event->ino = key.ino;
+	event->dev = key.dev;
+	bpf_send_signal(19); /* SIGSTOP: it waits for somebody to have read this */
+	bpf_ringbuf_submit(event, 0);
 }
 
 SEC("tp_btf/sched_process_exec")

@@ -12,6 +12,7 @@ import pytest
 
 from interpreters import MATRIX, find
 
+pytest_plugins = ["daemon"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The journal of these tests is not the user's.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="modelwatch-tests-")
@@ -101,7 +102,3 @@ def pytest_terminal_summary(terminalreporter):
     for (interpreter, set_name), count in sorted(matrix.items()):
         line = ", ".join(f"{n} {outcome}" for outcome, n in count.items())
         terminalreporter.write_line(f"{interpreter:12} {set_name:10} {line}")
-
-
-# Fixtures of their own module, which needs PROGRAM.
-from daemon import bare, daemons, host_daemon, observing_daemon  # noqa: E402, F401

@@ -129,6 +129,7 @@ static size_t put(const struct mw_floor_call *row, int number, bool compat,
 	call->number = number;
 	call->compat = compat;
 	place(row->number, &call->look);
+	call->look.attempts = row->effect == MW_TAMPER;
 	/* What is opened to be read is looked at, too: it may be a secret. */
 	if (row->when == MW_FLOOR_ANY_BIT && call->look.kind != MW_K_CALL_OPEN) {
 		call->look.test = (int8_t)row->arg;

@@ -41,8 +41,6 @@ static bool is_fetching(const struct mw_daemon_matter *m, uint32_t outer)
 	uint32_t root = m->own;
 	bool fetching = m->k->fetching;
 
-	if (!m->whole)
-		return fetching;
 	if (m->load && m->load->entry == MW_K_PURE)
 		fetching = root && mw_ends_with(m->frame[root - 1].file, "/pickle.py");
 	if (!m->load || !fetching)
@@ -50,7 +48,7 @@ static bool is_fetching(const struct mw_daemon_matter *m, uint32_t outer)
 	while (root && !strcmp(m->frame[root - 1].function, "find_class") &&
 	       mw_daemon_trusts(m, m->frame[root - 1].file))
 		root--;
-	return root && root - 1 == outer;
+	return m->whole && root && root - 1 == outer;
 }
 
 /* The innermost module body that the import system runs has to be of a trusted file. Bodies further
@@ -138,7 +136,7 @@ static void note_setstate(struct mw_daemon_matter *m)
 	const struct mw_daemon_frame *root = &m->frame[m->own - 1];
 
 	if (m->load && !strcmp(root->function, "__setstate__") &&
-	    !mw_daemon_fetched(m, root->function) && mw_daemon_is_installed(m, root->file))
+	    !mw_daemon_fetched(m, root->function) && mw_daemon_trusts(m, root->file))
 		m->effect.facts |= MW_FACT_SETSTATE;
 }
 
@@ -146,11 +144,11 @@ static enum mw_cause python_cause(struct mw_daemon_matter *m)
 {
 	uint32_t outer = outermost_import(m);
 
-	/* What is missing of an import that the unpickler makes by itself is more of that import. */
-	if (!m->whole && !(m->load && m->k->fetching && outer < m->own))
-		return MW_BY_UNKNOWN;
-	if (outer < m->own)
+	/* Deep below an import, where the stack is cut, it is one all the same. */
+	if (outer < m->own && (m->whole || !m->globals.makes_code))
 		return import_cause(m, outer);
+	if (!m->whole)
+		return MW_BY_UNKNOWN;
 	if (!m->own)
 		return MW_BY_CALL;
 	if (is_loader(m))
@@ -165,6 +163,9 @@ static bool is_library(struct mw_daemon_matter *m, enum mw_cause cause)
 {
 	bool anonymous = m->effect.class == MW_MAP && m->effect.facts & MW_FACT_ANONYMOUS;
 
+	/* MKL looks its settings up in its process's environment. */
+	if (m->effect.class == MW_READ && cause == MW_BY_IMPORT && mw_daemon_by_library(m))
+		m->effect.facts |= MW_FACT_LIBRARY;
 	if (cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY)
 		return anonymous && (mw_daemon_by_library(m) || mw_daemon_by_ffi(m));
 	return (cause == MW_BY_CALL || cause == MW_BY_UNKNOWN) && mw_daemon_by_library(m);

@@ -157,7 +157,7 @@ static bool call_effect(struct mw_daemon_matter *m, const struct mw_policy *poli
 	if (!row && !k->compat && is_open(k))
 		row = mw_floor_call(NATIVE, SYS_openat);
 	if (!row || row->effect == MW_FLOOR_BIRTH || row->effect == MW_FLOOR_TALK ||
-	    row->effect == MW_EXEC || (k->result < 0 && row->effect != MW_CONNECT))
+	    row->effect == MW_EXEC || (k->result < 0 && row->effect != MW_CONNECT && row->effect != MW_TAMPER))
 		return false;
 	m->effect.op = row->name;
 	m->effect.class = row->effect < MW_CLASS_COUNT ? (enum mw_class)row->effect : MW_TAMPER;

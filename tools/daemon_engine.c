@@ -48,11 +48,19 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* A program that was held until somebody had looked at it: its first mappings are told of by now. */
-static void let_go(struct mw_engine *engine, pid_t pid)
+/* A program that was held until somebody had looked at it: its first mappings are told of by now.
+ * When the daemon goes, it is let go with no more ado. */
+static void let_go(struct mw_engine *engine, const struct mw_programs_event *event)
 {
-	mw_mappings_poll(engine->mappings);
-	kill(pid, SIGCONT);
+	const struct mw_k_exec *program = (const void *)event->head;
+
+	if (event->size < sizeof(*program))
+		return;
+	if (engine->mappings) {
+		mw_mappings_poll(engine->mappings);
+		mw_programs_known(engine->programs, program);
+	}
+	kill((pid_t)program->head.tgid, SIGCONT);
 }
 
 static void take_event(void *context, const struct mw_programs_event *event)
@@ -62,7 +70,7 @@ static void take_event(void *context, const struct mw_programs_event *event)
 	struct mw_daemon_event judged = {.effect = effect};
 
 	if (event->head->kind == MW_K_EXEC) {
-		let_go(engine, (pid_t)event->head->tgid);
+		let_go(engine, event);
 		return;
 	}
 	if (mw_k_check(effect, event->size)) {
@@ -289,6 +297,9 @@ void mw_engine_close(struct mw_engine *engine)
 	if (!engine)
 		return;
 	mw_mappings_close(engine->mappings);
+	engine->mappings = NULL;
+	if (engine->programs)
+		mw_programs_let_go(engine->programs);
 	mw_found_free(engine->found);
 	mw_programs_close(engine->programs);
 	mw_daemon_judge_close(engine->judge);
@@ -416,7 +427,7 @@ void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret)
 	        .reports = reports->reports,
 	        .reports_refused = reports->refused + reports->limited + reports->malformed +
 	                           reports->oversized + reports->unpermitted + reports->forged,
-	        .events_broken = engine->malformed + mw_programs_strays(engine->programs),
+	        .events_broken = engine->malformed,
 	};
 	mw_found_each_object(engine->found, count_sites, ret);
 	view_hooks(engine, ret);

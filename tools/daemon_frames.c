@@ -131,18 +131,21 @@ static bool place_pure_load(struct mw_daemon_matter *m)
 	return m->k->frames_cut != 0;
 }
 
-static void place_by_frame(struct mw_daemon_matter *m)
+/* Without its frame the load is over, when there is no doubt about the others. */
+static bool place_by_frame(struct mw_daemon_matter *m)
 {
 	for (uint32_t i = 0; i < m->frame_count; i++) {
 		if (!m->load->frame || m->k->frame[i].frame != m->load->frame)
 			continue;
 		m->inside = i;
 		m->whole = true;
-		return;
+		return true;
 	}
-	/* Called by C code in a thread without a Python stack, which is whole then. */
+	/* C++ calls libtorch's in threads without a Python stack. Without one, the others are of an
+	 * interpreter of which nothing is known yet. */
 	m->inside = m->frame_count;
-	m->whole = !m->load->frame && !m->frame_count && !m->k->frames_cut;
+	m->whole = m->load->entry == MW_K_TORCHSCRIPT && !m->load->frame && !m->frame_count;
+	return !m->load->frame || !m->frame_count || m->k->frames_cut;
 }
 
 bool mw_daemon_place_load(struct mw_daemon_matter *m)
@@ -154,7 +157,7 @@ bool mw_daemon_place_load(struct mw_daemon_matter *m)
 	if (m->load && m->load->entry == MW_K_PURE)
 		open = place_pure_load(m);
 	else if (m->load)
-		place_by_frame(m);
+		open = place_by_frame(m);
 	m->own = m->inside;
 	while (m->load && m->own && is_unpickler(&m->frame[m->own - 1]))
 		m->own--;

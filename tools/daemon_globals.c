@@ -123,10 +123,10 @@ static void look_at(const char *module, const char *name, struct mw_daemon_globa
 	               IN(module, wrappers);
 }
 
-/* What was cut, or is not ASCII, may be anything. */
+/* What was cut, could not be read, or is not ASCII may be anything. */
 static bool is_cut(const char *module, const char *name)
 {
-	return strlen(module) >= MW_K_GLOBAL - MW_K_GLOBAL_NAME - 1 ||
+	return !*module || !*name || strlen(module) >= MW_K_GLOBAL - MW_K_GLOBAL_NAME - 1 ||
 	       strlen(name) >= MW_K_GLOBAL_NAME - 1 || strchr(module, '?') || strchr(name, '?');
 }
 
@@ -136,7 +136,7 @@ void mw_daemon_take_globals(struct mw_daemon_matter *m)
 	uint64_t fetched = 0;
 
 	for (uint32_t i = 0; i < m->depth; i++)
-		fetched += k->load[i].globals;
+		fetched += m->open[i]->globals;
 	/* Those that were not kept may have been any. */
 	m->globals.called = m->globals.makes_code = k->globals_cut || fetched > k->global_count;
 	for (uint32_t i = 0; i < k->global_count; i++) {

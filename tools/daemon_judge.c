@@ -5,22 +5,6 @@
 #include <string.h>
 
 #include "daemon_matter.h"
-#include "verdict.h"
-
-#define REPEATED 4096 /* effects that are remembered */
-#define BOUND 256
-
-struct mw_daemon_judge {
-	struct mw_daemon_judge_options options;
-	const struct mw_policy *policy;
-	struct mw_unwinder *unwinder;
-	struct mw_daemon_scope scope;
-	struct mw_daemon_counters count;
-	uint64_t bound[BOUND];          /* loads that have bound sockets */
-	uint64_t seen[REPEATED];        /* keys of effects, each where its key says */
-	struct mw_daemon_matter matter; /* the one at hand: too large for a stack */
-	struct mw_record record;
-};
 
 int mw_daemon_judge_open(const struct mw_daemon_judge_options *options,
                          struct mw_daemon_judge **ret)
@@ -72,8 +56,8 @@ static void start(struct mw_daemon_judge *judge, const struct mw_daemon_event *e
 	m->event = event;
 	m->k = k;
 	m->pid = (pid_t)k->head.tgid;
-	m->depth = k->depth;
-	m->load = k->depth ? &k->load[k->depth - 1] : NULL;
+	m->depth = 0;
+	m->load = NULL;
 	m->birth = NULL;
 	m->unwinder = judge->unwinder;
 	m->unwound = MW_NOT_UNWOUND;
@@ -82,23 +66,38 @@ static void start(struct mw_daemon_judge *judge, const struct mw_daemon_event *e
 	mw_daemon_take_frames(m);
 }
 
-/* Loads that have ended are left out, from the innermost on. True when somebody answers. */
+/* By the native stack; where that tells nothing, by the frame that asked for the load, which is on
+ * a Python stack that is whole. */
+static bool is_open(struct mw_daemon_matter *m, const struct mw_k_load *load)
+{
+	bool placed;
+
+	m->load = load;
+	placed = mw_daemon_place_load(m);
+	switch (mw_daemon_seen(m, load)) {
+	case MW_SEEN_OPEN:
+		return true;
+	case MW_SEEN_OVER:
+		return false;
+	case MW_SEEN_NOTHING:
+		break;
+	}
+	return placed;
+}
+
+/* Loads that have ended are left out: what is left over on the stack may look as if they had not.
+ * True when somebody answers. */
 static bool find_load(struct mw_daemon_judge *judge)
 {
 	struct mw_daemon_matter *m = &judge->matter;
 
-	while (m->depth) {
-		m->load = &m->k->load[m->depth - 1];
-		if (mw_daemon_place_load(m) && !mw_daemon_is_over(m, m->load))
-			break;
-		m->depth--;
-	}
+	for (uint32_t i = 0; i < m->k->depth; i++)
+		if (is_open(m, &m->k->load[i]))
+			m->open[m->depth++] = &m->k->load[i];
 	if (m->k->depth)
 		m->unwound == MW_UNWOUND ? judge->count.unwound++ : judge->count.not_unwound++;
-	if (!m->depth) {
-		m->load = NULL;
-		mw_daemon_place_load(m);
-	}
+	m->load = m->depth ? m->open[m->depth - 1] : NULL;
+	mw_daemon_place_load(m);
 	if (!m->load && m->k->scope) {
 		/* A program that has taken the place of its own load is kept by the load's number.
 		 */
@@ -107,216 +106,6 @@ static bool find_load(struct mw_daemon_judge *judge)
 		judge->count.orphans += !m->birth;
 	}
 	return m->load || m->k->scope;
-}
-
-/* FNV-1a, going on from `key`. */
-static uint64_t hash(uint64_t key, const char *text)
-{
-	for (; text && *text; text++)
-		key = (key ^ (unsigned char)*text) * 0x100000001b3;
-	return (key ^ 0xff) * 0x100000001b3;
-}
-
-/* Whether the load has had this effect before: a library is mapped in parts, and a call is seen by
- * more than one hook. */
-static bool is_repeated(struct mw_daemon_judge *judge)
-{
-	const struct mw_daemon_matter *m = &judge->matter;
-	const struct mw_effect *effect = &m->effect;
-	const char *const texts[] = {effect->class == MW_EXEC ? "" : effect->op, effect->target,
-	                             effect->target2, effect->file, effect->file2};
-	uint64_t key = 0xcbf29ce484222325 ^ (m->load ? m->load->id : m->k->scope), *place;
-
-	key = (key ^ m->k->head.tgid) * 0x100000001b3;
-	key = (key ^ effect->class) * 0x100000001b3;
-	key = (key ^ (m->load ? 0 : m->k->head.tid)) * 0x100000001b3;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		key = hash(key, texts[i]);
-	for (size_t i = 0; i < effect->argc; i++)
-		key = hash(key, effect->argv[i]);
-	key |= 1;
-	place = &judge->seen[(key >> 32) % REPEATED];
-	if (*place == key)
-		return true;
-	*place = key;
-	return false;
-}
-
-static void fill_frames(const struct mw_daemon_matter *m, struct mw_record *record)
-{
-	for (uint32_t i = 0; i < m->frame_count && i < MW_WIRE_FRAMES; i++) {
-		const struct mw_daemon_frame *f = &m->frame[i];
-
-		record->frames[record->frame_count++] = (struct mw_pyframe){
-		        .function = {f->function, (uint32_t)strlen(f->function)},
-		        .file = {f->file, (uint32_t)strlen(f->file)},
-		};
-	}
-	record->inside = m->inside < record->frame_count ? m->inside : record->frame_count;
-}
-
-static void fill_record(struct mw_daemon_judge *judge)
-{
-	struct mw_daemon_matter *m = &judge->matter;
-	struct mw_record *record = &judge->record;
-
-	memset(record, 0, sizeof(*record));
-	record->kind = MW_EFFECT;
-	record->tid = m->k->head.tid;
-	mw_verdict_record(&m->effect, &record->effect);
-	mw_daemon_load(m, &record->load);
-	fill_frames(m, record);
-	if (m->event->stack && m->k->stack_at == m->k->regs[MW_REGS_SP]) {
-		memcpy(record->regs.r, m->k->regs, sizeof(m->k->regs));
-		record->stack = m->event->stack;
-		record->stack_len = m->k->stack_len;
-	}
-}
-
-static void locate(const struct mw_daemon_judge *judge, struct mw_location *ret)
-{
-	const struct mw_daemon_matter *m = &judge->matter;
-
-	if (m->load)
-		mw_locate(m->pid, &judge->record, ret);
-	else if (m->birth)
-		*ret = m->birth->origin->at;
-	else
-		memset(ret, 0, sizeof(*ret));
-}
-
-/* Whether somebody is told. */
-static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
-                   struct mw_location *ret_at)
-{
-	char id[40], title[600];
-	bool located = mw_verdict_needs_location(judge->policy);
-
-	memset(ret_at, 0, sizeof(*ret_at));
-	fill_record(judge);
-	if (located)
-		locate(judge, ret_at);
-	mw_verdict(judge->policy, judge->options.alerts, judge->matter.pid, &judge->record,
-	           &judge->record.load, ret_at, ret);
-	if (ret->verdict > judge->options.most)
-		ret->verdict = judge->options.most;
-	if (!ret->record)
-		return false;
-	if (!located)
-		locate(judge, ret_at);
-	mw_daemon_take_lines(&judge->matter);
-	for (uint32_t i = 0; i < judge->record.frame_count; i++)
-		judge->record.frames[i].line = judge->matter.frame[i].line;
-	mw_alerts_effect(judge->options.alerts, judge->matter.pid, &judge->record,
-	                 &judge->record.load, ret_at, ret, id, title);
-	return true;
-}
-
-/* A child of the load that becomes a program does what the load had it started for. */
-static bool is_started(struct mw_daemon_matter *m)
-{
-	struct mw_daemon_birth *birth = m->birth;
-
-	if (m->load || !birth || m->k->hook != MW_K_HOOK_EXEC || birth->ran ||
-	    birth->tgid != m->k->head.tgid)
-		return birth && birth->is_free;
-	birth->ran = true;
-	return true;
-}
-
-static enum mw_cause cause_of(struct mw_daemon_matter *m)
-{
-	const struct mw_daemon_birth *birth = m->birth;
-
-	if (!is_started(m))
-		return mw_daemon_cause(m);
-	m->globals = (struct mw_daemon_globals){birth->called, birth->makes_code};
-	if (birth->called)
-		m->effect.facts |= MW_FACT_CALLED;
-	if (birth->cause == MW_BY_NATIVE)
-		m->effect.facts |= MW_FACT_LIBRARY;
-	return birth->cause;
-}
-
-/* What the load starts will answer for it, or not. */
-static void remember(struct mw_daemon_judge *judge, uint64_t id, uint32_t tgid, enum mw_cause cause,
-                     const struct mw_location *at)
-{
-	const struct mw_daemon_matter *m = &judge->matter;
-	const struct mw_daemon_birth birth = {.id = id,
-	                                      .tgid = tgid,
-	                                      .cause = cause,
-	                                      .called = m->globals.called,
-	                                      .makes_code = m->globals.makes_code,
-	                                      .is_free = cause != MW_BY_CALL &&
-	                                                 cause != MW_BY_UNKNOWN};
-
-	mw_daemon_scope_born(&judge->scope, &birth, m->pid, &judge->record.load, at);
-}
-
-static void follow(struct mw_daemon_judge *judge, const struct mw_decision *decision,
-                   const struct mw_location *at)
-{
-	const struct mw_daemon_matter *m = &judge->matter;
-	enum mw_cause cause = m->effect.cause;
-
-	if (m->effect.class != MW_EXEC)
-		return;
-	if (m->load)
-		remember(judge, m->load->id, 0, cause, at);
-	if (decision->requested == MW_ALLOW || cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY ||
-	    cause == MW_BY_LOADER)
-		mw_daemon_scope_free(&judge->scope, m->k->head.tgid, m->k->head.start);
-}
-
-/* A socket that was bound has been told of; it has got its port by now. */
-static bool was_bound(struct mw_daemon_judge *judge)
-{
-	const struct mw_daemon_matter *m = &judge->matter;
-	bool binds = m->k->hook == MW_K_HOOK_BIND;
-	uint64_t load = m->load ? m->load->id : m->k->scope, *place;
-
-	if (!binds && m->k->hook != MW_K_HOOK_LISTEN)
-		return false;
-	place = &judge->bound[(load ^ load >> 12) % BOUND];
-	if (binds)
-		*place = load;
-	return !binds && *place == load;
-}
-
-static void judge_effect(struct mw_daemon_judge *judge)
-{
-	struct mw_daemon_matter *m = &judge->matter;
-	struct mw_decision decision;
-	struct mw_location at;
-
-	if (was_bound(judge) || is_repeated(judge)) {
-		judge->count.repeated++;
-		return;
-	}
-	m->effect.cause = cause_of(m);
-	if (m->effect.class == MW_EXEC)
-		mw_daemon_program_facts(m);
-	if (m->effect.cause == MW_BY_UNKNOWN) {
-		m->effect.facts |= MW_FACT_UNPROVED;
-		judge->count.unproved++;
-	}
-	judge->count.effects++;
-	judge->count.alerts += decide(judge, &decision, &at);
-	follow(judge, &decision, &at);
-}
-
-/* Whether the task does what it does by itself: what an import or a library has started does,
- * other than becoming a program, and a program that was allowed. */
-static bool lives_by_itself(struct mw_daemon_judge *judge)
-{
-	const struct mw_daemon_matter *m = &judge->matter;
-
-	if (m->load)
-		return false;
-	if (mw_daemon_scope_is_free(&judge->scope, m->k->head.tgid, m->k->head.start))
-		return true;
-	return m->birth && m->birth->is_free && m->k->hook != MW_K_HOOK_EXEC;
 }
 
 static void take_effect(struct mw_daemon_judge *judge)
@@ -328,30 +117,9 @@ static void take_effect(struct mw_daemon_judge *judge)
 		if (!mw_daemon_effect(m, judge->policy, second))
 			continue;
 		found = true;
-		judge_effect(judge);
+		mw_daemon_decide(judge);
 	}
 	judge->count.harmless += !found;
-}
-
-/* What a task in scope starts is in scope: the event of the first birth says for what. */
-static void take_birth(struct mw_daemon_judge *judge)
-{
-	struct mw_daemon_matter *m = &judge->matter;
-	struct mw_location at = {.nested = false};
-
-	judge->count.births++;
-	if (!m->load) {
-		if (lives_by_itself(judge) && m->k->other != m->k->head.tgid)
-			mw_daemon_scope_free_born(&judge->scope, (uint32_t)m->k->other,
-			                          m->k->head.time);
-		return;
-	}
-	m->effect = (struct mw_effect){.class = MW_EXEC, .sensor = MW_KERNEL, .op = "clone"};
-	m->effect.cause = mw_daemon_cause(m);
-	fill_record(judge);
-	if (m->effect.cause == MW_BY_CALL || m->effect.cause == MW_BY_UNKNOWN)
-		locate(judge, &at);
-	remember(judge, m->k->head.id, (uint32_t)m->k->other, m->effect.cause, &at);
 }
 
 void mw_daemon_judge_event(struct mw_daemon_judge *judge, const struct mw_daemon_event *event)
@@ -366,8 +134,8 @@ void mw_daemon_judge_event(struct mw_daemon_judge *judge, const struct mw_daemon
 	mw_daemon_take_globals(m);
 	mw_daemon_take_artifact(m);
 	if (event->effect->head.kind == MW_K_BIRTH) {
-		take_birth(judge);
-	} else if (lives_by_itself(judge)) {
+		mw_daemon_birth(judge);
+	} else if (mw_daemon_lives_by_itself(judge)) {
 		judge->count.own++;
 	} else {
 		take_effect(judge);

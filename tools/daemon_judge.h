@@ -46,6 +46,7 @@ struct mw_daemon_counters {
 	uint64_t unproved;    /* effects of unknown cause */
 	uint64_t unwound;     /* native stacks that led to the load ... */
 	uint64_t not_unwound; /* ... and those that did not: the kernel is believed */
+	uint64_t blind;       /* effects in loads of which there is no Python stack */
 	uint64_t orphans;     /* effects of a birth that is not known: its event was lost */
 };
 

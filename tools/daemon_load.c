@@ -10,6 +10,7 @@
 #include "zip.h"
 
 #define BEGINNING 4096
+#define HELD_MOST (16u << 20) /* bytes of a stream that is looked for in files */
 
 static struct mw_str text(const char *s)
 {
@@ -40,7 +41,7 @@ static bool is_message(const struct mw_daemon_matter *m, const struct mw_caller 
 /* From the load outwards; the last one found is the outermost. */
 static void look_at_callers(struct mw_daemon_matter *m, struct mw_record_load *ret)
 {
-	ret->entry = text(entry_name(m->k->load[0].entry));
+	ret->entry = text(entry_name(m->open[0]->entry));
 	if (!m->whole)
 		return;
 	for (uint32_t i = m->inside; i < m->frame_count; i++) {
@@ -59,8 +60,8 @@ static void look_at_callers(struct mw_daemon_matter *m, struct mw_record_load *r
 static const struct mw_k_path *file_of(const struct mw_daemon_matter *m)
 {
 	for (uint32_t i = m->depth; i-- > 0;)
-		if (mw_k_has_file(&m->k->load[i].file) && m->k->load[i].file.names.len)
-			return &m->k->load[i].file;
+		if (mw_k_has_file(&m->open[i]->file) && m->open[i]->file.names.len)
+			return &m->open[i]->file;
 	return NULL;
 }
 
@@ -126,23 +127,46 @@ static bool holds(struct mw_daemon_matter *m, const struct mw_k_path *file,
 }
 
 /* A stream in memory is told by its bytes: one of the files that the process has open may hold it.
- */
-static void find_holder(struct mw_daemon_matter *m, struct mw_record_load *ret)
+ * Its place among them, or MW_K_FILES. */
+static uint32_t search_files(struct mw_daemon_matter *m, const struct mw_record_load *load)
 {
 	struct mw_stream stream = {0};
+	uint32_t i = MW_K_FILES;
 
-	if (mw_stream_read(m->pid, ret, MW_STREAM_MAX, &stream))
-		return;
-	for (uint32_t i = 0; !stream.cut && stream.len == ret->data_len && i < MW_K_FILES; i++) {
-		const struct mw_k_path *file = &m->k->open[i];
-
-		if (!mw_k_has_file(file) || !file->names.len || !holds(m, file, &stream))
-			continue;
-		set_file(m, file, ret);
-		ret->origin = MW_FROM_FILE;
-		break;
-	}
+	if (load->data_len > HELD_MOST || mw_stream_read(m->pid, load, HELD_MOST, &stream))
+		return i;
+	if (!stream.cut && stream.len == load->data_len)
+		for (i = 0; i < MW_K_FILES; i++)
+			if (mw_k_has_file(&m->k->open[i]) && m->k->open[i].names.len &&
+			    holds(m, &m->k->open[i], &stream))
+				break;
 	mw_stream_free(&stream);
+	return i;
+}
+
+/* The same for all effects of a load: it is searched for once. */
+static uint32_t find_again(const struct mw_daemon_matter *m)
+{
+	uint32_t i = 0;
+
+	while (i < MW_K_FILES && (!m->held_ino || m->k->open[i].ino != m->held_ino ||
+	                          m->k->open[i].dev != m->held_dev))
+		i++;
+	return i;
+}
+
+static void find_holder(struct mw_daemon_matter *m, struct mw_record_load *ret)
+{
+	uint32_t i = m->held_load == ret->id ? find_again(m) : search_files(m, ret);
+	const struct mw_k_path *file = i < MW_K_FILES ? &m->k->open[i] : NULL;
+
+	m->held_load = ret->id;
+	m->held_ino = file ? file->ino : 0;
+	m->held_dev = file ? file->dev : 0;
+	if (!file)
+		return;
+	set_file(m, file, ret);
+	ret->origin = MW_FROM_FILE;
 }
 
 /* Whether it begins as a pickle does, packed or not. */

@@ -15,8 +15,6 @@ static const struct {
                               MW_K_MAP_FULL, false},
         [MW_LOST_USER_READ] = {"user_read", "memory of a process could not be read", MW_K_USER_READ,
                                false},
-        [MW_LOST_TOO_DEEP] = {"too_deep", "loads were nested deeper than is told apart",
-                              MW_K_TOO_DEEP, false},
         [MW_LOST_UNWIND] = {"unwind", "native stacks could not be unwound to their end", -1, false},
         [MW_LOST_MAPPINGS] = {"mappings", "news of mapped files came faster than they were read",
                               -1, false},

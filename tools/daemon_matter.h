@@ -41,8 +41,9 @@ struct mw_daemon_matter {
 	const struct mw_daemon_event *event;
 	const struct mw_k_effect *k;
 	pid_t pid;
-	const struct mw_k_load *load;  /* the innermost that is open, or NULL: in scope by birth */
-	uint32_t depth;                /* how many are */
+	const struct mw_k_load *load; /* the innermost that is open, or NULL: in scope by birth */
+	const struct mw_k_load *open[MW_K_LOADS]; /* all that are, outermost first */
+	uint32_t depth;                           /* how many */
 	struct mw_daemon_birth *birth; /* when there is no load: NULL when it is not known */
 
 	struct mw_daemon_frame frame[MW_K_FRAMES];
@@ -51,6 +52,11 @@ struct mw_daemon_matter {
 	uint32_t own;    /* of these, those that are not the unpickler's own */
 	bool whole;      /* that is certain */
 	struct mw_daemon_globals globals;
+
+	/* The load of the last stream in memory that was looked for in files, and what was found.
+	 */
+	uint64_t held_load, held_ino;
+	uint32_t held_dev;
 
 	struct mw_unwinder *unwinder;
 	enum mw_daemon_unwound unwound;
@@ -78,9 +84,10 @@ bool mw_daemon_place_load(struct mw_daemon_matter *m);
 
 /* daemon_native.c: unwinds once. True when there are frames. */
 bool mw_daemon_unwind(struct mw_daemon_matter *m);
-/* Whether the native stack shows that `load` has ended: another function stands where its entry
- * point stood. False when it cannot be told. */
-bool mw_daemon_is_over(struct mw_daemon_matter *m, const struct mw_k_load *load);
+/* What the native stack shows of `load`: that its entry point has not returned; that another
+ * function stands in its place; or nothing. */
+enum mw_daemon_seen { MW_SEEN_NOTHING, MW_SEEN_OPEN, MW_SEEN_OVER };
+enum mw_daemon_seen mw_daemon_seen(struct mw_daemon_matter *m, const struct mw_k_load *load);
 /* Whether the call comes from native code of an installed library, and of none that does what
  * Python code tells it. */
 bool mw_daemon_by_library(struct mw_daemon_matter *m);
@@ -120,5 +127,29 @@ enum mw_cause mw_daemon_cause(struct mw_daemon_matter *m);
 void mw_daemon_load(struct mw_daemon_matter *m, struct mw_record_load *ret);
 /* Its artifact alone. */
 void mw_daemon_take_artifact(struct mw_daemon_matter *m);
+
+/* The judge itself. */
+#define MW_DAEMON_REPEATED 4096 /* effects that are remembered */
+#define MW_DAEMON_BOUND 256
+
+struct mw_daemon_judge {
+	struct mw_daemon_judge_options options;
+	const struct mw_policy *policy;
+	struct mw_unwinder *unwinder;
+	struct mw_daemon_scope scope;
+	struct mw_daemon_counters count;
+	uint64_t bound[MW_DAEMON_BOUND];   /* loads that have bound sockets */
+	uint64_t seen[MW_DAEMON_REPEATED]; /* keys of effects, each where its key says */
+	struct mw_daemon_matter matter;    /* the one at hand: too large for a stack */
+	struct mw_record record;
+};
+
+/* daemon_decide.c: decides the effect of the matter, and tells of it. */
+void mw_daemon_decide(struct mw_daemon_judge *judge);
+/* Remembers why the matter's task has started another one. */
+void mw_daemon_birth(struct mw_daemon_judge *judge);
+/* Whether the task does what it does by itself: what an import or a library has started does,
+ * other than becoming a program, and a program that was allowed. */
+bool mw_daemon_lives_by_itself(struct mw_daemon_judge *judge);
 
 #endif

@@ -19,6 +19,9 @@ bool mw_daemon_unwind(struct mw_daemon_matter *m)
 	if (m->event->stack && m->k->stack_len && m->k->stack_at == mw_regs_sp(&regs))
 		count = mw_unwind(m->unwinder, m->pid, &regs, m->event->stack, m->k->stack_len,
 		                  m->native, MW_DAEMON_NATIVE);
+	/* One that is only waited for has no memory any more. */
+	if (count == 1 && !m->native[0].object[0])
+		count = 0;
 	m->native_count = count > 0 ? count : 0;
 	m->unwound = count > 0 ? MW_UNWOUND : MW_CANNOT_UNWIND;
 	return count > 0;
@@ -48,16 +51,19 @@ static bool is_entry(const struct mw_daemon_matter *m, const struct mw_native_fr
 	return !frame->symbol[0] || has_loading_name(frame->symbol);
 }
 
-bool mw_daemon_is_over(struct mw_daemon_matter *m, const struct mw_k_load *load)
+enum mw_daemon_seen mw_daemon_seen(struct mw_daemon_matter *m, const struct mw_k_load *load)
 {
 	uint64_t cfa = load->sp + sizeof(uint64_t);
 
 	if (load->entry == MW_K_PURE || !load->sp || !mw_daemon_unwind(m))
-		return false;
-	for (int i = 0; i < m->native_count && m->native[i].cfa; i++)
-		if (m->native[i].cfa >= cfa)
-			return m->native[i].cfa > cfa || !is_entry(m, &m->native[i], load);
-	return false;
+		return MW_SEEN_NOTHING;
+	for (int i = 0; i < m->native_count && m->native[i].cfa; i++) {
+		if (m->native[i].cfa < cfa)
+			continue;
+		return m->native[i].cfa == cfa && is_entry(m, &m->native[i], load) ? MW_SEEN_OPEN
+		                                                                   : MW_SEEN_OVER;
+	}
+	return MW_SEEN_NOTHING;
 }
 
 static const char *base_of(const struct mw_native_frame *frame)

@@ -19,7 +19,6 @@ struct mw_daemon_parts {
 	void (*event)(void *context, const struct mw_programs_event *event);
 	void *context;
 	struct slot slot[SLOTS];
-	uint64_t strays;
 };
 
 static struct slot *slot_of(struct mw_daemon_parts *parts, const struct mw_k_head *head)
@@ -27,11 +26,11 @@ static struct slot *slot_of(struct mw_daemon_parts *parts, const struct mw_k_hea
 	return &parts->slot[head->cpu % SLOTS];
 }
 
-static void start(struct mw_daemon_parts *parts, struct slot *slot, uint64_t id)
+/* What another effect left there belongs to nobody: the ring was full when it was sent. */
+static void start(struct slot *slot, uint64_t id)
 {
 	if (slot->id == id)
 		return;
-	parts->strays += slot->id != 0;
 	slot->id = id;
 	slot->stack_len = slot->stream_len = 0;
 }
@@ -70,19 +69,17 @@ void mw_daemon_parts_take(struct mw_daemon_parts *parts, const void *data, size_
 	struct slot *slot;
 	size_t len;
 
-	if (size < sizeof(part->head)) {
-		parts->strays++;
+	if (size < sizeof(part->head))
 		return;
-	}
 	slot = slot_of(parts, &part->head);
 	len = size - sizeof(part->head);
 	switch (part->head.kind) {
 	case MW_K_STACK_PART:
-		start(parts, slot, part->head.id);
+		start(slot, part->head.id);
 		keep(&slot->stack, &slot->stack_len, part, len, MW_K_STACK);
 		break;
 	case MW_K_STREAM_PART:
-		start(parts, slot, part->head.id);
+		start(slot, part->head.id);
 		keep(&slot->stream, &slot->stream_len, part, len, MW_K_STREAM);
 		break;
 	default:
@@ -136,9 +133,4 @@ int mw_daemon_parts_fd(const struct mw_daemon_parts *parts)
 int mw_daemon_parts_poll(struct mw_daemon_parts *parts)
 {
 	return ring_buffer__consume(parts->ring);
-}
-
-uint64_t mw_daemon_parts_strays(const struct mw_daemon_parts *parts)
-{
-	return parts->strays;
 }

@@ -19,7 +19,4 @@ int mw_daemon_parts_poll(struct mw_daemon_parts *parts);
 /* Takes one record of the ring buffer. */
 void mw_daemon_parts_take(struct mw_daemon_parts *parts, const void *data, size_t size);
 
-/* Records that belonged to nothing. */
-uint64_t mw_daemon_parts_strays(const struct mw_daemon_parts *parts);
-
 #endif

@@ -87,17 +87,17 @@ static bool keeps_environment(const struct mw_daemon_matter *m)
 	return len < sizeof(own) - 1 && above_len < sizeof(above) - 1;
 }
 
-/* Whether its parent runs the same program. */
+/* Whether it is the program that the load runs in, as its own interpreter is. */
 static bool is_interpreter(const struct mw_daemon_matter *m)
 {
-	struct mw_task task;
+	const struct mw_daemon_birth *birth = m->birth;
 	struct stat st;
 	char link[40];
 
-	if (mw_task_read(m->pid, &task) < 0)
-		return false;
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)task.parent);
-	return !stat(link, &st) && mw_k_is_file(&m->k->file, st.st_dev, st.st_ino);
+	if (birth)
+		return mw_k_is_file(&m->k->file, birth->dev, birth->ino);
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)m->pid);
+	return m->load && !stat(link, &st) && mw_k_is_file(&m->k->file, st.st_dev, st.st_ino);
 }
 
 bool mw_daemon_program_effect(struct mw_daemon_matter *m)

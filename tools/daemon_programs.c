@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -22,7 +21,7 @@
 #include "kernel_fs.h"
 #include "modelwatch.skel.h"
 
-#define LINKS 16
+#define LET_GO_US 20000
 #define CALLS 256
 
 /* One program of the object, and which hook it belongs to. */
@@ -96,7 +95,7 @@ static int fail(char *why, size_t size, int error, const char *what)
 static void set_up(struct mw_programs *p)
 {
 	p->bpf->rodata->daemon_tgid = (uint32_t)getpid();
-	p->bpf->rodata->hold_new = p->options.hold;
+	p->bpf->bss->hold_new = p->options.hold;
 	for (size_t i = 0; i < p->calls; i++)
 		p->bpf->rodata->watched_calls[p->call[i].number] = 1;
 	bpf_map__set_max_entries(p->bpf->maps.events, p->options.ring_bytes);
@@ -294,6 +293,15 @@ void mw_programs_close(struct mw_programs *programs)
 	if (programs->cgroup >= 0)
 		close(programs->cgroup);
 	free(programs);
+}
+
+void mw_programs_let_go(struct mw_programs *programs)
+{
+	if (!programs->bpf->bss->hold_new)
+		return;
+	programs->bpf->bss->hold_new = false;
+	usleep(LET_GO_US); /* for those that have read it before */
+	mw_programs_poll(programs);
 }
 
 int mw_programs_fd(const struct mw_programs *programs)
@@ -530,13 +538,9 @@ int mw_programs_secrets(struct mw_programs *programs, const char *const *names, 
 	return error;
 }
 
-void mw_programs_known(struct mw_programs *programs, dev_t dev, uint64_t ino)
+void mw_programs_known(struct mw_programs *programs, const struct mw_k_exec *program)
 {
-	/* As ebpf/state.h has it. The kernel's own device numbers, not those of stat(2). */
-	const struct {
-		uint64_t ino;
-		uint32_t dev, pad;
-	} key = {.ino = ino, .dev = major(dev) << 20 | minor(dev)};
+	const struct mw_k_program key = {.ino = program->ino, .dev = program->dev};
 	uint32_t value = 1;
 
 	bpf_map_update_elem(bpf_map__fd(programs->bpf->maps.known_programs), &key, &value, BPF_ANY);
@@ -594,9 +598,4 @@ uint64_t mw_programs_loads(struct mw_programs *programs)
 	for (uint32_t i = 0; i < MW_K_ENTRY_COUNT; i++)
 		total += sum(bpf_map__fd(programs->bpf->maps.loads), i);
 	return total;
-}
-
-uint64_t mw_programs_strays(const struct mw_programs *programs)
-{
-	return mw_daemon_parts_strays(programs->assembly);
 }

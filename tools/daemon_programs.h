@@ -35,6 +35,9 @@ struct mw_programs_options {
 int mw_programs_open(const struct mw_programs_options *options, struct mw_programs **ret, char *why,
                      size_t why_size);
 
+/* Holds no program any more, and hands over the events of those that are held. */
+void mw_programs_let_go(struct mw_programs *programs);
+
 /* Detaches everything. NULL is allowed. */
 void mw_programs_close(struct mw_programs *programs);
 
@@ -66,8 +69,8 @@ int mw_programs_calls(struct mw_programs *programs, bool on);
 /* Opens for reading are told of when one of the path's names is among `names`. */
 int mw_programs_secrets(struct mw_programs *programs, const char *const *names, size_t count);
 
-/* The program behind a file has been looked at. */
-void mw_programs_known(struct mw_programs *programs, dev_t dev, uint64_t ino);
+/* The program that was stopped has been looked at: no other process that runs it is. */
+void mw_programs_known(struct mw_programs *programs, const struct mw_k_exec *program);
 
 /* How a hook is attached: its rung, or "off" with the reason in `why` (constant). */
 struct mw_programs_hook {
@@ -80,8 +83,5 @@ void mw_programs_hook(struct mw_programs *programs, enum mw_k_hook hook,
 
 /* Loads that have begun. */
 uint64_t mw_programs_loads(struct mw_programs *programs);
-
-/* Stacks and streams that came with no effect, or with another's. */
-uint64_t mw_programs_strays(const struct mw_programs *programs);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../core/wire.h"
 #include "../ebpf/event.h"
@@ -23,8 +24,10 @@ struct mw_daemon_origin {
 struct mw_daemon_birth {
 	uint64_t id; /* of its event; 0: none */
 	enum mw_cause cause;
-	uint32_t tgid;   /* of the task that was born */
-	bool ran;        /* which has become a program already */
+	uint32_t tgid; /* of the task that was born */
+	bool ran;      /* which has become a program already */
+	dev_t dev;     /* of the program that the load ran in */
+	ino_t ino;
 	bool called;     /* the load had called beyond plain rebuilders by then */
 	bool makes_code; /* and could have made code */
 	bool is_free;    /* started by an import or an installed library: lives on by itself */

@@ -79,15 +79,26 @@ static bool is_in_list(const char *list, const char *path)
 	return false;
 }
 
-/* The variable as the process was given it when it started. */
+/* The variable as the process was given it when it started: asked for once, so that it is known
+ * when the process has gone. */
 static const char *variable(const struct mw_daemon_matter *m, const char *name)
 {
-	static char all[ENVIRONMENT];
-	size_t len = mw_proc_read(m->pid, "environ", all, sizeof(all)), n = strlen(name);
+	static struct {
+		pid_t pid;
+		uint64_t start;
+		size_t len;
+		char all[ENVIRONMENT];
+	} known;
+	size_t n = strlen(name);
 
-	for (size_t at = 0; at < len; at += strlen(all + at) + 1)
-		if (!strncmp(all + at, name, n) && all[at + n] == '=')
-			return all + at + n + 1;
+	if (known.pid != m->pid || known.start != m->k->head.start) {
+		known.pid = m->pid;
+		known.start = m->k->head.start;
+		known.len = mw_proc_read(m->pid, "environ", known.all, sizeof(known.all));
+	}
+	for (size_t at = 0; at < known.len; at += strlen(known.all + at) + 1)
+		if (!strncmp(known.all + at, name, n) && known.all[at + n] == '=')
+			return known.all + at + n + 1;
 	return NULL;
 }
 
@@ -137,30 +148,36 @@ static int64_t real_time(uint64_t boot_ns)
 	return nanoseconds(real) - nanoseconds(boot) + (int64_t)boot_ns;
 }
 
-/* The root that the process sees. One that has gone by now is taken to have seen ours. */
-static int root_of(const struct mw_daemon_matter *m, char *ret, size_t size)
-{
-	int len = snprintf(ret, size, "/proc/%d/root", (int)m->pid);
-
-	return access(ret, F_OK) ? 0 : len;
-}
-
-/* The status of the file, or of the archive that it lies in. */
-static bool look(const struct mw_daemon_matter *m, const char *path, struct stat *ret)
+/* The status of the file, or of the archive that it lies in, below `root`. */
+static bool look_below(const char *root, const char *path, struct stat *ret)
 {
 	char text[PATH_MAX + 40];
-	int root = root_of(m, text, sizeof(text));
+	size_t len = strlen(root);
 
-	if (strlen(path) >= PATH_MAX)
-		return false;
-	strcpy(text + root, path);
-	for (char *slash; stat(text, ret);) {
-		slash = strrchr(text + root, '/');
-		if (!slash || slash == text + root)
+	snprintf(text, sizeof(text), "%s%s", root, path);
+	while (stat(text, ret)) {
+		char *slash = strrchr(text + len, '/');
+
+		if (!slash || slash == text + len)
 			return false;
 		*slash = '\0';
 	}
 	return S_ISREG(ret->st_mode);
+}
+
+/* As the process sees it, or as we do when it has gone: of one that is only waited for there is no
+ * root any more. */
+static bool look(const struct mw_daemon_matter *m, const char *path, struct stat *ret)
+{
+	char root[40];
+	struct stat st;
+
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)m->pid);
+	if (strlen(path) >= PATH_MAX)
+		return false;
+	if (look_below(root, path, ret))
+		return true;
+	return stat(root, &st) && look_below("", path, ret);
 }
 
 /* Whether it is there, is root's or the user's own, and is older than the load. */

@@ -103,16 +103,21 @@ static ssize_t read_memory(pid_t pid, uint64_t address, uint8_t *out, size_t len
 	return (ssize_t)got;
 }
 
-/* From the process, or what was copied of it when it has gone. */
+/* What was copied of it at the time comes first: the process may have put something else in its
+ * place since, or have gone. */
 static ssize_t read_stream(pid_t pid, const struct mw_record_load *load, uint8_t *out, size_t len)
 {
-	ssize_t got = read_memory(pid, load->data, out, len);
+	size_t copied = load->copy ? load->copy_len : 0;
+	ssize_t got;
 
-	if (got > 0 || !load->copy)
-		return got;
-	got = (ssize_t)(load->copy_len < len ? load->copy_len : len);
-	memcpy(out, load->copy, (size_t)got);
-	return got;
+	if (copied > len)
+		copied = len;
+	if (copied)
+		memcpy(out, load->copy, copied);
+	if (copied == len)
+		return (ssize_t)copied;
+	got = read_memory(pid, load->data + copied, out + copied, len - copied);
+	return got > 0 ? got + (ssize_t)copied : copied ? (ssize_t)copied : got;
 }
 
 static ssize_t read_file(int fd, uint64_t start, uint8_t *out, size_t len)

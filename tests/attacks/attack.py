@@ -10,10 +10,11 @@ NATIVE = "rawcall"  # attacks/native/: a module and a program
 # Why `modelwatch daemon`, without the shim, says nothing about an attack.
 UNSEEN = {
     "inside": "no system call: what is made, fetched or changed is in the process's own memory",
-    "fails": "its system call fails, and the kernel tells what has happened, not what was tried",
+    "fails": "its system call fails, and what has not happened is no effect of this kind",
     "itself": "changes nothing but the process itself, by a call that is not looked at",
     "later": "acts after the load, or in a thread that was there before it: nothing ties it to the load",
     "birth": "starts a task that does nothing; what it did would be seen",
+    "native": "an installed library's own code does it, as honest ones do: cause `native`, which is only recorded",
     "shim": "is about the shim, which is not there",
 }
 PLACES = ["direct", "under_import", "old_thread", "nested"]

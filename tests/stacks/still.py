@@ -7,7 +7,7 @@ import time
 
 SCENE = pathlib.Path(__file__).with_name("scene.py")
 START = f"exec(compile(open({str(SCENE)!r}).read(), 'scene.py', 'exec'))"
-FRAMES = 48  # MW_K_FRAMES
+FRAMES = 96  # MW_K_FRAMES
 READ, WRITE = 0, 1  # numbers of the system calls that they stand in
 
 

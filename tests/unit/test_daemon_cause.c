@@ -278,10 +278,28 @@ static void a_stack_that_is_not_whole_proves_nothing(void **state)
 	e.frames_cut = 1;
 	add_load(next_load(), MW_K_PICKLE_LOAD, OUTSIDE, "/models/a.pkl");
 	assert_cause("unknown");
-	writes("/srv/out");
-	add_frame("f", installed_file(), 1); /* the load's frame is not there */
+	/* Below an import it takes no more than that. */
+	writes("/tmp/probe");
+	add_module_frames(installed_file());
+	e.frames_cut = 1;
 	add_load(next_load(), MW_K_PICKLE_LOAD, OUTSIDE, "/models/a.pkl");
+	assert_cause("import");
+	add_global("builtins exec");
+	e.load[0].id = next_load();
 	assert_cause("unknown");
+	/* Of an interpreter that is not known yet there is none. */
+	writes("/srv/out");
+	add_load(next_load(), MW_K_PICKLE_LOAD, 0, "/models/a.pkl");
+	assert_cause("unknown");
+	/* libtorch is called by C++. */
+	writes("/srv/out");
+	add_load(next_load(), MW_K_TORCHSCRIPT, 0, "/models/a.pkl");
+	assert_cause("call");
+	/* Who asked for it is not there any more. */
+	writes("/srv/out");
+	add_frame("f", installed_file(), 1);
+	add_load(next_load(), MW_K_PICKLE_LOAD, OUTSIDE, "/models/a.pkl");
+	assert_no_effect();
 }
 
 static void an_unpickler_in_python(void **state)

@@ -473,13 +473,12 @@ static void the_tracker_of_shared_memory(void **state)
 	static const char *const tracker[] = {
 	        "/usr/bin/python3", "-c",
 	        "from multiprocessing.resource_tracker import main;main(12)", NULL};
-	char link[40], interpreter[256];
+	char interpreter[256];
 	uint64_t birth;
 	ssize_t len;
 
 	(void)state;
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)getppid());
-	len = readlink(link, interpreter, sizeof(interpreter) - 1);
+	len = readlink("/proc/self/exe", interpreter, sizeof(interpreter) - 1);
 	assert_true(len > 0);
 	interpreter[len] = '\0';
 	by_default();
@@ -567,6 +566,7 @@ static void a_message_of_a_worker(void **state)
 	/* In another load it is none. */
 	opens("/srv/x", O_WRONLY | O_CREAT);
 	add_frame("_ConnectionBase.recv", path, OUTSIDE);
+	add_frame("main", "/srv/job/train.py", OUTSIDE + 1);
 	add_load(next_load(), MW_K_PICKLE_LOAD, OUTSIDE + 1, "/models/a.pkl");
 	add_load(next_load(), MW_K_PICKLE_LOADS, OUTSIDE, NULL);
 	assert_non_null(judged());

@@ -17,7 +17,7 @@
 #define LINE_MAX_LEN 65536
 #define THREADS 12
 #define LINES 6      /* the thread in functions of 60 and 500 lines */
-#define LINES_MAX 64 /* of one thread */
+#define LINES_MAX (MW_K_FRAMES + 16) /* of one thread */
 #define NOBODY 1     /* no thread's id */
 
 struct recording {

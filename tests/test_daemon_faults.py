@@ -1,0 +1,132 @@
+"""What a daemon must not lose: what it was told while it could not read, loads that are open when it is told to read
+its configuration again, what happened just before its end."""
+import os
+import pickle
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from attacks.stream import assemble, call
+from daemon import PATIENCE, Made, Victim, until
+
+# Loads argv[1], which may call wait(): until the file argv[2] is there.
+VICTIM = """
+import os, pickle, sys, time
+def wait():
+    while not os.path.exists(sys.argv[2]):
+        time.sleep(0.01)
+print("ready", flush=True)
+with open(sys.argv[1], "rb") as file:
+    pickle.load(file)
+"""
+MANY = 400
+
+
+@pytest.fixture(scope="module")
+def own_daemon(daemons):
+    """Nobody else's, with the smallest buffer that it takes."""
+    return daemons(config=["ring:", "  bytes: 1 MiB"])
+
+
+class Job:
+    """A victim with an artifact of its own."""
+
+    def __init__(self, directory, *payload, stream=None):
+        self.artifact, self.go = directory / "model.pkl", directory / "go"
+        self.artifact.write_bytes(stream or assemble(list(payload)))
+        self.process = subprocess.Popen([sys.executable, "-c", VICTIM, self.artifact, self.go],
+                                        stdout=subprocess.PIPE, text=True, cwd=directory)
+        self.victim = Victim(directory, pid=self.process.pid)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def finish(self):
+        self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0
+
+
+def of_class(alerts, name):
+    return [alert for alert in alerts if alert["effect"]["class"] == name]
+
+
+def losses(daemon):
+    return [record for record in daemon.records() if record["schema"] == "modelwatch.loss/1"]
+
+
+def test_what_does_not_fit_is_counted_and_told(own_daemon, tmp_path):
+    since, before = own_daemon.mark(), own_daemon.status()["losses"]["ring_full"]
+    told_before = len(losses(own_daemon))
+    own_daemon.signal(signal.SIGSTOP)
+    try:
+        job = Job(tmp_path, stream=pickle.dumps([Made(f"{tmp_path}/{n}") for n in range(MANY)]))
+        job.finish()
+    finally:
+        own_daemon.signal(signal.SIGCONT)
+    own_daemon.settle()
+    told = of_class(own_daemon.alerts_of(job.victim, since), "write")
+    until(lambda: len(losses(own_daemon)) > told_before, PATIENCE, "no record of a loss", own_daemon)
+    lost = own_daemon.status()["losses"]["ring_full"] - before
+    assert 0 < len(told) < MANY
+    assert len(told) + lost >= MANY, f"{MANY} effects: {len(told)} told, {lost} counted as lost"
+    assert sum(record["lost"] for record in losses(own_daemon)[told_before:]) > 0
+    # And it goes on.
+    since = own_daemon.mark()
+    again = tmp_path / "again"
+    again.mkdir()
+    job = Job(again, call("posix.mkdir", f"{again}/made"))
+    job.finish()
+    assert of_class(own_daemon.wait_for(job.victim, since), "write")
+
+
+def reload(daemon, *lines):
+    before = daemon.status()["reloaded"]
+    daemon.configure(*lines)
+    daemon.signal(signal.SIGHUP)
+    until(lambda: daemon.status()["reloaded"] != before, PATIENCE, "not reloaded", daemon)
+
+
+@pytest.mark.parametrize("payload, expected", [
+    ("thread", {"write": "posix.mkdir"}),
+    ("child", {"exec": "posix.system", "write": "posix.system"}),
+])
+def test_reload_keeps_what_is_open(payload, expected, own_daemon, tmp_path):
+    """The load is open on the thread; or what it has started acts when the load waits for it."""
+    waits = f"until [ -e {tmp_path}/go ]; do sleep 0.01; done; touch {tmp_path}/made"
+    job = Job(tmp_path, *{
+        "thread": [call("__main__.wait"), call("posix.mkdir", f"{tmp_path}/made")],
+        "child": [call("posix.system", waits)]}[payload])
+    if payload == "child":
+        own_daemon.wait_for(job.victim, enough=lambda alerts: of_class(alerts, "exec"))
+    since = own_daemon.mark()
+    reload(own_daemon, "ring:", "  bytes: 1 MiB", "labels:", f"  reloaded: {payload}")
+    job.go.touch()
+    job.finish()
+    alerts = own_daemon.wait_for(job.victim, since, lambda found: all(of_class(found, name) for name in expected))
+    for name, function in expected.items():
+        last = of_class(alerts, name)[-1]
+        assert last["load"]["artifact"]["path"] == str(job.artifact)
+        assert last["load"]["call"].split("(")[0] == function
+        assert last["labels"] == {"reloaded": payload}
+        assert str(tmp_path / "made") in str(last["effect"]["detail"])
+
+
+def test_a_bad_configuration_changes_nothing(own_daemon, tmp_path):
+    own_daemon.configure("mode: nonsense")
+    own_daemon.signal(signal.SIGHUP)
+    until(lambda: "nothing is changed" in own_daemon.said(), PATIENCE, "the error is not said", own_daemon)
+    job = Job(tmp_path, call("posix.mkdir", f"{tmp_path}/made"))
+    job.finish()
+    assert own_daemon.wait_for(job.victim)[0]["verdict"] == "alert"
+
+
+def test_what_happened_before_the_end_is_told(own_daemon, tmp_path):
+    own_daemon.signal(signal.SIGSTOP)
+    job = Job(tmp_path, call("posix.mkdir", f"{tmp_path}/made"))
+    job.finish()
+    os.kill(own_daemon.pid, signal.SIGTERM)  # it waits with the event
+    own_daemon.signal(signal.SIGCONT)
+    assert own_daemon.process.wait(PATIENCE) == 0
+    alerts = own_daemon.alerts_of(job.victim)
+    assert [alert["effect"]["class"] for alert in alerts] == ["write"]
+    assert alerts[0]["load"]["artifact"]["path"] == str(job.artifact)
