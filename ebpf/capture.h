@@ -231,12 +231,24 @@ static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind
 	return s;
 }
 
+/* Whether a find_class of the load is running, by the same test as the load itself. */
+static __always_inline bool is_fetching(struct scratch *s, const struct state *st,
+                                        const struct open_load *load)
+{
+	uint64_t ret = 0;
+
+	return st->find_sp > s->regs.sp && st->find_sp < load->sp &&
+	       !bpf_probe_read_user(&ret, sizeof(ret), (void *)st->find_sp) &&
+	       ret == st->find_ret &&
+	       runs_body(s->regs.sp, st->find_sp, st->find_ip, st->find_site);
+}
+
 /* Ends and sends it. */
 __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 {
 	struct mw_k_effect *e;
 	struct task_struct *task = current_task();
-	uint64_t size, find_ret = 0;
+	uint64_t size;
 	int len;
 	struct open_load *load;
 
@@ -255,9 +267,7 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 	e->deeper = st->deeper;
 	load = innermost(st);
 	if (load) {
-		e->fetching = st->find_sp > s->regs.sp && st->find_sp < load->sp &&
-		              !bpf_probe_read_user(&find_ret, 8, (void *)st->find_sp) &&
-		              find_ret == st->find_ret;
+		e->fetching = is_fetching(s, st, load);
 		for (uint32_t i = 0; i < MW_K_LOADS; i++)
 			if (i < e->depth)
 				describe_load(s, &st->load[i], i);

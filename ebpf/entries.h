@@ -136,7 +136,8 @@ static __always_inline void begin(const struct called *ctx, const struct mw_k_si
 		load->object = ctx->di;
 }
 
-static __always_inline void fetch(const struct called *ctx, const struct mw_k_site *site)
+static __always_inline void fetch(const struct called *ctx, const struct mw_k_site *site,
+                                  uint32_t number)
 {
 	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
 	struct open_load *load;
@@ -150,6 +151,8 @@ static __always_inline void fetch(const struct called *ctx, const struct mw_k_si
 	load->globals++;
 	st->find_sp = ctx->sp;
 	st->find_ret = word_at(ctx->sp);
+	st->find_ip = ctx->ip - site->skip;
+	st->find_site = number;
 	keep_global(st, argument(ctx, site, 0), argument(ctx, site, 1), text_of(site));
 }
 
@@ -245,7 +248,7 @@ int entry(struct pt_regs *ctx)
 		begin(&called, site, number);
 		break;
 	case MW_K_FIND_CLASS:
-		fetch(&called, site);
+		fetch(&called, site, number);
 		break;
 	case MW_K_SYS_AUDIT:
 		audit(&called, site);

@@ -25,7 +25,8 @@ struct state {
 	uint32_t depth, deeper;
 	struct open_load load[MW_K_LOADS];
 	uint64_t scope, birth;
-	uint64_t find_sp, find_ret; /* of the last find_class */
+	uint64_t find_sp, find_ret, find_ip; /* of the last find_class */
+	uint32_t find_site, find_pad;
 	uint64_t thread;            /* address of the interpreter's own state of the thread */
 	uint64_t reader;            /* the PyTorchStreamReader that is there */
 	uint32_t reader_len;

@@ -224,6 +224,11 @@ static char *write_first(struct mw_alerts *a, json_t *json, bool held)
 	return line;
 }
 
+void mw_alerts_hint(struct mw_alerts *a, const struct mw_identity_hint *hint)
+{
+	a->alert.hint = hint;
+}
+
 void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,
                       const struct mw_record_load *load, const struct mw_location *at,
                       const struct mw_decision *decision, char ret_id[static 40],

@@ -61,6 +61,24 @@ static void fill_frames(const struct mw_daemon_matter *m, struct mw_record *reco
 	record->inside = m->inside < record->frame_count ? m->inside : record->frame_count;
 }
 
+/* A program has no Python stack of its own when it starts: it is started where its birth was. */
+static void fill_born_frames(const struct mw_daemon_matter *m, struct mw_record *record)
+{
+	const struct mw_daemon_stack *stack = m->birth ? m->birth->origin->stack : NULL;
+
+	if (m->load || !stack || m->k->hook != MW_K_HOOK_EXEC || record->frame_count)
+		return;
+	for (uint32_t i = 0; i < stack->count; i++)
+		record->frames[i] = (struct mw_pyframe){
+		        .function = {stack->frame[i].function,
+		                     (uint32_t)strlen(stack->frame[i].function)},
+		        .file = {stack->frame[i].file, (uint32_t)strlen(stack->frame[i].file)},
+		        .line = stack->frame[i].line,
+		};
+	record->frame_count = stack->count;
+	record->inside = stack->inside;
+}
+
 static void fill_record(struct mw_daemon_judge *judge)
 {
 	struct mw_daemon_matter *m = &judge->matter;
@@ -91,10 +109,39 @@ static void locate(const struct mw_daemon_judge *judge, struct mw_location *ret)
 		memset(ret, 0, sizeof(*ret));
 }
 
+static void take_lines(struct mw_daemon_judge *judge)
+{
+	mw_daemon_take_lines(&judge->matter);
+	for (uint32_t i = 0; i < judge->record.frame_count; i++)
+		judge->record.frames[i].line = judge->matter.frame[i].line;
+}
+
+/* What the kernel has said of the process, which may have gone by now. */
+static void hint(struct mw_daemon_judge *judge, struct mw_identity_hint *ret)
+{
+	struct mw_daemon_matter *m = &judge->matter;
+	const struct mw_k_effect *k = m->k;
+
+	*ret = (struct mw_identity_hint){
+	        .pid = m->pid,
+	        .tid = (pid_t)k->head.tid,
+	        .start_ns = k->head.start,
+	        .cgroup = k->head.cgroup,
+	        .uid = k->uid,
+	        .comm = mw_daemon_text(m, mw_k_text(k, k->comm)),
+	        .exe = m->effect.class == MW_EXEC ? m->effect.file : NULL,
+	};
+	if (m->birth && m->birth->parent != k->head.tgid) {
+		ret->parent = (pid_t)m->birth->parent;
+		ret->parent_start_ns = m->birth->parent_start;
+	}
+}
+
 /* Whether somebody is told. */
 static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
                    struct mw_location *ret_at)
 {
+	struct mw_identity_hint who;
 	char id[40], title[600];
 	bool located = mw_verdict_needs_location(judge->policy);
 
@@ -110,9 +157,10 @@ static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
 		return false;
 	if (!located)
 		locate(judge, ret_at);
-	mw_daemon_take_lines(&judge->matter);
-	for (uint32_t i = 0; i < judge->record.frame_count; i++)
-		judge->record.frames[i].line = judge->matter.frame[i].line;
+	take_lines(judge);
+	fill_born_frames(&judge->matter, &judge->record);
+	hint(judge, &who);
+	mw_alerts_hint(judge->options.alerts, &who);
 	mw_alerts_effect(judge->options.alerts, judge->matter.pid, &judge->record,
 	                 &judge->record.load, ret_at, ret, id, title);
 	return true;
@@ -148,8 +196,10 @@ static enum mw_cause cause_of(struct mw_daemon_matter *m)
 static void remember(struct mw_daemon_judge *judge, uint64_t id, uint32_t tgid, enum mw_cause cause,
                      const struct mw_location *at)
 {
-	const struct mw_daemon_matter *m = &judge->matter;
+	struct mw_daemon_matter *m = &judge->matter;
 	struct mw_daemon_birth birth = {.id = id,
+	                                .parent = m->k->head.tgid,
+	                                .parent_start = m->k->head.start,
 	                                .tgid = tgid,
 	                                .cause = cause,
 	                                .called = m->globals.called,
@@ -164,7 +214,9 @@ static void remember(struct mw_daemon_judge *judge, uint64_t id, uint32_t tgid, 
 		birth.dev = st.st_dev;
 		birth.ino = st.st_ino;
 	}
-	mw_daemon_scope_born(&judge->scope, &birth, m->pid, &judge->record.load, at);
+	take_lines(judge);
+	mw_daemon_scope_born(&judge->scope, &birth, m->pid, &judge->record.load, at,
+	                     judge->record.frames, judge->record.frame_count, judge->record.inside);
 }
 
 static void follow(struct mw_daemon_judge *judge, const struct mw_decision *decision,

@@ -1,6 +1,7 @@
 #include "daemon_judge.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,15 @@ static bool is_open(struct mw_daemon_matter *m, const struct mw_k_load *load)
 	return placed;
 }
 
+/* A process that has gone has taken the map of its memory with it: nothing failed. */
+static void count_unwinding(struct mw_daemon_judge *judge)
+{
+	if (judge->matter.unwound == MW_UNWOUND)
+		judge->count.unwound++;
+	else if (!kill(judge->matter.pid, 0))
+		judge->count.not_unwound++;
+}
+
 /* Loads that have ended are left out: what is left over on the stack may look as if they had not.
  * True when somebody answers. */
 static bool find_load(struct mw_daemon_judge *judge)
@@ -95,7 +105,7 @@ static bool find_load(struct mw_daemon_judge *judge)
 		if (is_open(m, &m->k->load[i]))
 			m->open[m->depth++] = &m->k->load[i];
 	if (m->k->depth)
-		m->unwound == MW_UNWOUND ? judge->count.unwound++ : judge->count.not_unwound++;
+		count_unwinding(judge);
 	m->load = m->depth ? m->open[m->depth - 1] : NULL;
 	mw_daemon_place_load(m);
 	if (!m->load && m->k->scope) {

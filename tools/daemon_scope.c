@@ -14,6 +14,7 @@ static void drop(struct mw_daemon_birth *birth)
 
 	if (origin && !--origin->tasks) {
 		free(origin->load);
+		free(origin->stack);
 		free(origin);
 	}
 	*birth = (struct mw_daemon_birth){0};
@@ -28,6 +29,42 @@ static struct mw_daemon_origin *find_origin(const struct mw_daemon_scope *scope,
 			return origin;
 	}
 	return NULL;
+}
+
+static size_t stack_text(const struct mw_pyframe *frames, uint32_t count)
+{
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		len += (size_t)frames[i].function.len + frames[i].file.len + 2;
+	return len;
+}
+
+static char *keep_text(char *to, struct mw_str text, const char **ret)
+{
+	if (text.len)
+		memcpy(to, text.s, text.len);
+	to[text.len] = '\0';
+	*ret = to;
+	return to + text.len + 1;
+}
+
+static struct mw_daemon_stack *make_stack(const struct mw_pyframe *frames, uint32_t count,
+                                          uint32_t inside)
+{
+	struct mw_daemon_stack *stack = malloc(sizeof(*stack) + stack_text(frames, count));
+	char *to = stack ? stack->text : NULL;
+
+	if (!stack)
+		return NULL;
+	stack->count = count;
+	stack->inside = inside;
+	for (uint32_t i = 0; i < count; i++) {
+		to = keep_text(to, frames[i].function, &stack->frame[i].function);
+		to = keep_text(to, frames[i].file, &stack->frame[i].file);
+		stack->frame[i].line = frames[i].line;
+	}
+	return stack;
 }
 
 static struct mw_daemon_origin *make_origin(pid_t pid, const struct mw_record_load *load,
@@ -47,7 +84,8 @@ static struct mw_daemon_origin *make_origin(pid_t pid, const struct mw_record_lo
 }
 
 int mw_daemon_scope_born(struct mw_daemon_scope *scope, const struct mw_daemon_birth *birth,
-                         pid_t pid, const struct mw_record_load *load, const struct mw_location *at)
+                         pid_t pid, const struct mw_record_load *load, const struct mw_location *at,
+                         const struct mw_pyframe *frames, uint32_t count, uint32_t inside)
 {
 	struct mw_daemon_birth *place = &scope->births[scope->next++ % MW_DAEMON_BIRTHS];
 	struct mw_daemon_origin *origin = find_origin(scope, load->id);
@@ -56,6 +94,8 @@ int mw_daemon_scope_born(struct mw_daemon_scope *scope, const struct mw_daemon_b
 		mw_location_add(&origin->at, at);
 	else if (!(origin = make_origin(pid, load, at)))
 		return -ENOMEM;
+	if (!origin->stack && count)
+		origin->stack = make_stack(frames, count, inside);
 	origin->tasks++;
 	drop(place);
 	*place = *birth;

@@ -14,15 +14,28 @@
 #define MW_DAEMON_BIRTHS 4096
 #define MW_DAEMON_FREE 4096
 
+/* A Python stack that outlives its event. */
+struct mw_daemon_stack {
+	uint32_t count, inside;
+	struct {
+		const char *function, *file;
+		uint32_t line;
+	} frame[MW_WIRE_FRAMES];
+	char text[];
+};
+
 /* The load that started tasks, as it was then: shared by them. */
 struct mw_daemon_origin {
 	unsigned int tasks;
-	struct mw_record_load *load; /* with its texts behind it */
-	struct mw_location at;       /* where in its stream; wide enough for all of them */
+	struct mw_record_load *load;   /* with its texts behind it */
+	struct mw_location at;         /* where in its stream; wide enough for all of them */
+	struct mw_daemon_stack *stack; /* where it started the first of them, or NULL */
 };
 
 struct mw_daemon_birth {
-	uint64_t id; /* of its event; 0: none */
+	uint64_t id;           /* of its event; 0: none */
+	uint32_t parent;       /* the process that started it ... */
+	uint64_t parent_start; /* ... ns since boot */
 	enum mw_cause cause;
 	uint32_t tgid; /* of the task that was born */
 	bool ran;      /* which has become a program already */
@@ -45,10 +58,11 @@ struct mw_daemon_scope {
 	uint32_t own_next;
 };
 
-/* Remembers a birth in `load` of process `pid`, at `at`: both are copied. Returns 0 or -ENOMEM. */
+/* Remembers a birth in `load` of process `pid`, at `at`: both are copied, and the first `count` of
+ * `frames`, of which `inside` lie inside the load. Returns 0 or -ENOMEM. */
 int mw_daemon_scope_born(struct mw_daemon_scope *scope, const struct mw_daemon_birth *birth,
-                         pid_t pid, const struct mw_record_load *load,
-                         const struct mw_location *at);
+                         pid_t pid, const struct mw_record_load *load, const struct mw_location *at,
+                         const struct mw_pyframe *frames, uint32_t count, uint32_t inside);
 
 /* The birth with that id, or NULL. Good until the next one is added. */
 struct mw_daemon_birth *mw_daemon_scope_find(struct mw_daemon_scope *scope, uint64_t id);

@@ -518,6 +518,20 @@ static void a_birth_that_was_lost(void **state)
 	assert_text("requested", "alert");
 }
 
+/* The same effect of another load in another process, whatever their numbers are. */
+static void effects_are_told_apart(void **state)
+{
+	(void)state;
+	for (uint32_t i = 1; i < 4; i++) {
+		opens("/srv/apart", O_WRONLY | O_CREAT);
+		add_script();
+		e.load[0].id = 0x1000000 ^ i;
+		e.head.tgid = 0x2000000 ^ i;
+		assert_non_null(judged());
+		assert_no_effect();
+	}
+}
+
 static void nobody_answers(void **state)
 {
 	(void)state;
@@ -799,6 +813,7 @@ int main(void)
 	        TEST(what_an_import_starts_lives_by_itself),
 	        TEST(the_tracker_of_shared_memory),
 	        TEST(a_birth_that_was_lost),
+	        TEST(effects_are_told_apart),
 	        TEST(nobody_answers),
 	        TEST(honest_imports_raise_nothing),
 	        TEST(a_message_of_a_worker),
