@@ -4,7 +4,7 @@
 
 #include "capture.h"
 
-#define WRITES 03    /* O_WRONLY | O_RDWR */
+#define WRITES 03     /* O_WRONLY | O_RDWR */
 #define CHANGES 01100 /* O_CREAT | O_TRUNC */
 #define EINPROGRESS_ 115
 
@@ -90,7 +90,8 @@ static __always_inline void call_begins(const struct pt_regs *regs, int64_t numb
 	keep_arguments(begun, regs);
 	if (call->test >= 0 && !(begun->args[call->test & 7] & call->bits))
 		return;
-	begun->path_len = call->path >= 0 ? keep_string(begun->path, begun->args[call->path & 3]) : 0;
+	begun->path_len =
+	        call->path >= 0 ? keep_string(begun->path, begun->args[call->path & 3]) : 0;
 	begun->path2_len =
 	        call->path2 >= 0 ? keep_string(begun->path2, begun->args[call->path2 & 3]) : 0;
 	begun->address_len = 0;

@@ -24,8 +24,7 @@ static __always_inline void read_registers(struct scratch *s)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 
-	bpf_probe_read_kernel(&s->regs, sizeof(s->regs),
-	                      (void *)bpf_task_pt_regs((void *)task));
+	bpf_probe_read_kernel(&s->regs, sizeof(s->regs), (void *)bpf_task_pt_regs((void *)task));
 }
 
 /* Numbered as DWARF does. */
@@ -188,8 +187,8 @@ __attribute__((noinline)) int drop_pure(struct scratch *s, struct state *st)
 	for (int i = 0; i < PURE_NESTED; i++) {
 		uint32_t top = st->depth - 1;
 
-		if (top >= MW_K_LOADS || st->load[top].entry != MW_K_PURE ||
-		    s->effect.frames_cut || runs_frame(&s->effect, st->load[top].frame))
+		if (top >= MW_K_LOADS || st->load[top].entry != MW_K_PURE || s->effect.frames_cut ||
+		    runs_frame(&s->effect, st->load[top].frame))
 			break;
 		st->depth = top;
 	}

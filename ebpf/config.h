@@ -12,7 +12,7 @@
 #define MW_K_BODIES 4
 #define MW_K_BELOW 8
 #define MW_K_IN_MESSAGE 6 /* an address: in the struct msghdr that argument 1 points at */
-#define MW_K_NAME 32 /* bytes of a name that makes a path worth a look */
+#define MW_K_NAME 32      /* bytes of a name that makes a path worth a look */
 
 /* A name of a secret's path that begins so is what a name ends in. */
 #define MW_K_TAIL '*'
@@ -30,7 +30,7 @@ enum mw_k_convention {
 struct mw_k_site {
 	uint32_t kind; /* enum mw_k_entry */
 	uint32_t convention;
-	uint32_t text; /* bytes from a compact ASCII string object to its characters */
+	uint32_t text;       /* bytes from a compact ASCII string object to its characters */
 	uint32_t takes_path; /* PyTorchStreamReader: the second argument is a std::string */
 	uint32_t skip;       /* bytes from the entry to the probe */
 	uint32_t pad;

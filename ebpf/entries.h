@@ -1,4 +1,5 @@
-/* The probes in interpreters and in libtorch: loads that begin, and what they fetch. On entry only. */
+/* The probes in interpreters and in libtorch: loads that begin, and what they fetch. On entry only.
+ */
 #ifndef MW_EBPF_ENTRIES_H
 #define MW_EBPF_ENTRIES_H
 
@@ -7,8 +8,8 @@
 #define STATE_BITS 32 /* of a string object: where `ascii` is among them, see is_ascii() */
 #define PURE_FRAMES 8 /* between sys.audit() and load() */
 #define AUDIT_FIND_CLASS "pickle.find_class"
-#define TYPE 8        /* of any object: its type ... */
-#define TYPE_NAME 24  /* ... and the name of a type */
+#define TYPE 8       /* of any object: its type ... */
+#define TYPE_NAME 24 /* ... and the name of a type */
 
 static __always_inline uint64_t word_at(uint64_t address)
 {
@@ -41,8 +42,7 @@ static __always_inline bool is_ascii(uint64_t string)
 static __always_inline uint32_t text_of(const struct mw_k_site *site)
 {
 	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
-	struct mw_py_offsets *o =
-	        process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
+	struct mw_py_offsets *o = process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
 
 	return o ? o->text_ascii : site->text;
 }
@@ -161,8 +161,7 @@ static __always_inline void fetch(const struct called *ctx, const struct mw_k_si
 static __always_inline uint64_t pure_load(struct state *st)
 {
 	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
-	struct mw_py_offsets *o =
-	        process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
+	struct mw_py_offsets *o = process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
 	uint64_t thread = o ? python_thread(st, process, o) : 0;
 	uint64_t frame = thread ? mw_py_top(o, thread) : 0;
 

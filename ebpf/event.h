@@ -13,9 +13,9 @@
 #include <stdint.h>
 #endif
 
-#define MW_K_LOADS 8     /* loads of one task that are told apart, outermost first */
-#define MW_K_GLOBALS 16  /* the last that were fetched */
-#define MW_K_GLOBAL 128  /* bytes of "module name" ... */
+#define MW_K_LOADS 8        /* loads of one task that are told apart, outermost first */
+#define MW_K_GLOBALS 16     /* the last that were fetched */
+#define MW_K_GLOBAL 128     /* bytes of "module name" ... */
 #define MW_K_GLOBAL_NAME 48 /* ... of which the name has at most these, and the module the rest */
 #define MW_K_PART 128    /* bytes of one name of a path, with its NUL: what fills them may be cut */
 #define MW_K_TEXT 256    /* the same of a path or an argument that a task spelt */
@@ -31,7 +31,8 @@ enum mw_k_kind {
 	MW_K_STACK_PART,
 	MW_K_STREAM_PART,
 	MW_K_EFFECT,
-	MW_K_BIRTH, /* a task in scope started another: as an effect, with the new task in `number` */
+	MW_K_BIRTH, /* a task in scope started another: as an effect, with the new task in `number`
+	             */
 	MW_K_EXEC,  /* any process runs another program: a header and no more */
 	MW_K_EXIT,  /* a process in scope has ended: a header */
 };
@@ -146,23 +147,23 @@ struct mw_k_load {
 
 struct mw_k_effect {
 	struct mw_k_head head;
-	uint32_t hook;    /* enum mw_k_hook */
+	uint32_t hook;        /* enum mw_k_hook */
 	uint32_t globals_cut; /* more than are kept, since the outermost load of the thread began */
-	uint64_t scope;   /* the load that the task answers for by birth, or 0 */
-	uint64_t birth;   /* id of the MW_K_BIRTH that put it there, or 0 */
-	uint32_t depth;   /* loads open on this very thread: the first `depth` of `load` */
-	uint32_t deeper;  /* more of them */
-	uint8_t fetching; /* a find_class of the innermost load is running */
-	uint8_t is_new;   /* files: it was made by this call */
-	uint8_t in_kernel; /* done by the kernel on the task's behalf: io_uring's workers */
-	uint8_t compat;    /* a 32-bit call */
+	uint64_t scope;       /* the load that the task answers for by birth, or 0 */
+	uint64_t birth;       /* id of the MW_K_BIRTH that put it there, or 0 */
+	uint32_t depth;       /* loads open on this very thread: the first `depth` of `load` */
+	uint32_t deeper;      /* more of them */
+	uint8_t fetching;     /* a find_class of the innermost load is running */
+	uint8_t is_new;       /* files: it was made by this call */
+	uint8_t in_kernel;    /* done by the kernel on the task's behalf: io_uring's workers */
+	uint8_t compat;       /* a 32-bit call */
 	uint32_t uid, gid;
 	int64_t number; /* system call, signal, state, opcode, or the tid of the born */
 	int64_t result; /* what it returned; 0 where the hook knows of none */
 	uint64_t args[6];
-	uint64_t other;             /* signals: the tgid it goes to; births: clone flags */
-	struct mw_k_path file;      /* what it is about: the program, the opened file */
-	struct mw_k_path directory; /* what a relative path starts from, where `path` is one */
+	uint64_t other;              /* signals: the tgid it goes to; births: clone flags */
+	struct mw_k_path file;       /* what it is about: the program, the opened file */
+	struct mw_k_path directory;  /* what a relative path starts from, where `path` is one */
 	struct mw_k_str path, path2; /* as the task spelt it: it may have changed it meanwhile */
 	struct mw_k_str comm, argv;  /* arguments, each ended by a NUL */
 	uint8_t address[128];        /* struct sockaddr */

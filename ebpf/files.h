@@ -4,7 +4,7 @@
 
 #include "scope.h"
 
-#define NAMES 24     /* of one path */
+#define NAMES 24      /* of one path */
 #define NAME_MAX_ 128 /* bytes of one name */
 
 /* Appends what lies at `address` of the kernel's memory; 0 when there is no room. */
@@ -48,8 +48,8 @@ static __always_inline void inode_of(struct inode *inode, struct mw_k_path *ret)
 	ret->nlink = BPF_CORE_READ(inode, i_nlink);
 }
 
-/* Whether a path with this name in it may be a secret's: names are looked up as they are, and by what
- * they end in. */
+/* Whether a path with this name in it may be a secret's: names are looked up as they are, and by
+ * what they end in. */
 static __always_inline bool may_be_secret(struct dentry *dentry)
 {
 	const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);

@@ -171,9 +171,9 @@ int BPF_PROG(submitted, struct io_kiocb *request)
 	switch (e->number) {
 	case 18: /* OPENAT */
 	case 28: /* OPENAT2 */
-		bpf_probe_read_kernel(
-		        &e->args[2], sizeof(e->args[2]), /* the flags, behind the name */
-		        __builtin_preserve_access_index(&request->cmd.data[24]));
+		bpf_probe_read_kernel(&e->args[2],
+		                      sizeof(e->args[2]), /* the flags, behind the name */
+		                      __builtin_preserve_access_index(&request->cmd.data[24]));
 		e->other = e->args[2];
 		names[1] = NULL;
 		break;

@@ -43,7 +43,8 @@ __attribute__((noinline)) int runs_body(uint64_t sp, uint64_t slot, uint64_t ip,
 		for (int j = 0; j < MW_K_BELOW; j++) {
 			uint64_t at = slot - 8 * site->below[i][j], ret = 0;
 
-			/* What lies below the stack pointer is left over from calls that are over. */
+			/* What lies below the stack pointer is left over from calls that are over.
+			 */
 			known |= site->below[i][j];
 			if (at == slot || at < sp)
 				continue;

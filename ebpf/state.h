@@ -14,7 +14,7 @@ struct open_load {
 /* A call of a thread that has begun. */
 struct begun {
 	uint64_t args[8]; /* of which six are used */
-	int32_t number; /* -1: none */
+	int32_t number;   /* -1: none */
 	uint32_t compat;
 	uint32_t path_len, path2_len, address_len;
 	char path[256], path2[256];
@@ -27,8 +27,8 @@ struct state {
 	uint64_t scope, birth;
 	uint64_t find_sp, find_ret, find_ip; /* of the last find_class */
 	uint32_t find_site, find_pad;
-	uint64_t thread;            /* address of the interpreter's own state of the thread */
-	uint64_t reader;            /* the PyTorchStreamReader that is there */
+	uint64_t thread; /* address of the interpreter's own state of the thread */
+	uint64_t reader; /* the PyTorchStreamReader that is there */
 	uint32_t reader_len;
 	uint32_t prepared; /* the program that is about to run was told of */
 	uint64_t global_count;
@@ -112,7 +112,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, MW_K_HOOKS * MW_K_COUNTERS);
+	__uint(max_entries, MW_K_HOOKS *MW_K_COUNTERS);
 	__type(key, uint32_t);
 	__type(value, uint64_t);
 } counters SEC(".maps");

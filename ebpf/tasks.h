@@ -147,7 +147,7 @@ int BPF_PROG(will_run, struct task_struct *task, struct linux_binprm *program)
 static __always_inline void hold(struct linux_binprm *program)
 {
 	struct mw_k_program key = {.ino = BPF_CORE_READ(program, file, f_inode, i_ino),
-	                    .dev = BPF_CORE_READ(program, file, f_inode, i_sb, s_dev)};
+	                           .dev = BPF_CORE_READ(program, file, f_inode, i_sb, s_dev)};
 	struct mw_k_exec *event;
 
 	if (bpf_map_lookup_elem(&known_programs, &key))

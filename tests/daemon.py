@@ -29,7 +29,7 @@ ALONE = 'mount -t tmpfs none /run && exec "$@"'
 # The parent of a victim: attacks look for a monitor there.
 PARENT = ["sh", "-c", '"$@"; exit $?', "sh"]
 # What the kernel has to do for the daemon, as `modelwatch doctor` names it.
-NEEDED = ["kernel types", "ring buffer", "lineage", "task storage", "task registers", "uprobes", "system calls"]
+NEEDED = ["kernel types", "ring buffer", "lineage", "task registers", "uprobes", "system calls"]
 
 # A victim of the tests' own: everything that happened before it has been told when it has.
 CANARIES = "modelwatch-canary-"

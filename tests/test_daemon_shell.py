@@ -121,7 +121,7 @@ def test_doctor_tries_the_kernel_as_root_alone(nobody):
     setpriv, program = nobody
     as_root = json.loads(modelwatch("doctor", "--json").stdout)["kernel"]
     rungs = {rung["name"]: rung for rung in as_root}
-    assert {"uprobes", "lineage", "task storage", "fentry", "LSM"} <= set(rungs)
+    assert {"uprobes", "lineage", "call probes", "LSM"} <= set(rungs)
     for rung in as_root:
         assert rung["state"] in ("on", "off")
         assert (rung["cost"] is None) == (rung["state"] == "on")

@@ -12,7 +12,7 @@
 #define MW_DAEMON_CONFIG MW_SYSCONFDIR "/modelwatch/modelwatch.yaml"
 #define MW_DAEMON_RUN "/run/modelwatch"
 
-/* How writes to files are seen where neither LSM nor fentry programs load. */
+/* How system calls are seen: by the best that there is, by tracepoints, or not. */
 enum mw_file_writes { MW_WRITES_AUTO, MW_WRITES_TRACEPOINTS, MW_WRITES_OFF };
 
 /* Texts are owned; NULL where nothing is said and there is no default. Lists are arrays of strings.

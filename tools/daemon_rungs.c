@@ -12,7 +12,6 @@
 #include "daemon_trial.h"
 
 /* From 6.7 on; older headers lack it. */
-#define CGROUP_UNIX_CONNECT 49
 
 struct trial {
 	const struct btf *types;
@@ -50,12 +49,6 @@ static int try_lineage(struct trial *t)
 		error = mw_trial_tp_btf(t->types, names[i]);
 	say(t, "tp_btf: fork, exec and exit");
 	return error;
-}
-
-static int try_storage(struct trial *t)
-{
-	say(t, "a program keeps what it knows of a task with the task");
-	return mw_trial_task_storage(t->types);
 }
 
 static int try_regs(struct trial *t)
@@ -107,11 +100,6 @@ static int try_bind(struct trial *t)
 	                          "bind4 and bind6");
 }
 
-static int try_connect_unix(struct trial *t)
-{
-	return try_socket_address(t, CGROUP_UNIX_CONNECT, 0, "connect_unix");
-}
-
 static int try_socket(struct trial *t)
 {
 	say(t, "cgroup: sock_create");
@@ -155,10 +143,10 @@ static int try_syscalls(struct trial *t)
 	return error;
 }
 
-static int try_fentry(struct trial *t)
+static int try_call_probes(struct trial *t)
 {
-	say(t, "fentry: functions of the kernel, without a tax on other calls");
-	return mw_trial_fentry(t->types);
+	say(t, "kprobe: system calls by their functions, without a tax on other calls");
+	return mw_trial_kprobe();
 }
 
 static int try_lsm(struct trial *t)
@@ -176,7 +164,6 @@ static const struct {
         [MW_RUNG_BTF] = {"kernel types", try_btf, false, "no daemon"},
         [MW_RUNG_RING] = {"ring buffer", try_ring, false, "no daemon"},
         [MW_RUNG_LINEAGE] = {"lineage", try_lineage, true, "no daemon"},
-        [MW_RUNG_STORAGE] = {"task storage", try_storage, true, "no daemon"},
         [MW_RUNG_REGS] = {"task registers", try_regs, true, "no daemon"},
         [MW_RUNG_UPROBES] = {"uprobes", try_uprobes, false, "no daemon"},
         [MW_RUNG_SIDEBAND] = {"mapped files", try_sideband, false,
@@ -185,8 +172,6 @@ static const struct {
         [MW_RUNG_SEND] = {"send", try_send, false, "datagrams are not seen"},
         [MW_RUNG_BIND] = {"bind", try_bind, false, "datagram sockets that listen are not seen"},
         [MW_RUNG_SOCKET] = {"raw sockets", try_socket, false, "raw sockets are not seen"},
-        [MW_RUNG_CONNECT_UNIX] = {"connect unix", try_connect_unix, false,
-                                  "connections to unix sockets are seen as system calls only"},
         [MW_RUNG_LISTEN] = {"listen", try_listen, true, "sockets that listen are not seen"},
         [MW_RUNG_SIGNAL] = {"signals", try_signal, true, "signals to other processes are not seen"},
         [MW_RUNG_PREPARE_EXEC] = {"before exec", try_prepare_exec, true,
@@ -194,9 +179,9 @@ static const struct {
                                   "call, where those are seen"},
         [MW_RUNG_URING] = {"io_uring", try_uring, true, "what is done by io_uring is not seen"},
         [MW_RUNG_SYSCALLS] = {"system calls", try_syscalls, false,
-                              "files are seen by fentry or LSM, or not at all"},
-        [MW_RUNG_FENTRY] = {"fentry", try_fentry, true,
-                            "files are seen by tracepoints, which tax all system calls"},
+                              "files are seen by call probes, or not at all"},
+        [MW_RUNG_CALL_PROBES] = {"call probes", try_call_probes, false,
+                                 "files are seen by tracepoints, which tax all system calls"},
         [MW_RUNG_LSM] = {"LSM", try_lsm, true, "nothing can be kept from happening"},
 };
 
@@ -221,7 +206,7 @@ static const char *reason(int error)
 	case -EINVAL:
 		return "this kernel does not know it";
 	case -ENOTSUP:
-		return "it loads, and is never run";
+		return "it loads, and does not run";
 	default:
 		return strerror(-error);
 	}

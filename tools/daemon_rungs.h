@@ -6,10 +6,9 @@
 #include <stddef.h>
 
 enum mw_rung {
-	MW_RUNG_BTF, /* the first six are what the daemon cannot do without */
+	MW_RUNG_BTF, /* the first five are what the daemon cannot do without */
 	MW_RUNG_RING,
 	MW_RUNG_LINEAGE, /* tp_btf: sched_process_fork, _exec and _exit */
-	MW_RUNG_STORAGE, /* of tasks */
 	MW_RUNG_REGS,    /* of tasks, in user space */
 	MW_RUNG_UPROBES,
 	MW_RUNG_SIDEBAND,
@@ -17,13 +16,12 @@ enum mw_rung {
 	MW_RUNG_SEND,
 	MW_RUNG_BIND,
 	MW_RUNG_SOCKET,
-	MW_RUNG_CONNECT_UNIX,
 	MW_RUNG_LISTEN, /* tp_btf: inet_sock_set_state */
 	MW_RUNG_SIGNAL, /* tp_btf: signal_generate */
 	MW_RUNG_PREPARE_EXEC,
 	MW_RUNG_URING,    /* tp_btf: io_uring_submit_req, or what it was called before */
 	MW_RUNG_SYSCALLS, /* tracepoints */
-	MW_RUNG_FENTRY,
+	MW_RUNG_CALL_PROBES, /* kprobe.multi on the functions of system calls */
 	MW_RUNG_LSM,
 	MW_RUNGS
 };

@@ -1,9 +1,7 @@
 #include "daemon_trial.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
-#include <linux/mount.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -13,28 +11,18 @@
 #include <bpf/btf.h>
 
 #include "daemon_trial_parts.h"
+#include "kernel_fs.h"
 
 #define RING_BYTES 65536
+#if defined(__x86_64__)
+#define MW_TRIAL_CALL "__x64_sys_getppid"
+#else
+#define MW_TRIAL_CALL "__arm64_sys_getppid"
+#endif
 
 struct btf *mw_trial_types(void)
 {
 	return btf__load_vmlinux_btf();
-}
-
-int mw_trial_mount(const char *name)
-{
-	int fs = (int)syscall(SYS_fsopen, name, FSOPEN_CLOEXEC), mount = -1, error = 0;
-
-	if (fs < 0)
-		return -errno;
-	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		error = -errno;
-	if (!error) {
-		mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
-		error = mount < 0 ? -errno : 0;
-	}
-	close(fs);
-	return error ? error : mount;
 }
 
 int mw_trial_load(int type, int attach, uint32_t target, const struct bpf_insn *program,
@@ -91,48 +79,6 @@ int mw_trial_tp_btf(const struct btf *types, const char *name)
 	return try_tracepoint(types, name, program, MW_BPF_COUNT(program));
 }
 
-/* Its map has a value of 4 bytes, described by types of its own: the kernel asks for them. */
-static int storage_map(void)
-{
-	struct btf *types = btf__new_empty();
-	int number = types ? btf__add_int(types, "int", 4, BTF_INT_SIGNED) : -ENOMEM, map = -1;
-
-	if (number > 0 && !btf__load_into_kernel(types)) {
-		struct bpf_map_create_opts options = {.sz = sizeof(options),
-		                                      .btf_fd = (uint32_t)btf__fd(types),
-		                                      .btf_key_type_id = (uint32_t)number,
-		                                      .btf_value_type_id = (uint32_t)number,
-		                                      .map_flags = BPF_F_NO_PREALLOC};
-
-		map = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "mw_trial", 4, 4, 0, &options);
-	}
-	if (map < 0)
-		map = number < 0 ? number : -errno;
-	btf__free(types);
-	return map;
-}
-
-int mw_trial_task_storage(const struct btf *types)
-{
-	int map = storage_map(), error;
-	const struct bpf_insn program[] = {
-	        MW_BPF_CALL(BPF_FUNC_get_current_task_btf),
-	        MW_BPF_MOVE(2, 0),
-	        MW_BPF_MAP(1, map),
-	        MW_BPF_SET(3, 0),
-	        MW_BPF_SET(4, 0),
-	        MW_BPF_CALL(BPF_FUNC_task_storage_get),
-	        MW_BPF_SET(0, 0),
-	        MW_BPF_EXIT,
-	};
-
-	if (map < 0)
-		return map;
-	error = try_tracepoint(types, "sched_process_exec", program, MW_BPF_COUNT(program));
-	close(map);
-	return error;
-}
-
 int mw_trial_task_regs(const struct btf *types)
 {
 	const struct bpf_insn program[] = {
@@ -146,13 +92,34 @@ int mw_trial_task_regs(const struct btf *types)
 	return try_tracepoint(types, "sched_process_exec", program, MW_BPF_COUNT(program));
 }
 
-int mw_trial_fentry(const struct btf *types)
+/* Of the kernel's bpf.h, which may be older here. */
+#define TRACE_KPROBE_MULTI 42
+
+struct multi {
+	uint32_t program, target, type, flags;
+	uint32_t multi_flags, count;
+	uint64_t symbols, addresses, cookies;
+};
+
+int mw_trial_kprobe(void)
 {
 	const struct bpf_insn program[] = {MW_BPF_SET(0, 0), MW_BPF_EXIT};
-	int target = btf__find_by_name_kind(types, "vfs_open", BTF_KIND_FUNC);
+	const char *symbol = MW_TRIAL_CALL;
+	struct multi attr = {
+	        .type = TRACE_KPROBE_MULTI, .count = 1, .symbols = (uint64_t)(uintptr_t)&symbol};
+	int fd = mw_trial_load(BPF_PROG_TYPE_KPROBE, TRACE_KPROBE_MULTI, 0, program,
+	                       MW_BPF_COUNT(program));
+	int link, error;
 
-	return try_tracing(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, target, program,
-	                   MW_BPF_COUNT(program));
+	if (fd < 0)
+		return fd;
+	attr.program = (uint32_t)fd;
+	link = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	error = link < 0 ? -errno : 0;
+	if (link >= 0)
+		close(link);
+	close(fd);
+	return error;
 }
 
 int mw_trial_flag(void)
@@ -212,7 +179,7 @@ int mw_trial_ring(void)
 int mw_trial_cgroup(int type, int attach)
 {
 	const struct bpf_insn allow[] = {MW_BPF_SET(0, 1), MW_BPF_EXIT};
-	int root = mw_trial_mount("cgroup2"), program, link = -1, error;
+	int root = mw_kernel_fs("cgroup2"), program, link = -1, error;
 
 	if (root < 0)
 		return root;

@@ -15,11 +15,10 @@ struct btf *mw_trial_types(void);
 int mw_trial_tp_btf(const struct btf *types, const char *tracepoint);
 
 /* The same, with a program that calls these helpers. */
-int mw_trial_task_storage(const struct btf *types);
 int mw_trial_task_regs(const struct btf *types);
 
 /* A function of the kernel. */
-int mw_trial_fentry(const struct btf *types);
+int mw_trial_kprobe(void);
 
 /* An LSM program, which has to run too. -ENOTSUP: it is loaded and never called. */
 int mw_trial_lsm(const struct btf *types);
@@ -38,7 +37,5 @@ int mw_trial_syscalls(double *ret_ns);
 /* News of mapped files. */
 int mw_trial_sideband(void);
 
-/* The root of a file system of type `name` that need not be mounted anywhere: a descriptor. */
-int mw_trial_mount(const char *name);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "daemon_trial.h"
 #include "daemon_trial_parts.h"
+#include "kernel_fs.h"
 #include "maps.h"
 
 #define TRIES 10
@@ -161,7 +162,7 @@ static int open_tracepoint(void)
 	                               .disabled = 1,
 	                               .sample_type = PERF_SAMPLE_RAW,
 	                               .sample_period = 1};
-	int root = mw_trial_mount("tracefs"), error;
+	int root = mw_kernel_fs("tracefs"), error;
 	long id = 0;
 
 	if (root < 0)
