@@ -77,8 +77,8 @@ BESIDE := $(GUEST_FILES) $(O)/modelwatch.py
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help libraries unit-programs fuzz-programs unit fuzz check check-symbols setup demo soak-daemon \
-	bench lint format install uninstall clean
+.PHONY: all help libraries unit-programs fuzz-programs bench-programs unit fuzz check check-symbols setup demo \
+	soak-daemon bench bench-daemon lint format install uninstall clean
 
 all: $(O)/modelwatch $(BESIDE) ## build everything into O (the default)
 
@@ -190,6 +190,8 @@ unit-programs: $(UNITS)
 
 fuzz-programs: $(FUZZERS)
 
+bench-programs: $(patsubst %,$(O)/bench/%,calls decide arrivals fanotify)
+
 setup: ## install what the tests need: packages when root, .venv
 	@PYTHON='$(PYTHON)' tests/setup.sh test
 
@@ -213,10 +215,15 @@ demo: setup ## an honest and a poisoned checkpoint under modelwatch
 	@$(MAKE) --no-print-directory all
 	@tests/demo/demo.sh $(O) $(TEST_PYTHON)
 
-bench: ## measure what it costs; writes docs/benchmarks.md
+bench: ## measure what a watched job costs; writes docs/benchmarks.md
 	@PYTHON='$(PYTHON)' tests/setup.sh bench
-	@$(MAKE) --no-print-directory all $(O)/bench/decide $(O)/bench/calls
+	@$(MAKE) --no-print-directory all bench-programs
 	@$(TEST_PYTHON) tests/bench/bench.py --out=$(O)
+
+bench-daemon: ## measure what the daemon costs, as root; writes docs/benchmarks.md
+	@PYTHON='$(PYTHON)' tests/setup.sh bench
+	@$(MAKE) --no-print-directory all bench-programs
+	@MODELWATCH='$(abspath $(O))/modelwatch' $(TEST_PYTHON) tests/bench/daemon.py
 
 FORMATTED := $(wildcard core/*.[ch] ebpf/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])
 

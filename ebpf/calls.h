@@ -9,6 +9,8 @@
 #define EINPROGRESS_ 115
 
 #define TS_COMPAT 2
+#define EXECVE 59
+#define EXECVEAT 322
 
 static __always_inline bool is_compat(void)
 {
@@ -72,6 +74,12 @@ static __always_inline void keep_arguments(struct begun *begun, const struct pt_
 	begun->args[5] = regs->r9;
 }
 
+/* Where nobody can tell of a program right before it runs, which loads were open is known now only. */
+static __always_inline bool is_exec(int64_t number)
+{
+	return number == EXECVE || number == EXECVEAT;
+}
+
 /* Only what it needs of its arguments is kept: they may be gone when the call returns. */
 static __always_inline void call_begins(const struct pt_regs *regs, int64_t number)
 {
@@ -84,6 +92,10 @@ static __always_inline void call_begins(const struct pt_regs *regs, int64_t numb
 	begun = &st->begun;
 	begun->number = -1;
 	begun->compat = is_compat();
+	if (is_exec(number) && !begun->compat) {
+		still_open(st, regs->sp);
+		st->prepared = EXEC_IS_ASKED;
+	}
 	call = call_of(number, begun->compat);
 	if (!call || !call->watched)
 		return;

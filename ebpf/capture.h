@@ -96,7 +96,7 @@ __attribute__((noinline)) int send_stack(struct scratch *s, uint64_t outermost)
 __attribute__((noinline)) int send_stream(struct scratch *s, uint64_t data, uint64_t size)
 {
 	struct mw_k_effect *e;
-	uint32_t first, done = 0;
+	uint64_t first, done = 0;
 
 	if (!s || !data || !size)
 		return 0;
@@ -104,10 +104,14 @@ __attribute__((noinline)) int send_stream(struct scratch *s, uint64_t data, uint
 	if (size > MW_K_STREAM)
 		size = MW_K_STREAM;
 	for (int i = 0; i <= (int)(MW_K_STREAM / PAGE); i++) {
+		if (done >= size)
+			break;
 		first = PAGE - ((data + done) & (PAGE - 1));
 		if (first > size - done)
 			first = size - done;
-		if (done > MW_K_STREAM - PAGE || first > PAGE || !first)
+		MW_PY_KEEP(first);
+		MW_PY_KEEP(done);
+		if (done > MW_K_STREAM - PAGE || first > PAGE)
 			break;
 		if (bpf_probe_read_user(s->stream.bytes + done, first, (void *)(data + done)))
 			break;
@@ -218,11 +222,14 @@ static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind
 	/* Fails, and leaves zeroes: a memset() of this size is more than the compiler does. */
 	bpf_probe_read_kernel(e, sizeof(*e) - sizeof(e->frame), NULL);
 	s->used = 0;
+	s->replaced = st->replaced;
 	fill_head(&e->head, kind, new_id());
 	e->hook = hook;
 	fill_registers(&s->regs, e->regs);
-	walk_python(s, st);
-	drop_pure(s, st);
+	if (!s->replaced) {
+		walk_python(s, st);
+		drop_pure(s, st);
+	}
 	if (!st->depth && !st->scope) {
 		release(s);
 		return NULL;
@@ -284,7 +291,8 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 			            e->load[(st->depth - 1) % MW_K_LOADS].len);
 		}
 	}
-	send_stack(s, st->depth ? st->load[0].sp : 0);
+	if (!s->replaced)
+		send_stack(s, st->depth ? st->load[0].sp : 0);
 	size = sizeof(*e) - sizeof(e->frame) + e->frame_count * sizeof(struct mw_k_frame);
 	if (size > sizeof(*e))
 		size = sizeof(*e);

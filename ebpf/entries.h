@@ -62,14 +62,15 @@ static __always_inline void keep_global(struct state *st, uint64_t module, uint6
                                         uint32_t text)
 {
 	char *to = st->global[st->global_count % MW_K_GLOBALS];
-	uint32_t len = read_text(to, MW_K_GLOBAL - MW_K_GLOBAL_NAME, module, text);
+	int got = read_text(to, MW_K_GLOBAL - MW_K_GLOBAL_NAME, module, text);
+	uint64_t len = got > 1 ? got - 1 : 0; /* without the NUL */
 
 	MW_PY_KEEP(len);
-	if (len < 1 || len > MW_K_GLOBAL - MW_K_GLOBAL_NAME)
-		len = 1;
-	to[len - 1] = ' ';
-	if (read_text(to + len, MW_K_GLOBAL_NAME, name, text) < 0)
-		to[len] = '\0';
+	if (len >= MW_K_GLOBAL - MW_K_GLOBAL_NAME)
+		len = 0;
+	to[len] = ' ';
+	if (read_text(to + len + 1, MW_K_GLOBAL_NAME, name, text) < 0)
+		to[len + 1] = '\0';
 	st->global_count++;
 }
 
@@ -89,16 +90,19 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
                                               uint32_t entry, uint32_t number, uint32_t skip)
 {
 	struct open_load *load;
+	uint64_t depth;
 
 	make_room(st, ctx->sp);
-	if (st->depth >= MW_K_LOADS) {
+	depth = st->depth;
+	if (depth >= MW_K_LOADS) {
 		st->deeper++;
 		count(MW_K_HOOK_ENTRY, MW_K_TOO_DEEP);
 		return NULL;
 	}
-	if (!st->depth)
+	if (!depth)
 		st->global_count = 0;
-	load = &st->load[st->depth];
+	MW_PY_KEEP(depth);
+	load = &st->load[depth & (MW_K_LOADS - 1)];
 	load->id = new_id();
 	load->since = bpf_ktime_get_boot_ns();
 	load->sp = ctx->sp;

@@ -152,8 +152,7 @@ int BPF_PROG(socket_state, struct sock *sock, int old, int now)
 }
 
 /* What is asked of a ring: the names are the kernel's copies. */
-SEC("?tp_btf/io_uring_submit_req")
-int BPF_PROG(submitted, struct io_kiocb *request)
+static __always_inline int tell_request(struct io_kiocb *request)
 {
 	struct state *st = state_of_current();
 	struct scratch *s = start(MW_K_HOOK_URING, MW_K_EFFECT, st);
@@ -204,6 +203,19 @@ int BPF_PROG(submitted, struct io_kiocb *request)
 	}
 	finish(s, st);
 	return 0;
+}
+
+SEC("?tp_btf/io_uring_submit_req")
+int BPF_PROG(submitted, struct io_kiocb *request)
+{
+	return tell_request(request);
+}
+
+/* By its older name. */
+SEC("?tp_btf/io_uring_submit_sqe")
+int BPF_PROG(submitted_entry, struct io_kiocb *request)
+{
+	return tell_request(request);
 }
 
 #endif

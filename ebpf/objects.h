@@ -119,6 +119,8 @@ __attribute__((noinline)) int describe_load(struct scratch *s, const struct open
 	ret->globals = load->globals;
 	ret->since = load->since;
 	ret->fd = -1;
+	if (s->replaced)
+		return 0;
 	if (load->entry == MW_K_UNPICKLER)
 		find_stream(s, file_of_unpickler(load->object), ret);
 	else if (load->entry == MW_K_PICKLE_LOAD || load->entry == MW_K_PICKLE_LOADS)

@@ -73,6 +73,8 @@ __attribute__((noinline)) int still_open(struct state *st, uint64_t sp)
 {
 	if (!st)
 		return 0;
+	if (st->replaced)
+		return st->depth; /* they were when that happened, as far as can be known */
 	st->deeper = 0;
 	for (int i = 0; i < MW_K_LOADS; i++) {
 		uint32_t top = st->depth - 1;

@@ -21,6 +21,12 @@ struct begun {
 	uint8_t address[128];
 };
 
+enum exec_state {
+	EXEC_IS_UNKNOWN,
+	EXEC_IS_ASKED, /* its call has begun, and the loads that are over are dropped */
+	EXEC_IS_TOLD,
+};
+
 struct state {
 	uint32_t depth, deeper;
 	struct open_load load[MW_K_LOADS];
@@ -30,7 +36,9 @@ struct state {
 	uint64_t thread; /* address of the interpreter's own state of the thread */
 	uint64_t reader; /* the PyTorchStreamReader that is there */
 	uint32_t reader_len;
-	uint32_t prepared; /* the program that is about to run was told of */
+	uint32_t prepared; /* of the program that is about to run: enum exec_state */
+	uint32_t replaced; /* by a new program: the memory is another's */
+	uint32_t pad;
 	uint64_t global_count;
 	char reader_path[256];
 	char global[MW_K_GLOBALS][MW_K_GLOBAL]; /* a ring */
@@ -39,7 +47,7 @@ struct state {
 
 struct scratch {
 	uint32_t busy, used; /* `used` of the strings */
-	uint32_t secret, pad;
+	uint32_t secret, replaced;
 	struct pt_regs regs;
 	struct {
 		struct mw_k_head head;

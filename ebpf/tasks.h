@@ -125,10 +125,9 @@ __attribute__((noinline)) int copy_arguments(struct scratch *s)
 }
 
 /* Right before the point of no return: the old image, and so the evidence, is still there. */
-SEC("?tp_btf/sched_prepare_exec")
-int BPF_PROG(will_run, struct task_struct *task, struct linux_binprm *program)
+static __always_inline int tell_before(struct linux_binprm *program)
 {
-	struct state *st = state_of(BPF_CORE_READ(task, pid));
+	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
 	struct scratch *s;
 
 	if (st && !st->depth)
@@ -140,8 +139,21 @@ int BPF_PROG(will_run, struct task_struct *task, struct linux_binprm *program)
 	/* execve(path, argv, envp), execveat(directory, path, argv, envp, flags) */
 	read_arguments(s, s->regs.orig_ax == 59 ? s->regs.si : s->regs.dx);
 	finish(s, st);
-	st->prepared = 1;
+	st->prepared = EXEC_IS_TOLD;
 	return 0;
+}
+
+SEC("?tp_btf/sched_prepare_exec")
+int BPF_PROG(will_run, struct task_struct *task, struct linux_binprm *program)
+{
+	return tell_before(program);
+}
+
+/* The function that has this tracepoint, where it has it not yet. */
+SEC("?fentry/begin_new_exec")
+int BPF_PROG(begins_to_run, struct linux_binprm *program)
+{
+	return tell_before(program);
 }
 
 static __always_inline void hold(struct linux_binprm *program)
@@ -165,33 +177,44 @@ static __always_inline void hold(struct linux_binprm *program)
 	bpf_ringbuf_submit(event, 0);
 }
 
+static __always_inline void tell_after(struct state *st, struct linux_binprm *program)
+{
+	struct scratch *s = start(MW_K_HOOK_EXEC, MW_K_EFFECT, st);
+
+	if (!s)
+		return;
+	describe_program(s, program);
+	copy_arguments(s);
+	finish(s, st);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ran, struct task_struct *task, int old_tid, struct linux_binprm *program)
 {
 	uint32_t tid = BPF_CORE_READ(task, pid), old = old_tid;
 	struct state *st = state_of(old);
-	struct scratch *s;
 
 	bpf_map_delete_elem(&processes, &tid);
 	if (hold_new)
 		hold(program);
 	if (!st)
 		return 0;
+	/* Nobody could tell of it in time: what is known of its loads is all that is left. */
+	if (st->prepared == EXEC_IS_ASKED && st->depth) {
+		st->replaced = 1;
+		tell_after(st, program);
+		st->replaced = 0;
+		st->prepared = EXEC_IS_TOLD;
+	}
 	/* The thread that ran it becomes the process; what it had open is no more. */
-	if (st->depth && !st->scope && innermost(st)) {
+	if (st->prepared && st->depth && !st->scope && innermost(st)) {
 		st->scope = innermost(st)->id;
 		st->birth = 0;
 	}
 	st->depth = st->deeper = 0;
 	st->thread = st->reader = st->reader_len = 0;
-	if (!st->prepared) {
-		s = start(MW_K_HOOK_EXEC, MW_K_EFFECT, st);
-		if (s) {
-			describe_program(s, program);
-			copy_arguments(s);
-			finish(s, st);
-		}
-	}
+	if (st->prepared != EXEC_IS_TOLD)
+		tell_after(st, program);
 	st->prepared = 0;
 	if (old != tid) {
 		struct state *leader = make_state(tid, MW_K_HOOK_EXEC);

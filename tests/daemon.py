@@ -229,7 +229,7 @@ def common(tmp_path_factory):
 def run_bare(programs):
     """What each honest program does: its standard output, its errors, its exit status."""
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = pool.map(lambda program: finish([*PARENT, sys.executable, str(program)]), programs)
+        done = pool.map(lambda program: finish([*PARENT, sys.executable, str(program)], timeout=180), programs)
         return {program.stem: [output, errors, process.returncode]
                 for program, (process, output, errors) in zip(programs, done)}
 

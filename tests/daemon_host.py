@@ -43,10 +43,7 @@ class Daemon:
     def __enter__(self):
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until = time.monotonic() + 60
-        while not self.status():
-            assert self.process.poll() is None and time.monotonic() < until, self.log.read_text()
-            time.sleep(0.1)
+        self.answer()
         return self
 
     def __exit__(self, *error):
@@ -55,7 +52,16 @@ class Daemon:
         assert status == 0 or error[0], self.log.read_text()
 
     def status(self):
-        """What `modelwatch status` says; None: not ready."""
+        """What `modelwatch status` says; None: not ready, or no answer for the moment."""
         done = subprocess.run(["nsenter", f"--target={self.process.pid}", "--mount", PROGRAM, "status", "--json"],
                               capture_output=True, text=True, timeout=60)
+        self.said = done.stderr
         return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def answer(self):
+        """As status(), of a daemon that has much to do."""
+        until = time.monotonic() + 60
+        while not (status := self.status()):
+            assert self.process.poll() is None and time.monotonic() < until, self.said + self.log.read_text()
+            time.sleep(0.1)
+        return status

@@ -146,7 +146,10 @@ look()
 		need clang-format have clang-format
 		need cppcheck have cppcheck
 		;;
-	bench) need strace have strace ;;
+	bench)
+		need strace have strace
+		need redis-server have redis-server
+		;;
 	esac
 }
 

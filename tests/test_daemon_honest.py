@@ -29,7 +29,8 @@ def test_quiet(program, bare, host_daemon, observing_daemon):
     both = (host_daemon, observing_daemon)
     since = [daemon.mark() for daemon in both]
     with tempfile.TemporaryDirectory(prefix="mw-") as directory:  # short: sockets are made in it
-        process, output, errors = finish([*PARENT, *MAIN.argv, str(program)], env={**os.environ, "TMPDIR": directory})
+        process, output, errors = finish([*PARENT, *MAIN.argv, str(program)], timeout=180,
+                                         env={**os.environ, "TMPDIR": directory})
         victim = Victim(directory, program, pid=process.pid)
         for daemon, mark in zip(both, since):
             daemon.settle()

@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "../ebpf/config.h"
 #include "daemon_call_probes.h"
 #include "daemon_calls.h"
+#include "daemon_offers.h"
 #include "daemon_parts.h"
 #include "daemon_selftest.h"
 #include "daemon_uprobes.h"
@@ -24,34 +26,38 @@
 #define LET_GO_US 20000
 #define CALLS 256
 
-/* One program of the object, and which hook it belongs to. */
+/* One program of the object, and which hook it belongs to. One that stands in for another, which
+ * comes before it, is used where that one cannot be. */
 struct part {
 	const char *name;
 	enum mw_k_hook hook;
 	const char *how;
 	bool needed;
+	const char *instead;
 };
 
 static const struct part parts[] = {
-        {"entry", MW_K_HOOK_ENTRY, "uprobe", true},
-        {"forked", MW_K_HOOK_FORK, "tp_btf", true},
-        {"exited", MW_K_HOOK_EXIT, "tp_btf", true},
-        {"ran", MW_K_HOOK_EXEC, "tp_btf", true},
-        {"will_run", MW_K_HOOK_EXEC, "tp_btf", false},
-        {"signalled", MW_K_HOOK_SIGNAL, "tp_btf", false},
-        {"socket_state", MW_K_HOOK_LISTEN, "tp_btf", false},
-        {"submitted", MW_K_HOOK_URING, "tp_btf", false},
-        {"connects4", MW_K_HOOK_CONNECT, "cgroup", false},
-        {"connects6", MW_K_HOOK_CONNECT, "cgroup", false},
-        {"sends4", MW_K_HOOK_SEND, "cgroup", false},
-        {"sends6", MW_K_HOOK_SEND, "cgroup", false},
-        {"binds4", MW_K_HOOK_BIND, "cgroup", false},
-        {"binds6", MW_K_HOOK_BIND, "cgroup", false},
-        {"makes_socket", MW_K_HOOK_SOCKET, "cgroup", false},
-        {"call_entered", MW_K_HOOK_SYSCALL, "kprobe", false},
-        {"call_left", MW_K_HOOK_SYSCALL, "kprobe", false},
-        {"call_begun", MW_K_HOOK_SYSCALL, "tp_btf", false},
-        {"call_ended", MW_K_HOOK_SYSCALL, "tp_btf", false},
+        {"entry", MW_K_HOOK_ENTRY, "uprobe", true, NULL},
+        {"forked", MW_K_HOOK_FORK, "tp_btf", true, NULL},
+        {"exited", MW_K_HOOK_EXIT, "tp_btf", true, NULL},
+        {"ran", MW_K_HOOK_EXEC, "tp_btf", true, NULL},
+        {"will_run", MW_K_HOOK_EXEC, "tp_btf", false, NULL},
+        {"begins_to_run", MW_K_HOOK_EXEC, "fentry", false, "will_run"},
+        {"signalled", MW_K_HOOK_SIGNAL, "tp_btf", false, NULL},
+        {"socket_state", MW_K_HOOK_LISTEN, "tp_btf", false, NULL},
+        {"submitted", MW_K_HOOK_URING, "tp_btf", false, NULL},
+        {"submitted_entry", MW_K_HOOK_URING, "tp_btf", false, "submitted"},
+        {"connects4", MW_K_HOOK_CONNECT, "cgroup", false, NULL},
+        {"connects6", MW_K_HOOK_CONNECT, "cgroup", false, NULL},
+        {"sends4", MW_K_HOOK_SEND, "cgroup", false, NULL},
+        {"sends6", MW_K_HOOK_SEND, "cgroup", false, NULL},
+        {"binds4", MW_K_HOOK_BIND, "cgroup", false, NULL},
+        {"binds6", MW_K_HOOK_BIND, "cgroup", false, NULL},
+        {"makes_socket", MW_K_HOOK_SOCKET, "cgroup", false, NULL},
+        {"call_entered", MW_K_HOOK_SYSCALL, "kprobe", false, NULL},
+        {"call_left", MW_K_HOOK_SYSCALL, "kprobe", false, NULL},
+        {"call_begun", MW_K_HOOK_SYSCALL, "tp_btf", false, NULL},
+        {"call_ended", MW_K_HOOK_SYSCALL, "tp_btf", false, NULL},
 };
 #define PARTS (sizeof(parts) / sizeof(*parts))
 
@@ -62,6 +68,7 @@ struct mw_programs {
 	struct bpf_program *program[PARTS];
 	struct bpf_link *link[PARTS];
 	const char *why[PARTS]; /* it is off; NULL: it is on */
+	bool offered[PARTS];    /* there is something that it could be put on */
 	int cgroup;
 	bool calls_on;
 	bool multi; /* all probes of a file are one link */
@@ -98,6 +105,8 @@ static void set_up(struct mw_programs *p)
 	p->bpf->bss->hold_new = p->options.hold;
 	for (size_t i = 0; i < p->calls; i++)
 		p->bpf->rodata->watched_calls[p->call[i].number] = 1;
+	p->bpf->rodata->watched_calls[SYS_execve] = 1;
+	p->bpf->rodata->watched_calls[SYS_execveat] = 1;
 	bpf_map__set_max_entries(p->bpf->maps.events, p->options.ring_bytes);
 	bpf_map__set_max_entries(p->bpf->maps.scratches, 2 * (uint32_t)libbpf_num_possible_cpus());
 }
@@ -131,28 +140,72 @@ static int load(struct mw_programs *p, const bool wanted[static PARTS])
 	return error;
 }
 
+static size_t find(const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(parts[i].name, name))
+		i++;
+	return i;
+}
+
+static int look_for_places(struct mw_programs *p)
+{
+	struct btf *types = btf__load_vmlinux_btf();
+	struct mw_bpf *bpf = types ? mw_bpf__open() : NULL;
+	int error = bpf ? 0 : -errno;
+
+	for (size_t i = 0; bpf && i < PARTS; i++)
+		p->offered[i] = mw_kernel_offers(
+		        types, bpf_program__section_name(
+		                       bpf_object__find_program_by_name(bpf->obj, parts[i].name)));
+	mw_bpf__destroy(bpf);
+	btf__free(types);
+	return error;
+}
+
+/* Whether the part is to be used; `wanted` says so of those before it. */
+static bool is_wanted(struct mw_programs *p, const bool *wanted, size_t i)
+{
+	if (!p->offered[i])
+		p->why[i] = "this kernel does not have it";
+	else if (parts[i].instead && wanted[find(parts[i].instead)])
+		p->why[i] = "another one does the same";
+	return !p->why[i];
+}
+
+static bool loads_alone(struct mw_programs *p, size_t i)
+{
+	bool alone[PARTS] = {false};
+	int error;
+
+	alone[i] = true;
+	error = load(p, alone);
+	mw_bpf__destroy(p->bpf);
+	p->bpf = NULL;
+	if (error)
+		p->why[i] = "this kernel does not load it";
+	return !error;
+}
+
 /* One that does not load takes all the others with it: then each is tried by itself. */
 static int load_what_loads(struct mw_programs *p)
 {
-	bool wanted[PARTS], alone[PARTS];
+	bool wanted[PARTS];
 	int error;
 
-	memset(wanted, true, sizeof(wanted));
+	for (size_t i = 0; i < PARTS; i++)
+		wanted[i] = is_wanted(p, wanted, i);
 	error = load(p, wanted);
-	for (size_t i = 0; error && i < PARTS; i++) {
-		int r;
-
-		memset(alone, false, sizeof(alone));
-		alone[i] = true;
-		r = load(p, alone);
-		mw_bpf__destroy(p->bpf);
-		p->bpf = NULL;
-		if (r && parts[i].needed)
-			return r;
-		wanted[i] = !r;
-		p->why[i] = r ? "this kernel does not load it" : NULL;
+	if (!error)
+		return 0;
+	memset(p->why, 0, sizeof(p->why));
+	for (size_t i = 0; i < PARTS; i++) {
+		wanted[i] = is_wanted(p, wanted, i) && loads_alone(p, i);
+		if (!wanted[i] && parts[i].needed)
+			return error;
 	}
-	return error ? load(p, wanted) : 0;
+	return load(p, wanted);
 }
 
 static void attach_part(struct mw_programs *p, size_t i)
@@ -260,6 +313,11 @@ int mw_programs_open(const struct mw_programs_options *options, struct mw_progra
 	p->cgroup = mw_kernel_fs("cgroup2");
 	p->calls = mw_daemon_calls(p->call, CALLS);
 	p->site_used[0] = 1; /* the self-test's, and that of no site at all */
+	error = look_for_places(p);
+	if (error) {
+		fail(why, why_size, error, "the kernel does not describe its own types");
+		goto out;
+	}
 	error = load_and_test(p, why, why_size);
 	if (error)
 		goto out;
@@ -452,15 +510,6 @@ void mw_programs_forget(struct mw_programs *programs, pid_t pid)
 	bpf_map_delete_elem(bpf_map__fd(programs->bpf->maps.processes), &key);
 }
 
-static size_t find(const char *name)
-{
-	size_t i = 0;
-
-	while (strcmp(parts[i].name, name))
-		i++;
-	return i;
-}
-
 /* What is not used has a reason, too. */
 static void say_other(struct mw_programs *p, const char *first, const char *second, const char *why)
 {
@@ -580,6 +629,10 @@ void mw_programs_hook(struct mw_programs *programs, enum mw_k_hook hook,
 			continue;
 		if (programs->why[i]) {
 			ret->why = programs->why[i];
+			continue;
+		}
+		if (hook == MW_K_HOOK_SYSCALL && !programs->link[i]) {
+			ret->why = "there is no interpreter to watch, or file_writes is off";
 			continue;
 		}
 		ret->how = parts[i].how;

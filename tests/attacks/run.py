@@ -66,12 +66,12 @@ def read_alerts(path):
     return [record for record in records if record["update"] == 0]
 
 
-def finish(command, **options):
+def finish(command, timeout=TIMEOUT, **options):
     """Runs it to its end. Returns the process, which is over, and what it wrote."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           **options) as process:
         try:
-            written = process.communicate(timeout=TIMEOUT)
+            written = process.communicate(timeout=timeout)
         except BaseException:
             process.kill()
             raise

@@ -1,6 +1,6 @@
 """What modelwatch costs: paired runs, ratio of medians with its 95% interval, as a table.
 
-    bench.py [--quick]     writes docs/benchmarks.md
+    bench.py [--quick]     writes its part of docs/benchmarks.md
 
 Each pair runs the same program bare and watched, in random order. The interval is a bootstrap over the
 pairs. Nothing here is a test: machines are noisy, and a figure that misses its target is shown so.
@@ -303,9 +303,7 @@ def cpu():
 
 
 def write(rows, below, beside, absolute):
-    text = f"""# Benchmarks
-
-Made by `make bench` on {time.strftime("%Y-%m-%d")}: {cpu()}, {os.cpu_count()} cores, Linux
+    text = f"""Made by `make bench` on {time.strftime("%Y-%m-%d")}: {cpu()}, {os.cpu_count()} cores, Linux
 {platform.release().split("-")[0]}, {" ".join(platform.libc_ver())}, CPython
 {platform.python_version()}. Paired runs, bare and watched, in random order; ratios are of medians, with
 a 95% bootstrap interval.
@@ -325,8 +323,18 @@ Beside it, the same work under tools that also watch it:
 
 {table(["what", "bare", "watched / bare"], beside)}
 """
-    (ROOT / "docs" / "benchmarks.md").write_text(text)
+    put("make bench", text)
     print(text)
+
+
+def put(name, text):
+    """Makes `text` what `name` has written in docs/benchmarks.md; what others have stays."""
+    path = ROOT / "docs" / "benchmarks.md"
+    before, begin, rest = path.read_text().partition(f"<!-- begin {name} -->\n")
+    after = rest.partition(f"<!-- end {name} -->\n")[2]
+    if not begin:
+        before += "\n"
+    path.write_text(f"{before}<!-- begin {name} -->\n{text}<!-- end {name} -->\n{after}")
 
 
 if __name__ == "__main__":

@@ -48,17 +48,21 @@ def rewritten(archive, change):
     return out.getvalue()
 
 
+def spoilt(data, dice):
+    """Another opcode somewhere, or an end."""
+    at = dice.randrange(2, len(data))
+    return data[:at] + (bytes([dice.choice(b"\xff\x00\x93R0b")]) + data[at + 1:] if dice.randrange(3) else b"")
+
+
 def damaged(archive, dice):
-    """One way or other of being no archive any more."""
+    """Cut off, with other bytes somewhere, or with other pickles in it."""
     kind = dice.randrange(4)
     if kind == 0:
         return archive[:dice.randrange(len(archive))]
     if kind == 1:
         at = dice.randrange(len(archive) - 8)
         return archive[:at] + dice.randbytes(8) + archive[at + 8:]
-    if kind == 2:
-        return rewritten(archive, lambda data: data[:dice.randrange(len(data))])
-    return rewritten(archive, lambda data: data[:2] + bytes([dice.choice(b"\xff\x00\x93R0b")]) + data[2:])
+    return rewritten(archive, lambda data: spoilt(data, dice))
 
 
 def script(data):
@@ -67,11 +71,6 @@ def script(data):
 
 def weights(data, only):
     return sorted(torch.load(io.BytesIO(data), weights_only=only))
-
-
-def kind(result):
-    """What a damaged archive gives is a list or an error; of which class depends on libtorch alone."""
-    return result if isinstance(result, (str, list)) else type(result).__name__
 
 
 SCRIPT = saved(lambda m, out: torch.jit.save(torch.jit.script(m), out), Model())
@@ -87,8 +86,10 @@ def work(seed, rounds, results):
         results.append(weights(STATE, False))
         results.append(outcome(weights, WHOLE, False))
         for _ in range(4):
-            results.append(kind(outcome(script, damaged(SCRIPT, dice))))
-            results.append(kind(outcome(weights, damaged(STATE, dice), True)))
+            # What comes of it is luck: libtorch reads memory that nobody has written.
+            outcome(script, damaged(SCRIPT, dice))
+            outcome(weights, damaged(STATE, dice), True)
+            results.append("lives")
 
 
 with victim() as total:

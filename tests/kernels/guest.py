@@ -1,0 +1,194 @@
+"""The first program of an emulated machine: starts the daemon, runs attacks and honest programs, and writes what came of
+each to the second serial line, one object a line."""
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import pickle
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, "/tests")
+from attacks import expect  # noqa: E402
+from attacks.attack import HERE, read  # noqa: E402
+from attacks.run import run  # noqa: E402
+from interpreters import MAIN  # noqa: E402
+
+ATTACKS = ["os_system", "os_execv", "posix_spawn", "open_write", "mkdir", "unlink", "rename", "create_connection", "udp",
+           "listen_tcp", "unix_socket", "kill_child", "mmap_executable", "carrier_pure", "thread", "thread_unnamed"]
+BY_CALLS = ["open_write", "mkdir", "unlink", "rename", "unix_socket", "mmap_executable"]  # seen by their system call
+HONEST = ["cold_bytecode", "plain_values", "nested_loads", "own_class", "after_loads", "multiprocess"]
+MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/tmp"), ("tmpfs", "/run"),
+          ("cgroup2", "/sys/fs/cgroup"), ("tracefs", "/sys/kernel/tracing")]
+PARENT = ["sh", "-c", '"$@"; exit $?', "sh"]
+CANARY = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1]))"
+PATIENCE = 90
+POWER_OFF = 0x4321FEDC
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+
+
+class Made:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def set_up():
+    for kind, place in MOUNTS:
+        Path(place).mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", kind, kind, place], check=True)
+    Path("/dev/shm").mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/dev/shm"], check=True)
+    with socket.socket() as s:
+        name = b"lo".ljust(16, b"\0")
+        flags, = struct.unpack("16xh", fcntl.ioctl(s, SIOCGIFFLAGS, name + bytes(24))[:18])
+        fcntl.ioctl(s, SIOCSIFFLAGS, name + struct.pack("h22x", flags | IFF_UP))
+
+
+def until(true, what, log=None):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, f"{what} after {PATIENCE} s: {log and log.read_text(errors='replace')}"
+        time.sleep(0.05)
+
+
+class Daemon:
+    """One in a directory of its own, with a configuration. The machine is nobody else's: all alerts are the test's."""
+
+    def __init__(self, directory, *lines):
+        self.directory = Path(directory)
+        self.directory.mkdir(mode=0o700)
+        self.alerts, self.log = self.directory / "alerts", self.directory / "log"
+        self.socket, self.config = self.directory / "socket", self.directory / "modelwatch.yaml"
+        self.config.write_text("\n".join([f"control:\n  socket: {self.socket}", *lines, ""]))
+        self.config.chmod(0o600)
+        self.settled = 0
+
+    def __enter__(self):
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                ["/modelwatch", "daemon", "--foreground", "--quiet", "--mode=alert", f"--config={self.config}",
+                 f"--alerts={self.alerts}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, "MODELWATCH_BPF_LOG": "1"})
+        start = time.monotonic()
+        until(self.is_ready, "the daemon is not ready", self.log)
+        self.ready = round(time.monotonic() - start, 1)
+        return self
+
+    def __exit__(self, *error):
+        self.process.terminate()
+        status = self.process.wait(PATIENCE)
+        assert status == 0 or error[0], f"the daemon has ended with {status}"
+
+    def is_ready(self):
+        assert self.process.poll() is None, f"the daemon has ended: {self.log.read_text(errors='replace')}"
+        return self.status() is not None
+
+    def status(self):
+        done = subprocess.run(["/modelwatch", "status", "--json", f"--socket={self.socket}"], capture_output=True)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def records(self):
+        lines = self.alerts.read_bytes().split(b"\n")[:-1] if self.alerts.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def take(self):
+        """The first record of each alert since it was asked last; everything that has happened is told."""
+        self.settled += 1
+        path = self.directory / f"canary{self.settled}"
+        subprocess.run([sys.executable, "-I", "-S", "-c", CANARY, pickle.dumps(Made(str(path)), 2).hex()], check=True)
+        before = getattr(self, "seen", 0)
+        until(lambda: any(str(path) in json.dumps(record["effect"]) for record in self.alerts_from(before)),
+              "a load that acts is not told")
+        found = self.alerts_from(before)
+        self.seen = len(self.records())
+        return [record for record in found if record["update"] == 0 and str(path) not in json.dumps(record["effect"])]
+
+    def alerts_from(self, number):
+        return [record for record in self.records()[number:] if record["schema"].startswith("modelwatch.alert/")]
+
+
+def tell(out, kind, name, **facts):
+    out.write(json.dumps({"kind": kind, "name": name, **facts}) + "\n")
+    out.flush()
+
+
+@contextlib.contextmanager
+def told(out, kind, name):
+    """Tells what comes of it: an error is text, what is put into the dictionary comes as it is."""
+    facts, start = {"error": None}, time.monotonic()
+    try:
+        yield facts
+    except AssertionError as error:
+        facts["error"] = str(error)
+    except Exception:
+        facts["error"] = traceback.format_exc()
+    tell(out, kind, name, seconds=round(time.monotonic() - start, 1), **facts)
+
+
+def brief(alert):
+    """What a person needs to see why it is not as expected."""
+    load = alert["load"] or {}
+    return {"title": alert["title"], "effect": alert["effect"], "call": load.get("call"), "cause": alert["cause"],
+            "path": (load.get("artifact") or {}).get("path"), "offset": load.get("offset"),
+            "globals": load.get("globals"), "native": len(alert["native_stack"]), "python": len(alert["python_stack"])}
+
+
+def attack(daemon, name, facts):
+    with tempfile.TemporaryDirectory() as directory:
+        result = run(read(HERE / f"{name}.toml").as_kernel_sees(), "direct", None, MAIN, None, directory, parent=PARENT)
+        result.alerts = daemon.take()
+        facts["alerts"] = [brief(alert) for alert in result.alerts]
+        expect.check_told(result, "alert")
+
+
+def honest(daemon, name, facts):
+    with tempfile.TemporaryDirectory(prefix="mw-") as directory:
+        done = subprocess.run([*PARENT, sys.executable, f"/tests/honest/{name}.py"], capture_output=True, text=True,
+                              env={**os.environ, "TMPDIR": directory}, cwd=directory, timeout=90)
+        facts["alerts"] = [brief(alert) for alert in daemon.take()]
+        assert done.returncode == 0, done.stderr
+        assert not facts["alerts"], "it is told of"
+
+
+def watch(out, variant, attacks, programs, *lines):
+    daemon = Daemon(f"/tmp/{variant}", *lines)
+    with told(out, "daemon", variant) as facts, daemon:
+        facts["ready"] = daemon.ready
+        for name in attacks:
+            with told(out, "attack", f"{variant}/{name}") as result:
+                attack(daemon, name, result)
+        for name in programs:
+            with told(out, "honest", f"{variant}/{name}") as result:
+                honest(daemon, name, result)
+        facts["status"] = daemon.status()
+    tell(out, "log", variant, text=daemon.log.read_text(errors="replace")[-20000:])
+
+
+def main():
+    set_up()
+    "".encode("idna")  # its bytecode is there, then: writing it would be an attack's first effect
+    with open("/dev/ttyS1", "w") as out:
+        try:
+            tell(out, "kernel", os.uname().release)
+            watch(out, "best", ATTACKS, HONEST)
+            watch(out, "tracepoints", BY_CALLS, [], "file_writes: tracepoints")
+            Path("/proc/sys/kernel/ftrace_enabled").write_text("0")  # no function of the kernel can be probed
+            watch(out, "bare", ["os_execv", "open_write"], ["load_then_exec"])
+            tell(out, "end", "", seconds=time.monotonic())
+        except BaseException:
+            tell(out, "end", "", error=traceback.format_exc())
+    ctypes.CDLL(None).reboot(POWER_OFF)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Boots a kernel in a machine that QEMU emulates, with the daemon, a Python and the attacks in its memory."""
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from conftest import PROGRAM
+from interpreters import MAIN, find
+
+HERE = Path(__file__).resolve().parent
+TESTS = HERE.parent
+QEMU = "qemu-system-x86_64"
+PATIENCE = 300  # seconds: one machine emulates another
+LEFT_OUT = {"test", "tests", "idlelib", "lib2to3", "tkinter", "ensurepip", "pydoc_data", "turtledemo", "site-packages",
+            "dist-packages"}
+TOOLS = ["/bin/sh", "touch", "sleep", "mount", "cat", "echo", "true", "id"]
+PLACES = """
+import json, os, sys, sysconfig
+print(json.dumps([os.path.realpath(sys.executable), sysconfig.get_path("stdlib")]))
+"""
+
+
+def kernels():
+    """Those of .kernels/, the oldest first."""
+    found = TESTS.parent.glob(".kernels/vmlinuz-*")
+    return sorted(found, key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)])
+
+
+def lacking():
+    """Why no kernel can be booted here, or None."""
+    if not shutil.which(QEMU):
+        return f"needs {QEMU}"
+    if not kernels():
+        return "needs kernels: tests/kernels/fetch.sh fetches them where apt-get has Debian's"
+    return None
+
+
+def libraries(*programs):
+    """What the dynamic linker loads for them, by the paths that it is looked for under."""
+    done = subprocess.run(["ldd", *programs], capture_output=True, text=True)
+    return {Path(path) for path in re.findall(r"(?:=> |^\t)(/\S+) \(", done.stdout, re.M)}
+
+
+def python():
+    """The interpreter of the victims: the program, and the files of its library."""
+    interpreter = find("debian-3.11") or MAIN
+    base = [interpreter.argv[0]]
+    done = subprocess.run([*base, "-I", "-S", "-c", PLACES], capture_output=True, text=True, check=True)
+    program, library = map(Path, json.loads(done.stdout))
+    files = [path for path in library.rglob("*") if path.is_file() and not LEFT_OUT & set(path.parts)
+             and not any(part.startswith("config-") for part in path.parts)]
+    return program, files
+
+
+class Archive:
+    """A cpio archive, as the kernel unpacks it."""
+
+    def __init__(self):
+        self.data, self.known, self.number = bytearray(), set(), 0
+
+    def entry(self, name, mode, content=b""):
+        if name in self.known:
+            return
+        self.known.add(name)
+        self.number += 1
+        name = name.encode() + b"\0"
+        fields = (self.number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name), 0)
+        self.pad(b"070701" + "".join(f"{field:08x}" for field in fields).encode() + name)
+        self.pad(content)
+
+    def pad(self, data):
+        self.data += data + bytes(-(len(self.data) + len(data)) % 4)
+
+    def directory(self, path):
+        for parent in [*reversed(path.parents), path]:
+            name = str(parent).lstrip("/")
+            if name and parent.is_symlink():
+                self.entry(name, 0o120777, os.readlink(parent).encode())
+                self.directory(parent.resolve())
+            elif name:
+                self.entry(name, 0o40755)
+
+    def file(self, source, path=None):
+        path = Path(path or source)
+        self.directory(path.parent)
+        path = path.parent.resolve() / path.name
+        self.directory(path.parent)
+        self.entry(str(path).lstrip("/"), 0o100755, Path(source).read_bytes())
+
+    def end(self):
+        self.entry("TRAILER!!!", 0)
+        return bytes(self.data)
+
+
+def image():
+    """The machine's files, and the arguments of its first program."""
+    archive = Archive()
+    program, files = python()
+    tools = [shutil.which(name) for name in TOOLS]
+    extensions = [path for path in files if path.suffix == ".so"]
+    for path in [*tools, program, *files, *libraries(PROGRAM, program, *tools, *extensions)]:
+        archive.file(path)
+    archive.file(PROGRAM, "/modelwatch")
+    for path in (TESTS / "interpreters.py", *TESTS.glob("attacks/*.py"), *TESTS.glob("attacks/*.toml"),
+                 *TESTS.glob("honest/*.py")):
+        archive.file(path, Path("/tests") / path.relative_to(TESTS))
+    archive.file(HERE / "guest.py", "/tests/guest.py")
+    for name in ("proc", "sys", "dev", "tmp", "run"):
+        archive.directory(Path("/machine") / name)
+        archive.entry(name, 0o40755)
+    start = f"#!/bin/sh\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin\nexec {program} /tests/guest.py\n"
+    archive.entry("init", 0o100755, start.encode())
+    return archive.end()
+
+
+def boot(kernel, directory):
+    """Boots it. Returns what the machine had to say: a list of objects, see guest.py."""
+    memory, console, said = (directory / name for name in ("memory", "console", "said"))
+    memory.write_bytes(image())
+    command = [QEMU, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536", "-display", "none",
+               "-monitor", "none", "-no-reboot", "-nic", "none", "-serial", f"file:{console}",
+               "-serial", f"file:{said}", "-kernel", kernel, "-initrd", memory,
+               "-append", "console=ttyS0 panic=-1 quiet random.trust_cpu=on"]
+    try:
+        subprocess.run(command, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=True)
+    except subprocess.TimeoutExpired:
+        pass  # what it has said until then is looked at
+    finally:
+        memory.unlink()
+    return [json.loads(line) for line in said.read_text(errors="replace").splitlines() if line.endswith("}")]
