@@ -74,7 +74,8 @@ static __always_inline void keep_arguments(struct begun *begun, const struct pt_
 	begun->args[5] = regs->r9;
 }
 
-/* Where nobody can tell of a program right before it runs, which loads were open is known now only. */
+/* Where nobody can tell of a program right before it runs, which loads were open is known now only.
+ */
 static __always_inline bool is_exec(int64_t number)
 {
 	return number == EXECVE || number == EXECVEAT;

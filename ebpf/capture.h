@@ -93,14 +93,19 @@ __attribute__((noinline)) int send_stack(struct scratch *s, uint64_t outermost)
 }
 
 /* Sends the beginning of a stream that is in memory: it may be nowhere else. */
-__attribute__((noinline)) int send_stream(struct scratch *s, uint64_t data, uint64_t size)
+__attribute__((noinline)) int send_stream(struct scratch *s, struct open_load *load, uint64_t data,
+                                          uint64_t size)
 {
 	struct mw_k_effect *e;
 	uint64_t first, done = 0;
 
-	if (!s || !data || !size)
+	if (!s || !load || !data || !size)
 		return 0;
 	e = &s->effect;
+	e->stream_at = data;
+	e->stream_len = load->stream_len;
+	if (e->stream_len)
+		return 0;
 	if (size > MW_K_STREAM)
 		size = MW_K_STREAM;
 	for (int i = 0; i <= (int)(MW_K_STREAM / PAGE); i++) {
@@ -118,14 +123,33 @@ __attribute__((noinline)) int send_stream(struct scratch *s, uint64_t data, uint
 		done += first;
 	}
 	fill_head(&s->stream.head, MW_K_STREAM_PART, e->head.id);
-	e->stream_at = data;
 	if (done < 1 || done > MW_K_STREAM)
 		return 0;
 	if (bpf_ringbuf_output(&events, &s->stream, sizeof(s->stream.head) + done,
 	                       BPF_RB_NO_WAKEUP))
 		count(e->hook, MW_K_RING_FULL);
 	else
-		e->stream_len = done;
+		e->stream_len = load->stream_len = done;
+	return 0;
+}
+
+/* Sends the strings, no further than they go. */
+__attribute__((noinline)) int send_strings(struct scratch *s)
+{
+	struct mw_k_head *head;
+	uint32_t len;
+
+	if (!s)
+		return 0;
+	len = s->used;
+	MW_PY_KEEP(len);
+	if (len < 1 || len > MW_K_STRINGS)
+		return 0;
+	head = &s->strings.head;
+	fill_head(head, MW_K_STRINGS_PART, s->effect.head.id);
+	bpf_probe_read_kernel(s->strings.bytes, len, s->effect.strings);
+	if (bpf_ringbuf_output(&events, &s->strings, sizeof(*head) + len, BPF_RB_NO_WAKEUP))
+		count(s->effect.hook, MW_K_RING_FULL);
 	return 0;
 }
 
@@ -220,7 +244,7 @@ static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind
 		return NULL;
 	}
 	/* Fails, and leaves zeroes: a memset() of this size is more than the compiler does. */
-	bpf_probe_read_kernel(e, sizeof(*e) - sizeof(e->frame), NULL);
+	bpf_probe_read_kernel(e, __builtin_offsetof(struct mw_k_effect, frame), NULL);
 	s->used = 0;
 	s->replaced = st->replaced;
 	fill_head(&e->head, kind, new_id());
@@ -276,7 +300,7 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 		e->fetching = is_fetching(s, st, load);
 		for (uint32_t i = 0; i < MW_K_LOADS; i++)
 			if (i < e->depth)
-				describe_load(s, &st->load[i], i);
+				describe_load(s, st, i);
 		copy_globals(s, st);
 		if (st->reader_len && s->used <= MW_K_STRINGS - 256) {
 			e->reader.at = s->used;
@@ -287,13 +311,15 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 		}
 		if (e->load[(st->depth - 1) % MW_K_LOADS].fd < 0) {
 			open_files(s);
-			send_stream(s, e->load[(st->depth - 1) % MW_K_LOADS].data,
+			send_stream(s, load, e->load[(st->depth - 1) % MW_K_LOADS].data,
 			            e->load[(st->depth - 1) % MW_K_LOADS].len);
 		}
 	}
 	if (!s->replaced)
 		send_stack(s, st->depth ? st->load[0].sp : 0);
-	size = sizeof(*e) - sizeof(e->frame) + e->frame_count * sizeof(struct mw_k_frame);
+	send_strings(s);
+	size = __builtin_offsetof(struct mw_k_effect, frame) +
+	       e->frame_count * sizeof(struct mw_k_frame);
 	if (size > sizeof(*e))
 		size = sizeof(*e);
 	if (bpf_ringbuf_output(&events, e, size, 0))

@@ -3,21 +3,11 @@
 #ifndef MW_EBPF_ENTRIES_H
 #define MW_EBPF_ENTRIES_H
 
-#include "scope.h"
+#include "readers.h"
 
 #define STATE_BITS 32 /* of a string object: where `ascii` is among them, see is_ascii() */
 #define PURE_FRAMES 8 /* between sys.audit() and load() */
 #define AUDIT_FIND_CLASS "pickle.find_class"
-#define TYPE 8       /* of any object: its type ... */
-#define TYPE_NAME 24 /* ... and the name of a type */
-
-static __always_inline uint64_t word_at(uint64_t address)
-{
-	uint64_t value = 0;
-
-	bpf_probe_read_user(&value, sizeof(value), (void *)address);
-	return value;
-}
 
 /* What is read of the context, once: the verifier follows no pointer into the middle of one. */
 struct called {
@@ -109,7 +99,9 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 	load->ret = word_at(ctx->sp);
 	load->ip = ctx->ip - skip;
 	load->globals = 0;
+	load->stream_len = 0;
 	load->object = 0;
+	load->file = 0;
 	load->entry = entry;
 	load->site = number;
 	load->frame = top_frame(st);
@@ -138,6 +130,10 @@ static __always_inline void begin(const struct called *ctx, const struct mw_k_si
 		load->object = argument(ctx, site, 0);
 	else
 		load->object = ctx->di;
+	if (site->kind == MW_K_PICKLE_LOAD)
+		note_file(load, load->object);
+	else if (site->kind == MW_K_UNPICKLER)
+		note_file(load, file_of_unpickler(st, load->object));
 }
 
 static __always_inline void fetch(const struct called *ctx, const struct mw_k_site *site,

@@ -2,8 +2,9 @@
  * share. Included by both, so it needs no other header than the one that names the fixed-width
  * types.
  *
- * An effect comes as an optional stack, an optional stream and then the effect itself, all with the
- * same `id`, so that whoever has the effect has the rest, unless it was lost. */
+ * An effect comes as an optional stack, an optional stream, its strings and then the effect itself,
+ * all with the same `id`, so that whoever has the effect has the rest, unless it was lost. A stream
+ * comes with the first effect of its load. */
 #ifndef MW_EBPF_EVENT_H
 #define MW_EBPF_EVENT_H
 
@@ -29,7 +30,8 @@
 enum mw_k_kind {
 	MW_K_LOST, /* never sent: a record of all zeroes is none */
 	MW_K_STACK_PART,
-	MW_K_STREAM_PART,
+	MW_K_STREAM_PART, /* once for a load */
+	MW_K_STRINGS_PART,
 	MW_K_EFFECT,
 	MW_K_BIRTH, /* a task in scope started another: as an effect, with the new task in `number`
 	             */
@@ -180,8 +182,8 @@ struct mw_k_effect {
 	uint32_t stack_len, stream_len;    /* bytes of the parts that were sent before */
 	uint64_t stream_at;
 	char global[MW_K_GLOBALS][MW_K_GLOBAL]; /* oldest first, "module name", NUL at the end */
-	uint8_t strings[MW_K_STRINGS];
-	struct mw_k_frame frame[MW_K_FRAMES]; /* sent no further than they go */
+	struct mw_k_frame frame[MW_K_FRAMES];   /* sent no further than they go ... */
+	uint8_t strings[MW_K_STRINGS];          /* ... and these apart, as far as they go */
 };
 
 struct mw_k_exec {

@@ -9,6 +9,13 @@
 struct open_load {
 	uint64_t id, sp, ret, ip, frame, object, globals, since;
 	uint32_t entry, site;
+	uint32_t stream_len, stream_pad; /* bytes of the stream that were sent */
+	/* Of one that began to read a file: which, and from where on. The stream may close it, or
+	 * have its descriptor stand for another one. */
+	uint64_t file; /* the object that reads; 0: none */
+	uint64_t mount, dentry, ino, start;
+	uint32_t dev;
+	int32_t fd;
 };
 
 /* A call of a thread that has begun. */
@@ -32,9 +39,10 @@ struct state {
 	struct open_load load[MW_K_LOADS];
 	uint64_t scope, birth;
 	uint64_t find_sp, find_ret, find_ip; /* of the last find_class */
-	uint32_t find_site, find_pad;
-	uint64_t thread; /* address of the interpreter's own state of the thread */
-	uint64_t reader; /* the PyTorchStreamReader that is there */
+	uint32_t find_site;
+	uint32_t read_word; /* where an Unpickler keeps its read(), once one was found */
+	uint64_t thread;    /* address of the interpreter's own state of the thread */
+	uint64_t reader;    /* the PyTorchStreamReader that is there */
 	uint32_t reader_len;
 	uint32_t prepared; /* of the program that is about to run: enum exec_state */
 	uint32_t replaced; /* by a new program: the memory is another's */
@@ -57,6 +65,10 @@ struct scratch {
 		struct mw_k_head head;
 		uint8_t bytes[MW_K_STACK];
 	} stack;
+	struct {
+		struct mw_k_head head;
+		uint8_t bytes[MW_K_STRINGS];
+	} strings;
 	struct mw_k_effect effect;
 };
 

@@ -4,8 +4,6 @@
 
 #include "capture.h"
 
-#define CLONE_VM_SHARED 0x100 /* CLONE_VM: the child has the parent's memory */
-
 static __always_inline void inherit_python(uint32_t parent, uint32_t child)
 {
 	struct mw_k_process *process = process_of(parent), copy;
@@ -17,8 +15,16 @@ static __always_inline void inherit_python(uint32_t parent, uint32_t child)
 		count(MW_K_HOOK_FORK, MW_K_MAP_FULL);
 }
 
+/* A child with a copy of the memory goes on in the loads that its parent is in. */
+static __always_inline void inherit_loads(const struct state *parent, struct state *child)
+{
+	bpf_probe_read_kernel(child, sizeof(*child) - sizeof(child->begun), parent);
+	child->thread = 0;
+	child->prepared = 0;
+}
+
 /* Tells of the birth, with why, and puts the child in scope. */
-static __always_inline void bear(struct state *parent, uint32_t tgid, uint32_t tid)
+static __always_inline void bear(struct state *parent, uint32_t tgid, uint32_t tid, bool copied)
 {
 	struct scratch *s = start(MW_K_HOOK_FORK, MW_K_BIRTH, parent);
 	uint64_t birth, scope;
@@ -38,10 +44,12 @@ static __always_inline void bear(struct state *parent, uint32_t tgid, uint32_t t
 	s->effect.other = tgid;
 	finish(s, parent);
 	st = make_state(tid, MW_K_HOOK_FORK);
-	if (st) {
-		st->scope = scope;
-		st->birth = birth;
-	}
+	if (!st)
+		return;
+	if (copied)
+		inherit_loads(parent, st);
+	st->scope = scope;
+	st->birth = birth;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -54,7 +62,7 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	if (tgid != from)
 		inherit_python(from, tgid);
 	if (st && (st->depth || st->scope))
-		bear(st, tgid, tid);
+		bear(st, tgid, tid, BPF_CORE_READ(parent, mm) != BPF_CORE_READ(child, mm));
 	return 0;
 }
 

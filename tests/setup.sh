@@ -192,7 +192,7 @@ set_up_packages()
 
 has_test_packages='
 import importlib.util, sys
-names = "torch numpy pandas scipy sklearn joblib dill cloudpickle pytest xdist jsonschema".split()
+names = "torch numpy pandas scipy sklearn joblib dill cloudpickle greenlet pytest xdist jsonschema".split()
 sys.exit(" ".join(n for n in names if not importlib.util.find_spec(n)) or 0)'
 
 set_up_python()

@@ -2,6 +2,7 @@
 without, and end as they do. MODELWATCH_VICTIM_SECONDS=60 makes each run for about a minute, and those that
 need nothing on every interpreter."""
 import concurrent.futures
+import contextlib
 import functools
 import os
 import platform
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from daemon_host import Daemon, alone, why_not
+from daemon import PATIENCE, Daemon, lacking, until
 from interpreters import MAIN, VERSIONS, find
 from victims import build
 
@@ -92,12 +93,26 @@ def wait_for_probes(names):
         subprocess.run([*command, os.path.join(DIRECTORY, "victim.py"), "20"], check=True, timeout=60)
 
 
+@contextlib.contextmanager
+def daemon_on(directory):
+    daemon = Daemon(directory, mode="observe").start()
+    try:
+        yield daemon
+    finally:
+        assert daemon.stop() == 0, daemon.said()
+
+
+def status(daemon):
+    """Of a daemon that may have much to do."""
+    said = []
+    until(lambda: said.append(daemon.status()) or said[-1], 3 * PATIENCE, "no answer", daemon)
+    return said[-1]
+
+
 @pytest.fixture
 def host():
-    if why := why_not():
+    if why := lacking():
         pytest.skip(why)
-    with alone():
-        yield
 
 
 def results(runs):
@@ -107,11 +122,11 @@ def results(runs):
 def test_victims_are_not_harmed(host, tmp_path):
     names = list(victims())
     unprobed = bare(names, SECONDS)
-    with Daemon(tmp_path, "--mode=observe") as daemon:
+    with daemon_on(tmp_path / "daemon") as daemon:
         wait_for_probes(names)
-        before = daemon.answer()
+        before = status(daemon)
         probed = run_all(names, SECONDS)
-        after = daemon.answer()
+        after = status(daemon)
     assert results(probed) == results(unprobed)
     assert [name for name, run in probed.items() if run.after <= 0] == []
     loads = sum(run.loads for run in probed.values())
@@ -142,10 +157,10 @@ def test_daemon_comes_and_goes(host, tmp_path):
         loads = []
         try:
             for _ in range(RESTARTS * (10 if BY_HAND else 1)):
-                with Daemon(tmp_path, "--mode=observe") as daemon:
-                    before = daemon.answer()["loads"]
+                with daemon_on(tmp_path / "daemon") as daemon:
+                    before = status(daemon)["loads"]
                     time.sleep(2)
-                    loads.append(daemon.answer()["loads"] - before)
+                    loads.append(status(daemon)["loads"] - before)
         finally:
             over = True
         rounds = [one.result() for one in working]

@@ -1,6 +1,7 @@
 /* modelwatch daemon: watches every process of the host. */
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -277,6 +278,7 @@ static int watch(struct daemon *d)
 	if (d->waiting >= 0)
 		mw_daemon_settle(d->waiting);
 	d->waiting = -1;
+	malloc_trim(0); /* of what the kernel's types took while the programs were loaded */
 	mw_notify("READY=1");
 	status = supervise(d);
 	drain(d);
@@ -325,6 +327,8 @@ static int run_daemon(struct daemon *d)
 	char why[1024] = "not enough memory";
 	int status = 0;
 
+	/* A fixed threshold: glibc raises it otherwise after each big buffer, and keeps more. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	if (!getcwd(d->here, sizeof(d->here)))
 		strcpy(d->here, "/");
 	if (mw_daemon_setup_read(&d->setup, &d->options, d->here, why, sizeof(why)))

@@ -51,6 +51,13 @@ static bool is_fetching(const struct mw_daemon_matter *m, uint32_t outer)
 	return m->whole && root && root - 1 == outer;
 }
 
+bool mw_daemon_is_importing(const struct mw_daemon_matter *m)
+{
+	uint32_t outer = outermost_import(m);
+
+	return outer < m->own && is_fetching(m, outer);
+}
+
 /* The innermost module body that the import system runs has to be of a trusted file. Bodies further
  * out that are not steer what happens in here, as a call would. */
 static bool runs_trusted_body(struct mw_daemon_matter *m, uint32_t outer)
@@ -157,6 +164,13 @@ static enum mw_cause python_cause(struct mw_daemon_matter *m)
 	return MW_BY_CALL;
 }
 
+/* Nothing but the unpickler stands between the stream and the function at work, which does what the
+ * stream wants. libtorch's own is called by the library. */
+static bool is_called_directly(const struct mw_daemon_matter *m)
+{
+	return m->load && m->load->entry != MW_K_TORCHSCRIPT && m->whole && !m->own;
+}
+
 /* Libraries have needs of their own, whoever calls them; rules allow them those. Under an import it
  * is the import that is allowed more, but for the memory of callbacks, which is made once. */
 static bool is_library(struct mw_daemon_matter *m, enum mw_cause cause)
@@ -168,7 +182,8 @@ static bool is_library(struct mw_daemon_matter *m, enum mw_cause cause)
 		m->effect.facts |= MW_FACT_LIBRARY;
 	if (cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY)
 		return anonymous && (mw_daemon_by_library(m) || mw_daemon_by_ffi(m));
-	return (cause == MW_BY_CALL || cause == MW_BY_UNKNOWN) && mw_daemon_by_library(m);
+	return (cause == MW_BY_CALL || cause == MW_BY_UNKNOWN) && !is_called_directly(m) &&
+	       mw_daemon_by_library(m);
 }
 
 /* A thread that a load started answers for it: what it imports is told by its whole stack. */
@@ -185,7 +200,10 @@ static enum mw_cause cause_in_scope(struct mw_daemon_matter *m)
 		m->effect.facts |= MW_FACT_LIBRARY;
 		return MW_BY_NATIVE;
 	}
-	return cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY ? cause : MW_BY_CALL;
+	if (cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY)
+		return cause;
+	/* What a steered import has started is allowed what the import is. */
+	return m->birth->cause == MW_BY_IMPORT ? MW_BY_IMPORT : MW_BY_CALL;
 }
 
 enum mw_cause mw_daemon_cause(struct mw_daemon_matter *m)

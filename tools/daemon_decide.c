@@ -192,6 +192,24 @@ static enum mw_cause cause_of(struct mw_daemon_matter *m)
 	return birth->cause;
 }
 
+/* Threads of a library's own work for whoever needs them, and what an import starts that nobody
+ * steered is its own. A process that native code starts has to become a program that is allowed. */
+static bool is_free(struct mw_daemon_matter *m, uint32_t tgid, enum mw_cause cause)
+{
+	bool is_thread = tgid == m->k->head.tgid;
+	bool steered = m->effect.facts & MW_FACT_CALLED;
+
+	switch (cause) {
+	case MW_BY_IMPORT:
+	case MW_BY_MACHINERY:
+		return !steered || (is_thread && mw_daemon_by_library(m));
+	case MW_BY_NATIVE:
+		return is_thread;
+	default:
+		return cause == MW_BY_LOADER;
+	}
+}
+
 /* What the load starts will answer for it, or not. */
 static void remember(struct mw_daemon_judge *judge, uint64_t id, uint32_t tgid, enum mw_cause cause,
                      const struct mw_location *at)
@@ -202,9 +220,9 @@ static void remember(struct mw_daemon_judge *judge, uint64_t id, uint32_t tgid, 
 	                                .parent_start = m->k->head.start,
 	                                .tgid = tgid,
 	                                .cause = cause,
-	                                .called = m->globals.called,
+	                                .called = m->effect.facts & MW_FACT_CALLED,
 	                                .makes_code = m->globals.makes_code,
-	                                .is_free = cause != MW_BY_CALL && cause != MW_BY_UNKNOWN};
+	                                .is_free = is_free(m, tgid, cause)};
 
 	char link[40];
 	struct stat st;
@@ -224,13 +242,13 @@ static void follow(struct mw_daemon_judge *judge, const struct mw_decision *deci
 {
 	const struct mw_daemon_matter *m = &judge->matter;
 	enum mw_cause cause = m->effect.cause;
+	bool is_import = cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY;
 
 	if (m->effect.class != MW_EXEC)
 		return;
 	if (m->load)
 		remember(judge, m->load->id, 0, cause, at);
-	if (decision->requested == MW_ALLOW || cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY ||
-	    cause == MW_BY_LOADER)
+	if (decision->requested == MW_ALLOW || (is_import && !(m->effect.facts & MW_FACT_CALLED)))
 		mw_daemon_scope_free(&judge->scope, m->k->head.tgid, m->k->head.start);
 }
 
@@ -257,6 +275,19 @@ static bool is_mere_library(const struct mw_daemon_matter *m)
 	       m->effect.facts & MW_FACT_INSTALLED && mw_daemon_is_installed(m, m->effect.file);
 }
 
+/* Before anything is known of a new interpreter it has imported what it needs: that nobody saw the
+ * stack says no more than where the files lie. */
+static bool is_blind_import(const struct mw_daemon_matter *m)
+{
+	const struct mw_effect *effect = &m->effect;
+	const char *path = effect->file ? effect->file : effect->target;
+	const char *path2 = effect->file2 ? effect->file2 : effect->target2;
+
+	return m->load && !m->frame_count && effect->class == MW_WRITE &&
+	       effect->cause == MW_BY_UNKNOWN && path && mw_daemon_is_bytecode(m, path) &&
+	       (!path2 || mw_daemon_is_bytecode(m, path2));
+}
+
 void mw_daemon_decide(struct mw_daemon_judge *judge)
 {
 	struct mw_daemon_matter *m = &judge->matter;
@@ -268,7 +299,7 @@ void mw_daemon_decide(struct mw_daemon_judge *judge)
 		return;
 	}
 	m->effect.cause = cause_of(m);
-	if (is_mere_library(m)) {
+	if (is_mere_library(m) || is_blind_import(m)) {
 		judge->count.harmless++;
 		return;
 	}
@@ -311,7 +342,7 @@ void mw_daemon_birth(struct mw_daemon_judge *judge)
 	m->effect = (struct mw_effect){.class = MW_EXEC, .sensor = MW_KERNEL, .op = "clone"};
 	m->effect.cause = mw_daemon_cause(m);
 	fill_record(judge);
-	if (m->effect.cause == MW_BY_CALL || m->effect.cause == MW_BY_UNKNOWN)
+	if (!is_free(m, (uint32_t)m->k->other, m->effect.cause))
 		locate(judge, &at);
 	remember(judge, m->k->head.id, (uint32_t)m->k->other, m->effect.cause, &at);
 }

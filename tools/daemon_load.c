@@ -279,9 +279,7 @@ void mw_daemon_load(struct mw_daemon_matter *m, struct mw_record_load *ret)
 	                               .scope = m->k->scope,
 	                               .sp = m->load->sp,
 	                               .called = m->globals.called,
-	                               .importing = m->k->fetching &&
-	                                            (m->effect.cause == MW_BY_IMPORT ||
-	                                             m->effect.cause == MW_BY_MACHINERY)};
+	                               .importing = mw_daemon_is_importing(m)};
 	take_globals(m, ret);
 	take_stream(m, ret);
 	take_file(m, ret);

@@ -122,6 +122,8 @@ bool mw_daemon_fetched(const struct mw_daemon_matter *m, const char *name);
 
 /* daemon_cause.c: what in the load led to the effect. Adds facts about it to the effect. */
 enum mw_cause mw_daemon_cause(struct mw_daemon_matter *m);
+/* Whether the load imports the global that it fetched last: everything in it is that import's. */
+bool mw_daemon_is_importing(const struct mw_daemon_matter *m);
 
 /* daemon_load.c: the load of the matter, as a record has it; texts lie in the matter's room. */
 void mw_daemon_load(struct mw_daemon_matter *m, struct mw_record_load *ret);

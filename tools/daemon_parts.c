@@ -6,12 +6,21 @@
 
 #include <bpf/libbpf.h>
 
-#define SLOTS 16 /* effects that may be under way at once; a power of two */
+#define TURN 256   /* records that are read before others are served */
+#define STREAMS 64 /* that are kept for what their loads do later; the oldest leaves */
+#define SLOTS 16   /* effects that may be under way at once; a power of two */
 
 struct slot {
 	uint64_t id; /* of the effect; 0: none */
-	uint8_t *stack, *stream;
-	size_t stack_len, stream_len;
+	uint8_t *stack, *stream, *strings;
+	size_t stack_len, stream_len, strings_len;
+};
+
+/* The stream of a load, which was sent with its first effect. */
+struct stream {
+	uint64_t load; /* 0: none */
+	size_t len;
+	uint8_t *bytes; /* owned */
 };
 
 struct mw_daemon_parts {
@@ -19,6 +28,10 @@ struct mw_daemon_parts {
 	void (*event)(void *context, const struct mw_programs_event *event);
 	void *context;
 	struct slot slot[SLOTS];
+	struct stream stream[STREAMS];
+	uint32_t next_stream;
+	int turn;                 /* records read in this one */
+	struct mw_k_effect whole; /* the one that is handed over */
 };
 
 static struct slot *slot_of(struct mw_daemon_parts *parts, const struct mw_k_head *head)
@@ -32,7 +45,7 @@ static void start(struct slot *slot, uint64_t id)
 	if (slot->id == id)
 		return;
 	slot->id = id;
-	slot->stack_len = slot->stream_len = 0;
+	slot->stack_len = slot->stream_len = slot->strings_len = 0;
 }
 
 /* Room for the largest part is taken once: most CPUs never have one. */
@@ -48,18 +61,71 @@ static void keep(uint8_t **room, size_t *ret_len, const struct mw_k_part *part, 
 	*ret_len = len;
 }
 
+/* The load that the stream of an effect belongs to: the innermost. */
+static uint64_t load_of(const struct mw_k_effect *e)
+{
+	return e->depth && e->depth <= MW_K_LOADS ? e->load[e->depth - 1].id : 0;
+}
+
+static void keep_stream(struct mw_daemon_parts *parts, const struct slot *slot, uint64_t load)
+{
+	struct stream *place = &parts->stream[parts->next_stream % STREAMS];
+	uint8_t *bytes = load && slot->stream_len ? malloc(slot->stream_len) : NULL;
+
+	if (!bytes)
+		return;
+	memcpy(bytes, slot->stream, slot->stream_len);
+	free(place->bytes);
+	*place = (struct stream){load, slot->stream_len, bytes};
+	parts->next_stream++;
+}
+
+static const struct stream *find_stream(const struct mw_daemon_parts *parts, uint64_t load)
+{
+	for (uint32_t i = 0; load && i < STREAMS; i++)
+		if (parts->stream[i].load == load)
+			return &parts->stream[i];
+	return NULL;
+}
+
+static void take_parts(struct mw_daemon_parts *parts, struct slot *slot,
+                       struct mw_programs_event *event)
+{
+	const struct stream *stream;
+
+	if (slot->id != parts->whole.head.id || !slot->id)
+		slot->stack_len = slot->stream_len = slot->strings_len = 0;
+	slot->id = 0;
+	if (slot->strings_len)
+		memcpy(parts->whole.strings, slot->strings, slot->strings_len);
+	event->stack = slot->stack_len ? slot->stack : NULL;
+	event->stack_len = slot->stack_len;
+	keep_stream(parts, slot, load_of(&parts->whole));
+	stream = parts->whole.stream_len ? find_stream(parts, load_of(&parts->whole)) : NULL;
+	if (stream) {
+		event->stream = stream->bytes;
+		event->stream_len = stream->len;
+	}
+}
+
+/* A whole effect, as both sides know it: what was not sent of it is zero. */
 static void hand_over(struct mw_daemon_parts *parts, const struct mw_k_head *head, size_t size)
 {
-	struct slot *slot = slot_of(parts, head);
-	struct mw_programs_event event = {.head = head, .size = size};
+	struct mw_programs_event event = {.head = &parts->whole.head, .size = sizeof(parts->whole)};
 
-	if (slot->id == head->id && slot->id) {
-		event.stack = slot->stack_len ? slot->stack : NULL;
-		event.stack_len = slot->stack_len;
-		event.stream = slot->stream_len ? slot->stream : NULL;
-		event.stream_len = slot->stream_len;
-		slot->id = 0;
-	}
+	if (size > sizeof(parts->whole))
+		return;
+	memset(&parts->whole, 0, sizeof(parts->whole));
+	memcpy(&parts->whole, head, size);
+	take_parts(parts, slot_of(parts, head), &event);
+	parts->event(parts->context, &event);
+}
+
+/* What is no effect stands for itself. */
+static void hand_on(struct mw_daemon_parts *parts, const struct mw_k_head *head, size_t size)
+{
+	const struct mw_programs_event event = {.head = head, .size = size};
+
 	parts->event(parts->context, &event);
 }
 
@@ -82,15 +148,26 @@ void mw_daemon_parts_take(struct mw_daemon_parts *parts, const void *data, size_
 		start(slot, part->head.id);
 		keep(&slot->stream, &slot->stream_len, part, len, MW_K_STREAM);
 		break;
-	default:
+	case MW_K_STRINGS_PART:
+		start(slot, part->head.id);
+		keep(&slot->strings, &slot->strings_len, part, len, MW_K_STRINGS);
+		break;
+	case MW_K_EFFECT:
+	case MW_K_BIRTH:
 		hand_over(parts, &part->head, size);
+		break;
+	default:
+		hand_on(parts, &part->head, size);
 	}
 }
 
+/* Others are waiting to be served, too: what is left is read in the next turn. */
 static int take(void *context, void *data, size_t size)
 {
-	mw_daemon_parts_take(context, data, size);
-	return 0;
+	struct mw_daemon_parts *parts = context;
+
+	mw_daemon_parts_take(parts, data, size);
+	return ++parts->turn < TURN ? 0 : -EAGAIN;
 }
 
 int mw_daemon_parts_open(int map,
@@ -121,7 +198,10 @@ void mw_daemon_parts_close(struct mw_daemon_parts *parts)
 	for (size_t i = 0; i < SLOTS; i++) {
 		free(parts->slot[i].stack);
 		free(parts->slot[i].stream);
+		free(parts->slot[i].strings);
 	}
+	for (size_t i = 0; i < STREAMS; i++)
+		free(parts->stream[i].bytes);
 	free(parts);
 }
 
@@ -132,5 +212,9 @@ int mw_daemon_parts_fd(const struct mw_daemon_parts *parts)
 
 int mw_daemon_parts_poll(struct mw_daemon_parts *parts)
 {
-	return ring_buffer__consume(parts->ring);
+	int taken;
+
+	parts->turn = 0;
+	taken = ring_buffer__consume(parts->ring);
+	return taken == -EAGAIN ? TURN : taken;
 }

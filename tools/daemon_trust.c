@@ -61,8 +61,13 @@ static bool find_own_directory(const struct mw_daemon_matter *m, char ret[static
 	return len > 0;
 }
 
-/* Below a directory of the list in an environment variable. */
-static bool is_in_list(const char *list, const char *path)
+static bool is_directory(const char *path, const char *directory)
+{
+	return mw_path_inside(path, directory) && mw_path_inside(directory, path);
+}
+
+/* Below a directory of the list in an environment variable; `exactly`: one itself. */
+static bool is_in_list(const char *list, const char *path, bool exactly)
 {
 	for (; *list; list += *list == ':') {
 		size_t len = strcspn(list, ":");
@@ -71,7 +76,8 @@ static bool is_in_list(const char *list, const char *path)
 		if (*list == '/' && len < sizeof(directory)) {
 			memcpy(directory, list, len);
 			directory[len] = '\0';
-			if (mw_path_inside(path, directory))
+			if (exactly ? is_directory(path, directory)
+			            : mw_path_inside(path, directory))
 				return true;
 		}
 		list += len;
@@ -102,14 +108,24 @@ static const char *variable(const struct mw_daemon_matter *m, const char *name)
 	return NULL;
 }
 
-/* A directory of the user's own may hold a model all the same. */
 static bool is_own(const struct mw_daemon_matter *m, const char *path)
 {
 	const char *list = variable(m, "PYTHONPATH");
 	char directory[PATH_MAX];
 
-	return (list && is_in_list(list, path)) ||
+	return (list && is_in_list(list, path, false)) ||
 	       (find_own_directory(m, directory) && mw_path_inside(path, directory));
+}
+
+/* A directory of the user's own may hold a model all the same; not so what lies below it, where
+ * models are put. */
+static bool is_own_entry(const struct mw_daemon_matter *m, const char *path)
+{
+	const char *list = variable(m, "PYTHONPATH");
+	char directory[PATH_MAX];
+
+	return (list && is_in_list(list, path, true)) ||
+	       (find_own_directory(m, directory) && is_directory(path, directory));
 }
 
 bool mw_daemon_is_bytecode(const struct mw_daemon_matter *m, const char *path)
@@ -131,7 +147,8 @@ static bool came_with_model(const struct mw_daemon_matter *m, const char *path)
 	if (!m->artifact[0])
 		return false;
 	memcpy(directory, m->artifact, sizeof(directory));
-	return cut_name(directory) && mw_path_inside(path, directory) && !is_own(m, path);
+	return cut_name(directory) && mw_path_inside(path, directory) &&
+	       !is_own_entry(m, directory);
 }
 
 static int64_t nanoseconds(struct timespec t)

@@ -14,7 +14,6 @@ UNSEEN = {
     "itself": "changes nothing but the process itself, by a call that is not looked at",
     "later": "acts after the load, or in a thread that was there before it: nothing ties it to the load",
     "birth": "starts a task that does nothing; what it did would be seen",
-    "native": "an installed library's own code does it, as honest ones do: cause `native`, which is only recorded",
     "shim": "is about the shim, which is not there",
 }
 PLACES = ["direct", "under_import", "old_thread", "nested"]

@@ -130,6 +130,23 @@ static void a_body_beside_the_script_is_the_users(void **state)
 	assert_cause("import");
 }
 
+/* Models are put below the user's own directory. */
+static void a_body_beside_a_model_below_the_script_is_a_call(void **state)
+{
+	char directory[96], body[128], model[128];
+
+	(void)state;
+	snprintf(directory, sizeof(directory), "%s/models", scratch);
+	assert_int_equal(mkdir(directory, 0755), 0);
+	make_file("models/evil.py", body);
+	make_file("models/a.pkl", model);
+	writes("/tmp/probe");
+	add_module_frames(body);
+	add_frame("<module>", script_beside_user_file(), OUTSIDE);
+	add_load(next_load(), MW_K_PICKLE_LOAD, OUTSIDE, model);
+	assert_cause("call");
+}
+
 static void a_body_that_is_not_there_is_a_call(void **state)
 {
 	(void)state;
@@ -302,6 +319,22 @@ static void a_stack_that_is_not_whole_proves_nothing(void **state)
 	assert_no_effect();
 }
 
+/* Nobody knew the interpreter yet when it imported what it needs. */
+static void bytecode_without_a_stack(void **state)
+{
+	(void)state;
+	writes("/srv/pkg/__pycache__/m.cpython-311.pyc.140234");
+	add_load(next_load(), MW_K_PICKLE_LOAD, 0, "/models/a.pkl");
+	assert_no_effect();
+	writes("/srv/pkg/__pycache__/m.so");
+	add_load(next_load(), MW_K_PICKLE_LOAD, 0, "/models/a.pkl");
+	assert_cause("unknown");
+	/* With one, it has to show an import. */
+	writes("/srv/pkg/__pycache__/m.cpython-311.pyc.140234");
+	add_script();
+	assert_cause("call");
+}
+
 static void an_unpickler_in_python(void **state)
 {
 	(void)state;
@@ -338,6 +371,7 @@ int main(void)
 	        cmocka_unit_test(an_installed_body_runs),
 	        cmocka_unit_test(a_body_beside_the_model_is_a_call),
 	        cmocka_unit_test(a_body_beside_the_script_is_the_users),
+	        cmocka_unit_test(a_body_beside_a_model_below_the_script_is_a_call),
 	        cmocka_unit_test(a_body_that_is_not_there_is_a_call),
 	        cmocka_unit_test(a_body_newer_than_the_load_is_a_call),
 	        cmocka_unit_test(steered_by_a_body_further_out),
@@ -347,6 +381,7 @@ int main(void)
 	        cmocka_unit_test(the_programs_own_file),
 	        cmocka_unit_test(an_installed_class_takes_its_state),
 	        cmocka_unit_test(a_stack_that_is_not_whole_proves_nothing),
+	        cmocka_unit_test(bytecode_without_a_stack),
 	        cmocka_unit_test(an_unpickler_in_python),
 	};
 

@@ -26,7 +26,8 @@ def loads(number):
     here = 0
     for i in range(10):
         here = zlib.crc32(repr(pickle.loads(STREAM)).encode(), here)
-        here = zlib.crc32(repr(Asks(asking(1, 2, around=[number]), lambda pid: pickle.loads(DEEP)).load()).encode(), here)
+        asked = Asks(asking(1, 2, around=[number]), lambda pid: pickle.loads(DEEP)).load()
+        here = zlib.crc32(repr(asked).encode(), here)
     return here
 
 

@@ -34,7 +34,8 @@ static PyObject *run(PyObject *self, PyObject *args)
 	(void)self;
 	if (!PyArg_ParseTuple(args, "Oi", &call.function, &mapped))
 		return NULL;
-	stack = mapped ? mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+	stack = mapped ? mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	                      0)
 	               : malloc(SIZE);
 	if (!stack || stack == MAP_FAILED)
 		return PyErr_NoMemory();
