@@ -8,6 +8,7 @@
 #define STATE_BITS 32 /* of a string object: where `ascii` is among them, see is_ascii() */
 #define PURE_FRAMES 8 /* between sys.audit() and load() */
 #define AUDIT_FIND_CLASS "pickle.find_class"
+#define TEXT 40 /* and where the characters are from 3.12 on */
 
 /* What is read of the context, once: the verifier follows no pointer into the middle of one. */
 struct called {
@@ -27,14 +28,28 @@ static __always_inline bool is_ascii(uint64_t string)
 	return word_at(string + STATE_BITS) >> 6 & 1;
 }
 
+/* Before 3.12 a pointer comes before the characters, null as long as nobody has asked for wide
+ * ones.
+ */
+static __always_inline uint32_t guess_text(uint64_t string)
+{
+	uint8_t first = 0;
+
+	bpf_probe_read_user(&first, sizeof(first), (void *)(string + TEXT));
+	return first ? TEXT : TEXT + 8;
+}
+
 /* Bytes from a compact ASCII string object to its characters, in this process's interpreter: the
- * file that a probe is in may serve more than one. */
-static __always_inline uint32_t text_of(const struct mw_k_site *site)
+ * file that a probe is in may serve more than one. The process may not be known yet, nor the file
+ * say for which version it is. */
+static __always_inline uint32_t text_of(const struct mw_k_site *site, uint64_t string)
 {
 	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
 	struct mw_py_offsets *o = process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
 
-	return o ? o->text_ascii : site->text;
+	if (o)
+		return o->text_ascii;
+	return site->text ? site->text : guess_text(string);
 }
 
 static __always_inline int read_text(char *out, uint32_t size, uint64_t string, uint32_t text)
@@ -153,7 +168,8 @@ static __always_inline void fetch(const struct called *ctx, const struct mw_k_si
 	st->find_ret = word_at(ctx->sp);
 	st->find_ip = ctx->ip - site->skip;
 	st->find_site = number;
-	keep_global(st, argument(ctx, site, 0), argument(ctx, site, 1), text_of(site));
+	keep_global(st, argument(ctx, site, 0), argument(ctx, site, 1),
+	            text_of(site, argument(ctx, site, 0)));
 }
 
 /* The frame of the pure-Python unpickler's load() among the innermost frames of the thread, or 0.
@@ -187,7 +203,8 @@ static __always_inline void audit(const struct called *ctx, const struct mw_k_si
 	struct state *st;
 	char name[24] = {0};
 
-	if (bpf_probe_read_user(name, sizeof(AUDIT_FIND_CLASS), (void *)(event + text_of(site))) ||
+	if (bpf_probe_read_user(name, sizeof(AUDIT_FIND_CLASS),
+	                        (void *)(event + text_of(site, event))) ||
 	    !IS_TEXT(name, AUDIT_FIND_CLASS))
 		return;
 	st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
@@ -205,7 +222,8 @@ static __always_inline void audit(const struct called *ctx, const struct mw_k_si
 		count_load(MW_K_PURE);
 	}
 	load->globals++;
-	keep_global(st, argument(ctx, site, 1), argument(ctx, site, 2), text_of(site));
+	keep_global(st, argument(ctx, site, 1), argument(ctx, site, 2),
+	            text_of(site, argument(ctx, site, 1)));
 }
 
 static __always_inline void open_reader(const struct called *ctx, const struct mw_k_site *site)

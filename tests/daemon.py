@@ -9,7 +9,6 @@ import json
 import os
 import pickle
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,16 +20,12 @@ import pytest
 
 from attacks.run import finish
 from conftest import PROGRAM
+from daemon_host import START as RUN, why_not
 
 PATIENCE = 20  # seconds for what should take milliseconds, on a busy machine
 START = 60     # and for a start: every interpreter of the machine is looked at
-# In a /run of its own: the lock and the report socket are nobody else's.
-ALONE = 'mount -t tmpfs none /run && exec "$@"'
 # The parent of a victim: attacks look for a monitor there.
 PARENT = ["sh", "-c", '"$@"; exit $?', "sh"]
-# What the kernel has to do for the daemon, as `modelwatch doctor` names it.
-NEEDED = ["kernel types", "ring buffer", "lineage", "task registers", "uprobes", "system calls"]
-
 # A victim of the tests' own: everything that happened before it has been told when it has.
 CANARIES = "modelwatch-canary-"
 CANARY = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1]))"
@@ -46,18 +41,6 @@ class Made:
         return os.mkdir, (self.path,)
 
 
-def lacking():
-    """Why there can be no daemon here, or None."""
-    if os.getuid():
-        return "needs root"
-    if not shutil.which("unshare"):
-        return "needs unshare"
-    text = subprocess.run([PROGRAM, "doctor"], capture_output=True, text=True).stdout
-    on = [line.split(maxsplit=1)[1] for line in text.splitlines() if line.split()[:1] == ["on"]]
-    missing = [name for name in NEEDED if not any(line.startswith(name) for line in on)]
-    return f"the kernel lacks: {', '.join(missing)}" if missing else None
-
-
 class Daemon:
     """One daemon, and what it has written. `pid` of one that somebody else has started."""
 
@@ -70,7 +53,7 @@ class Daemon:
     def start(self):
         self.directory.mkdir(mode=0o700, exist_ok=True)
         self.configure(*self.config_lines)
-        command = ["unshare", "--mount", "sh", "-c", ALONE, "sh", self.program, "daemon", "--foreground", "--quiet",
+        command = ["unshare", "--mount", "sh", "-c", RUN, "sh", self.program, "daemon", "--foreground", "--quiet",
                    f"--config={self.config}", f"--alerts={self.alerts}"]
         if self.mode:
             command.append(f"--mode={self.mode}")
@@ -251,7 +234,7 @@ def bare(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def daemons(bare, tmp_path_factory):
     """Starts a daemon for this process of the tests alone, or one for all under a name. Ends them all."""
-    reason = lacking()
+    reason = why_not()
     if reason:
         pytest.skip(reason)
     with contextlib.ExitStack() as stack:

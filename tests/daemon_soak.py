@@ -18,7 +18,8 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-from daemon import PARENT, Daemon, Victim, lacking
+from daemon import PARENT, Daemon, Victim
+from daemon_host import why_not
 from test_honest import IMPORTED_AS, PROGRAMS, needs
 
 SOURCES = 6
@@ -46,6 +47,7 @@ class Honest:
         self.programs = [program for program in PROGRAMS if all(
             importlib.util.find_spec(IMPORTED_AS.get(name, name)) for name in needs(program))]
         random.shuffle(self.programs)
+        self.programs.sort(key=lambda program: len(needs(program)) > 0)  # the quick ones first
         self.next = 0
 
     def __call__(self):
@@ -170,7 +172,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600)
     args = parser.parse_args()
-    reason = lacking()
+    reason = why_not()
     if reason:
         sys.exit(f"daemon_soak.py: {reason}")
     with tempfile.TemporaryDirectory() as directory:

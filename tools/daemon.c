@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@
 
 #define TICK_MS 1000
 #define DRAIN_MS 2000
+#define NICE (-10)
 #define DESCRIPTORS 65536
 
 struct daemon {
@@ -268,10 +270,18 @@ static int start(struct daemon *d)
 	return status ? status : open_doors(d);
 }
 
+/* Who has to wait for a processor sees new interpreters too late, and loses events. */
+static void hurry(void)
+{
+	setpriority(PRIO_PROCESS, 0, NICE);
+}
+
 static int watch(struct daemon *d)
 {
-	int status = start(d);
+	int status;
 
+	hurry();
+	status = start(d);
 	if (status)
 		return status;
 	mw_daemon_sign(d->lock);

@@ -1,8 +1,6 @@
-/* What becomes of an effect, once it is known who answers for it: its cause, the verdict, the
- * alert, and what is remembered of what it starts. */
+/* What becomes of an effect, once it is known who answers for it: the verdict and the alert. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "daemon_matter.h"
 #include "verdict.h"
@@ -79,7 +77,7 @@ static void fill_born_frames(const struct mw_daemon_matter *m, struct mw_record 
 	record->inside = stack->inside;
 }
 
-static void fill_record(struct mw_daemon_judge *judge)
+void mw_daemon_fill_record(struct mw_daemon_judge *judge)
 {
 	struct mw_daemon_matter *m = &judge->matter;
 	struct mw_record *record = &judge->record;
@@ -97,7 +95,7 @@ static void fill_record(struct mw_daemon_judge *judge)
 	}
 }
 
-static void locate(const struct mw_daemon_judge *judge, struct mw_location *ret)
+void mw_daemon_locate(const struct mw_daemon_judge *judge, struct mw_location *ret)
 {
 	const struct mw_daemon_matter *m = &judge->matter;
 
@@ -109,7 +107,7 @@ static void locate(const struct mw_daemon_judge *judge, struct mw_location *ret)
 		memset(ret, 0, sizeof(*ret));
 }
 
-static void take_lines(struct mw_daemon_judge *judge)
+void mw_daemon_fill_lines(struct mw_daemon_judge *judge)
 {
 	mw_daemon_take_lines(&judge->matter);
 	for (uint32_t i = 0; i < judge->record.frame_count; i++)
@@ -146,9 +144,9 @@ static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
 	bool located = mw_verdict_needs_location(judge->policy);
 
 	memset(ret_at, 0, sizeof(*ret_at));
-	fill_record(judge);
+	mw_daemon_fill_record(judge);
 	if (located)
-		locate(judge, ret_at);
+		mw_daemon_locate(judge, ret_at);
 	mw_verdict(judge->policy, judge->options.alerts, judge->matter.pid, &judge->record,
 	           &judge->record.load, ret_at, ret);
 	if (ret->verdict > judge->options.most)
@@ -156,100 +154,14 @@ static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
 	if (!ret->record)
 		return false;
 	if (!located)
-		locate(judge, ret_at);
-	take_lines(judge);
+		mw_daemon_locate(judge, ret_at);
+	mw_daemon_fill_lines(judge);
 	fill_born_frames(&judge->matter, &judge->record);
 	hint(judge, &who);
 	mw_alerts_hint(judge->options.alerts, &who);
 	mw_alerts_effect(judge->options.alerts, judge->matter.pid, &judge->record,
 	                 &judge->record.load, ret_at, ret, id, title);
 	return true;
-}
-
-/* A child of the load that becomes a program does what the load had it started for. */
-static bool is_started(struct mw_daemon_matter *m)
-{
-	struct mw_daemon_birth *birth = m->birth;
-
-	if (m->load || !birth || m->k->hook != MW_K_HOOK_EXEC || birth->ran ||
-	    birth->tgid != m->k->head.tgid)
-		return birth && birth->is_free;
-	birth->ran = true;
-	return true;
-}
-
-static enum mw_cause cause_of(struct mw_daemon_matter *m)
-{
-	const struct mw_daemon_birth *birth = m->birth;
-
-	if (!is_started(m))
-		return mw_daemon_cause(m);
-	m->globals = (struct mw_daemon_globals){birth->called, birth->makes_code};
-	if (birth->called)
-		m->effect.facts |= MW_FACT_CALLED;
-	if (birth->cause == MW_BY_NATIVE)
-		m->effect.facts |= MW_FACT_LIBRARY;
-	return birth->cause;
-}
-
-/* Threads of a library's own work for whoever needs them, and what an import starts that nobody
- * steered is its own. A process that native code starts has to become a program that is allowed. */
-static bool is_free(struct mw_daemon_matter *m, uint32_t tgid, enum mw_cause cause)
-{
-	bool is_thread = tgid == m->k->head.tgid;
-	bool steered = m->effect.facts & MW_FACT_CALLED;
-
-	switch (cause) {
-	case MW_BY_IMPORT:
-	case MW_BY_MACHINERY:
-		return !steered || (is_thread && mw_daemon_by_library(m));
-	case MW_BY_NATIVE:
-		return is_thread;
-	default:
-		return cause == MW_BY_LOADER;
-	}
-}
-
-/* What the load starts will answer for it, or not. */
-static void remember(struct mw_daemon_judge *judge, uint64_t id, uint32_t tgid, enum mw_cause cause,
-                     const struct mw_location *at)
-{
-	struct mw_daemon_matter *m = &judge->matter;
-	struct mw_daemon_birth birth = {.id = id,
-	                                .parent = m->k->head.tgid,
-	                                .parent_start = m->k->head.start,
-	                                .tgid = tgid,
-	                                .cause = cause,
-	                                .called = m->effect.facts & MW_FACT_CALLED,
-	                                .makes_code = m->globals.makes_code,
-	                                .is_free = is_free(m, tgid, cause)};
-
-	char link[40];
-	struct stat st;
-
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)m->pid);
-	if (!stat(link, &st)) {
-		birth.dev = st.st_dev;
-		birth.ino = st.st_ino;
-	}
-	take_lines(judge);
-	mw_daemon_scope_born(&judge->scope, &birth, m->pid, &judge->record.load, at,
-	                     judge->record.frames, judge->record.frame_count, judge->record.inside);
-}
-
-static void follow(struct mw_daemon_judge *judge, const struct mw_decision *decision,
-                   const struct mw_location *at)
-{
-	const struct mw_daemon_matter *m = &judge->matter;
-	enum mw_cause cause = m->effect.cause;
-	bool is_import = cause == MW_BY_IMPORT || cause == MW_BY_MACHINERY;
-
-	if (m->effect.class != MW_EXEC)
-		return;
-	if (m->load)
-		remember(judge, m->load->id, 0, cause, at);
-	if (decision->requested == MW_ALLOW || (is_import && !(m->effect.facts & MW_FACT_CALLED)))
-		mw_daemon_scope_free(&judge->scope, m->k->head.tgid, m->k->head.start);
 }
 
 /* A socket that was bound has been told of; it has got its port by now. */
@@ -298,7 +210,7 @@ void mw_daemon_decide(struct mw_daemon_judge *judge)
 		judge->count.repeated++;
 		return;
 	}
-	m->effect.cause = cause_of(m);
+	m->effect.cause = mw_daemon_cause_of(m);
 	if (is_mere_library(m) || is_blind_import(m)) {
 		judge->count.harmless++;
 		return;
@@ -312,37 +224,5 @@ void mw_daemon_decide(struct mw_daemon_judge *judge)
 	}
 	judge->count.effects++;
 	judge->count.alerts += decide(judge, &decision, &at);
-	follow(judge, &decision, &at);
-}
-
-bool mw_daemon_lives_by_itself(struct mw_daemon_judge *judge)
-{
-	const struct mw_daemon_matter *m = &judge->matter;
-
-	if (m->load)
-		return false;
-	if (mw_daemon_scope_is_free(&judge->scope, m->k->head.tgid, m->k->head.start))
-		return true;
-	return m->birth && m->birth->is_free && m->k->hook != MW_K_HOOK_EXEC;
-}
-
-/* What a task in scope starts is in scope: the event of the first birth says for what. */
-void mw_daemon_birth(struct mw_daemon_judge *judge)
-{
-	struct mw_daemon_matter *m = &judge->matter;
-	struct mw_location at = {.nested = false};
-
-	judge->count.births++;
-	if (!m->load) {
-		if (mw_daemon_lives_by_itself(judge) && m->k->other != m->k->head.tgid)
-			mw_daemon_scope_free_born(&judge->scope, (uint32_t)m->k->other,
-			                          m->k->head.time);
-		return;
-	}
-	m->effect = (struct mw_effect){.class = MW_EXEC, .sensor = MW_KERNEL, .op = "clone"};
-	m->effect.cause = mw_daemon_cause(m);
-	fill_record(judge);
-	if (!is_free(m, (uint32_t)m->k->other, m->effect.cause))
-		locate(judge, &at);
-	remember(judge, m->k->head.id, (uint32_t)m->k->other, m->effect.cause, &at);
+	mw_daemon_follow(judge, &decision, &at);
 }

@@ -12,7 +12,7 @@
 #include "daemon_ring.h"
 #include "maps.h"
 
-#define RING (64 << 10) /* a CPU: some 500 records */
+#define RING (256 << 10) /* a CPU: some 2000 records */
 #define RING_SMALL (32 << 10)
 #define CPUS_MANY 64
 #define CPUS_MAX 4096

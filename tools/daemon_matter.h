@@ -148,6 +148,16 @@ struct mw_daemon_judge {
 
 /* daemon_decide.c: decides the effect of the matter, and tells of it. */
 void mw_daemon_decide(struct mw_daemon_judge *judge);
+/* Its record; the lines of the Python stack, which only who is told needs; where in the stream. */
+void mw_daemon_fill_record(struct mw_daemon_judge *judge);
+void mw_daemon_fill_lines(struct mw_daemon_judge *judge);
+void mw_daemon_locate(const struct mw_daemon_judge *judge, struct mw_location *ret);
+
+/* daemon_births.c: what led to the effect, which may be that of a task's birth. */
+enum mw_cause mw_daemon_cause_of(struct mw_daemon_matter *m);
+/* A program that was decided on answers for the load from now on, or lives by itself. */
+void mw_daemon_follow(struct mw_daemon_judge *judge, const struct mw_decision *decision,
+                      const struct mw_location *at);
 /* Remembers why the matter's task has started another one. */
 void mw_daemon_birth(struct mw_daemon_judge *judge);
 /* Whether the task does what it does by itself: what an import or a library has started does,

@@ -277,7 +277,7 @@ static int test_probe(struct mw_programs *p)
 /* Loads the programs, and tries the probe: as one link for a file first. */
 static int load_and_test(struct mw_programs *p, char *why, size_t size)
 {
-	for (int multi = 1; multi >= 0; multi--) {
+	for (int multi = mw_uprobes_can_share(); multi >= 0; multi--) {
 		int error;
 
 		p->multi = multi;
@@ -388,10 +388,12 @@ static int take_number(struct mw_programs *p, uint32_t *ret)
 }
 
 /* Strings got eight bytes shorter with 3.12. What the process itself is known to run counts more.
- */
+ * 0: nothing is known. */
 static uint32_t text_offset(uint32_t version)
 {
-	return version && version < 0x030c ? 48 : 40;
+	if (!version)
+		return 0;
+	return version < 0x030c ? 48 : 40;
 }
 
 static void translate(const struct mw_site *from, uint32_t version, struct mw_k_site *to)

@@ -9,6 +9,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "daemon_selftest.h"
+#include "daemon_trial_parts.h"
+
 /* Of the kernel's bpf.h, which may be older here: enum bpf_attach_type, and the part of union
  * bpf_attr that makes such a link. */
 #define TRACE_UPROBE_MULTI 48
@@ -24,11 +27,10 @@ void mw_uprobes_prepare(struct bpf_program *program)
 	bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)TRACE_UPROBE_MULTI);
 }
 
-static int attach_all(const struct bpf_program *program, pid_t pid, const char *path,
-                      struct mw_uprobes *u)
+static int attach_all(int program, pid_t pid, const char *path, struct mw_uprobes *u)
 {
 	struct multi attr = {
-	        .program = (uint32_t)bpf_program__fd(program),
+	        .program = (uint32_t)program,
 	        .type = TRACE_UPROBE_MULTI,
 	        .path = (uint64_t)(uintptr_t)path,
 	        .offsets = (uint64_t)(uintptr_t)u->offset,
@@ -44,12 +46,28 @@ static int attach_all(const struct bpf_program *program, pid_t pid, const char *
 	return 0;
 }
 
+bool mw_uprobes_can_share(void)
+{
+	const struct bpf_insn nothing[] = {MW_BPF_SET(0, 0), MW_BPF_EXIT};
+	struct mw_uprobes u = {.count = 1, .link = {-1}};
+	int program = mw_trial_load(BPF_PROG_TYPE_KPROBE, TRACE_UPROBE_MULTI, 0, nothing,
+	                            MW_BPF_COUNT(nothing));
+	bool can = program >= 0 && !mw_selftest_offset(&u.offset[0]) &&
+	           !attach_all(program, getpid(), "/proc/self/exe", &u);
+
+	if (u.link[0] >= 0)
+		close(u.link[0]);
+	if (program >= 0)
+		close(program);
+	return can;
+}
+
 static int attach_one(const struct bpf_program *program, pid_t pid, const char *path,
                       struct mw_uprobes *u, size_t i)
 {
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = u->cookie[i]);
-	struct bpf_link *link = bpf_program__attach_uprobe_opts(program, pid ? pid : -1, path,
-	                                                        u->offset[i], &opts);
+	struct bpf_link *link =
+	        bpf_program__attach_uprobe_opts(program, pid ? pid : -1, path, u->offset[i], &opts);
 
 	if (libbpf_get_error(link))
 		return -errno;
@@ -69,7 +87,7 @@ int mw_uprobes_attach(const struct bpf_program *program, pid_t pid, const char *
 		uprobes->link[i] = -1;
 	uprobes->multi = bpf_program__expected_attach_type(program) == TRACE_UPROBE_MULTI;
 	if (uprobes->multi)
-		return attach_all(program, pid, path, uprobes);
+		return attach_all(bpf_program__fd(program), pid, path, uprobes);
 	for (size_t i = 0; i < uprobes->count; i++) {
 		r = attach_one(program, pid, path, uprobes, i);
 		attached += !r;

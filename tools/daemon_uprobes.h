@@ -20,6 +20,9 @@ struct mw_uprobes {
 	bool multi;
 };
 
+/* Whether this kernel has one link for all of a file: one is made and taken away. */
+bool mw_uprobes_can_share(void);
+
 /* Says that `program` is to be attached by one link a file. Before it is loaded. */
 void mw_uprobes_prepare(struct bpf_program *program);
 

@@ -13,6 +13,7 @@ UNSEEN = {
     "fails": "its system call fails, and what has not happened is no effect of this kind",
     "itself": "changes nothing but the process itself, by a call that is not looked at",
     "later": "acts after the load, or in a thread that was there before it: nothing ties it to the load",
+    "local": "the name is in this machine's own list: nobody is asked",
     "birth": "starts a task that does nothing; what it did would be seen",
     "shim": "is about the shim, which is not there",
 }

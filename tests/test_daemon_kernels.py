@@ -1,0 +1,57 @@
+"""`modelwatch daemon` on other kernels than this machine's, each in a machine that QEMU emulates: it loads what it needs,
+tells of attacks, and says nothing of honest programs. What loads where is decided by trial, so it is looked at here."""
+import json
+import re
+import shutil
+
+import pytest
+
+from kernels import machine
+
+# By which rung each hook is there on the kernels that are known; on others it is not looked at. The first is for all.
+SAME = {"entry": "uprobe", "fork": "tp_btf", "exit": "tp_btf", "connect": "cgroup", "send": "cgroup", "bind": "cgroup",
+        "socket": "cgroup", "listen": "tp_btf", "signal": "tp_btf", "uring": "tp_btf"}
+# 6.1 has no sched_prepare_exec, and Debian's is built without fprobes: no kprobe.multi.
+RUNGS = {"6.1": SAME | {"exec": "fentry", "syscall": "tp_btf"}, "6.12": SAME | {"exec": "tp_btf", "syscall": "kprobe"}}
+KERNELS = machine.kernels() or [None]
+
+
+def series(kernel):
+    return ".".join(re.findall(r"\d+", kernel.name)[:2])
+
+
+def rungs(status):
+    return {hook["name"]: hook["how"] for hook in status["hooks"]}
+
+
+def problems(said, kernel):
+    """Everything that is not as it should be, a text each."""
+    by_name = {result["name"]: result for result in said if result["kind"] == "daemon"}
+    found = [json.dumps(result) for result in said if result.get("error")]
+    if not any(result["kind"] == "end" for result in said):
+        found.append("the machine did not come to its end")
+    for variant in ("best", "tracepoints"):
+        status = by_name.get(variant, {}).get("status")
+        if not status:
+            found.append(f"{variant}: no status")
+            continue
+        expected = RUNGS.get(series(kernel), {})
+        if expected and variant == "tracepoints":
+            expected = expected | {"syscall": "tp_btf"}
+        found += [f"{variant}: {name} is {rungs(status)[name]}, not {how}" for name, how in expected.items()
+                  if rungs(status)[name] != how]
+        found += [f"{variant}: lost {count} by {kind}" for kind, count in status["losses"].items() if count]
+    return found
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name if kernel else "none")
+def test_kernel(kernel, tmp_path):
+    reason = machine.lacking()
+    if reason:
+        pytest.skip(reason)
+    said = machine.boot(kernel, tmp_path)
+    console = (tmp_path / "console").read_text(errors="replace")
+    counts = {kind: sum(result["kind"] == kind for result in said) for kind in ("attack", "honest")}
+    assert not problems(said, kernel), "\n".join([*problems(said, kernel), console[-4000:]])
+    assert counts["attack"] >= 20 and counts["honest"] >= 6, counts
+    shutil.rmtree(tmp_path)
