@@ -148,8 +148,9 @@ $(O)/ebpf/%.skel.h: $(O)/ebpf/%.bpf.o
 	$(call say,SKEL)
 	$(Q)$(BPFTOOL) gen skeleton $< name mw_bpf >$@
 
-$(O)/host/tools/daemon_programs.o $(O)/fuzz/tools/daemon_programs.o: $(O)/ebpf/modelwatch.skel.h
-$(O)/host/tools/daemon_programs.o $(O)/fuzz/tools/daemon_programs.o: CPPFLAGS_ALL += -I$(O)/ebpf
+WITH_PROGRAMS := $(foreach k,host fuzz,$(patsubst %.c,$(O)/$(k)/%.o,$(wildcard tools/daemon_programs*.c)))
+$(WITH_PROGRAMS): $(O)/ebpf/modelwatch.skel.h
+$(WITH_PROGRAMS): CPPFLAGS_ALL += -I$(O)/ebpf
 
 $(O)/host/tools/default_policy.o $(O)/fuzz/tools/default_policy.o: core/default-policy.yaml
 $(O)/host/tools/report_files.o $(O)/fuzz/tools/report_files.o: tools/report.html tools/report.css \

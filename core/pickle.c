@@ -153,6 +153,23 @@ static enum fit fits(const struct mw_machine *m, const struct window *w,
 	return at == op->end ? FOR : NOTHING;
 }
 
+/* Of two that may be the one. A guess takes none of the bytes off the range. */
+static void choose(const struct mw_machine *m, struct window *w, const struct mw_call *call, int r)
+{
+	struct mw_pickle_answer *answer = w->answer;
+	bool both = r == w->rank || (w->query->guess && r && w->rank);
+	uint64_t first = answer->offset;
+
+	if (r > w->rank) {
+		describe(m, call, answer);
+		w->rank = r;
+	}
+	if (!both)
+		return;
+	answer->offset = first;
+	answer->offset_end = call->op->at;
+}
+
 /* Is this the call? One of the candidates, of which only those of the highest rank count, and those
  * that the position speaks against only while there is no other. */
 static void window_call(struct mw_machine *m, const struct mw_call *call)
@@ -166,14 +183,12 @@ static void window_call(struct mw_machine *m, const struct mw_call *call)
 	if ((w->closed && fit != FOR) || (w->placed && !placed))
 		return;
 	r = rank(m, w, call);
-	if (answer->found && placed == w->placed && r < w->rank)
-		return;
-	if (answer->found && placed == w->placed && r == w->rank) {
-		answer->offset_end = call->op->at;
-		return;
+	if (!answer->found || placed != w->placed) {
+		describe(m, call, answer);
+		w->rank = r;
+	} else {
+		choose(m, w, call, r);
 	}
-	describe(m, call, answer);
-	w->rank = r;
 	w->placed = placed;
 }
 

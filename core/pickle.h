@@ -24,6 +24,7 @@ struct mw_pickle_query {
 	bool tell_exact;    /* the reader does not read ahead; otherwise it is not before `tell` */
 	bool importing;     /* the effect comes from the import of the last global */
 	struct mw_str hint; /* name of the function that was called, to choose a call; or empty */
+	bool guess;         /* the hint is only likely: it chooses the words, and no byte */
 	bool fetching;      /* the effect is that the last global is fetched: what will use it? */
 };
 

@@ -30,7 +30,8 @@ enum mw_k_convention {
 struct mw_k_site {
 	uint32_t kind; /* enum mw_k_entry */
 	uint32_t convention;
-	uint32_t text;       /* bytes from a compact ASCII string object to its characters */
+	uint32_t
+	        text; /* bytes from a compact ASCII string object to its characters; 0: not known */
 	uint32_t takes_path; /* PyTorchStreamReader: the second argument is a std::string */
 	uint32_t skip;       /* bytes from the entry to the probe */
 	uint32_t pad;

@@ -5,10 +5,13 @@
 
 #include "readers.h"
 
+#define LENGTH 16 /* of a string object: how long it is ... */
+#define TEXT 40   /* ... and its characters, where it is compact and ASCII */
+#define TEXT_BEFORE_3_12 48
 #define STATE_BITS 32 /* of a string object: where `ascii` is among them, see is_ascii() */
+#define NEAR_FRAMES 24
 #define PURE_FRAMES 8 /* between sys.audit() and load() */
 #define AUDIT_FIND_CLASS "pickle.find_class"
-#define TEXT 40 /* and where the characters are from 3.12 on */
 
 /* What is read of the context, once: the verifier follows no pointer into the middle of one. */
 struct called {
@@ -28,28 +31,23 @@ static __always_inline bool is_ascii(uint64_t string)
 	return word_at(string + STATE_BITS) >> 6 & 1;
 }
 
-/* Before 3.12 a pointer comes before the characters, null as long as nobody has asked for wide
- * ones.
- */
-static __always_inline uint32_t guess_text(uint64_t string)
-{
-	uint8_t first = 0;
-
-	bpf_probe_read_user(&first, sizeof(first), (void *)(string + TEXT));
-	return first ? TEXT : TEXT + 8;
-}
-
 /* Bytes from a compact ASCII string object to its characters, in this process's interpreter: the
- * file that a probe is in may serve more than one. The process may not be known yet, nor the file
- * say for which version it is. */
-static __always_inline uint32_t text_of(const struct mw_k_site *site, uint64_t string)
+ * file that a probe is in may serve more than one. */
+static __always_inline uint32_t text_of(const struct mw_k_site *site)
 {
 	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
 	struct mw_py_offsets *o = process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
 
-	if (o)
-		return o->text_ascii;
-	return site->text ? site->text : guess_text(string);
+	return o ? o->text_ascii : site->text;
+}
+
+/* Of an interpreter of which nobody knows the version yet: up to 3.11 a string has an address
+ * there, which is none as long as it is ASCII. */
+static __always_inline uint32_t text_in(uint64_t string, uint32_t known)
+{
+	if (known)
+		return known;
+	return word_at(string + TEXT) || !word_at(string + LENGTH) ? TEXT : TEXT_BEFORE_3_12;
 }
 
 static __always_inline int read_text(char *out, uint32_t size, uint64_t string, uint32_t text)
@@ -59,7 +57,7 @@ static __always_inline int read_text(char *out, uint32_t size, uint64_t string, 
 		out[1] = '\0';
 		return 2;
 	}
-	return bpf_probe_read_user_str(out, size, (void *)(string + text));
+	return bpf_probe_read_user_str(out, size, (void *)(string + text_in(string, text)));
 }
 
 /* "module name" of what a find_class is asked for. */
@@ -79,13 +77,36 @@ static __always_inline void keep_global(struct state *st, uint64_t module, uint6
 	st->global_count++;
 }
 
-/* Loads whose place on the stack the new one takes are over. */
+/* Whether the frame is one of the innermost of the current thread. */
+__attribute__((noinline)) int runs_near(struct state *st, uint64_t wanted)
+{
+	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
+	struct mw_py_offsets *o = process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
+	uint64_t thread, frame;
+
+	if (!st || !o)
+		return 0;
+	thread = python_thread(st, process, o);
+	frame = thread ? mw_py_top(o, thread) : 0;
+	for (int i = 0; i < NEAR_FRAMES && frame; i++) {
+		if (frame == wanted)
+			return 1;
+		frame = word_at(frame + o->frame_back);
+	}
+	return 0;
+}
+
+/* Loads whose place on the stack the new one takes are over. One that is written in Python has no
+ * place there but its frame. */
 static __always_inline void make_room(struct state *st, uint64_t sp)
 {
 	for (int i = 0; i < MW_K_LOADS; i++) {
 		uint32_t top = st->depth - 1;
 
-		if (top >= MW_K_LOADS || st->load[top].sp > sp)
+		if (top >= MW_K_LOADS)
+			return;
+		if (st->load[top].entry == MW_K_PURE ? runs_near(st, st->load[top].frame)
+		                                     : st->load[top].sp > sp)
 			return;
 		st->depth = top;
 	}
@@ -114,7 +135,6 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 	load->ret = word_at(ctx->sp);
 	load->ip = ctx->ip - skip;
 	load->globals = 0;
-	load->stream_len = 0;
 	load->object = 0;
 	load->file = 0;
 	load->entry = entry;
@@ -146,9 +166,9 @@ static __always_inline void begin(const struct called *ctx, const struct mw_k_si
 	else
 		load->object = ctx->di;
 	if (site->kind == MW_K_PICKLE_LOAD)
-		note_file(load, load->object);
+		note_file(st, load, load->object);
 	else if (site->kind == MW_K_UNPICKLER)
-		note_file(load, file_of_unpickler(st, load->object));
+		note_file(st, load, file_of_unpickler(st, load->object));
 }
 
 static __always_inline void fetch(const struct called *ctx, const struct mw_k_site *site,
@@ -168,8 +188,7 @@ static __always_inline void fetch(const struct called *ctx, const struct mw_k_si
 	st->find_ret = word_at(ctx->sp);
 	st->find_ip = ctx->ip - site->skip;
 	st->find_site = number;
-	keep_global(st, argument(ctx, site, 0), argument(ctx, site, 1),
-	            text_of(site, argument(ctx, site, 0)));
+	keep_global(st, argument(ctx, site, 0), argument(ctx, site, 1), text_of(site));
 }
 
 /* The frame of the pure-Python unpickler's load() among the innermost frames of the thread, or 0.
@@ -204,7 +223,7 @@ static __always_inline void audit(const struct called *ctx, const struct mw_k_si
 	char name[24] = {0};
 
 	if (bpf_probe_read_user(name, sizeof(AUDIT_FIND_CLASS),
-	                        (void *)(event + text_of(site, event))) ||
+	                        (void *)(event + text_in(event, text_of(site)))) ||
 	    !IS_TEXT(name, AUDIT_FIND_CLASS))
 		return;
 	st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
@@ -222,8 +241,7 @@ static __always_inline void audit(const struct called *ctx, const struct mw_k_si
 		count_load(MW_K_PURE);
 	}
 	load->globals++;
-	keep_global(st, argument(ctx, site, 1), argument(ctx, site, 2),
-	            text_of(site, argument(ctx, site, 1)));
+	keep_global(st, argument(ctx, site, 1), argument(ctx, site, 2), text_of(site));
 }
 
 static __always_inline void open_reader(const struct called *ctx, const struct mw_k_site *site)

@@ -59,6 +59,8 @@ __attribute__((noinline)) int describe_load(struct scratch *s, struct state *st,
 	ret->globals = load->globals;
 	ret->since = load->since;
 	ret->fd = -1;
+	if (s->replaced && load->file)
+		name_file(s, load, &ret->file);
 	if (s->replaced)
 		return 0;
 	if (load->file)

@@ -7,7 +7,8 @@
 
 #define TYPE 8             /* of any object: its type ... */
 #define TYPE_NAME 24       /* ... and the name of a type */
-#define UNPICKLER_WORDS 48 /* of an Unpickler that are searched for its bound read() */
+#define UNPICKLER_FIRST 16 /* word of an Unpickler that may be its bound read() ... */
+#define UNPICKLER_WORDS 32 /* ... and the first that may not */
 
 static __always_inline uint64_t word_at(uint64_t address)
 {
@@ -32,30 +33,37 @@ static __always_inline void name_of_type(uint64_t object, struct type_name *ret)
 
 #define IS(name, word) IS_TEXT((name)->text, word)
 
-/* The object whose read() the word of an Unpickler is bound to, or 0. */
-static __always_inline uint64_t reader_at(uint64_t unpickler, uint32_t word)
+/* The object whose read() the word of an Unpickler is bound to, or 0. What was one before is known
+ * by its address. */
+static __always_inline uint64_t reader_at(struct state *st, uint64_t unpickler, uint32_t word)
 {
-	uint64_t method = word_at(unpickler + 8 * word);
+	uint64_t bound = word_at(unpickler + 8 * word), method;
 	struct type_name type;
 	char name[8] = {0};
 
-	if (method < 4096)
+	if (bound < 4096)
 		return 0;
-	name_of_type(method, &type);
-	if (!IS(&type, "builtin_function_or_method"))
-		return 0;
-	bpf_probe_read_user_str(name, sizeof(name), (void *)word_at(word_at(method + 16)));
-	return IS_TEXT(name, "read") ? word_at(method + 24) : 0;
+	method = word_at(bound + 16);
+	if (!method || method != st->read_method) {
+		name_of_type(bound, &type);
+		if (!IS(&type, "builtin_function_or_method"))
+			return 0;
+		bpf_probe_read_user_str(name, sizeof(name), (void *)word_at(method));
+		if (!IS_TEXT(name, "read"))
+			return 0;
+		st->read_method = method;
+	}
+	return word_at(bound + 24);
 }
 
 /* An Unpickler keeps the bound methods of its file, one of which is called read: in the same place
  * as the one before did. */
 static __always_inline uint64_t file_of_unpickler(struct state *st, uint64_t unpickler)
 {
-	uint64_t found = st->read_word ? reader_at(unpickler, st->read_word) : 0;
+	uint64_t found = st->read_word ? reader_at(st, unpickler, st->read_word) : 0;
 
-	for (int i = 2; i < UNPICKLER_WORDS && !found; i++) {
-		found = reader_at(unpickler, i);
+	for (int i = UNPICKLER_FIRST; i < UNPICKLER_WORDS && !found; i++) {
+		found = reader_at(st, unpickler, i);
 		if (found)
 			st->read_word = i;
 	}
@@ -84,28 +92,59 @@ static __always_inline bool read_buffered(uint64_t object, struct buffered *ret)
 	return !bpf_probe_read_user(ret, sizeof(*ret), (void *)(object + 16));
 }
 
-/* Remembers the file that a load begins to read, when it is one of the kernel's: of a file object
- * that is buffered, as open() makes it, or not. */
-static __always_inline void note_file(struct open_load *load, uint64_t object)
+/* File objects as open() makes them, buffered or not. Their types are known by address once they
+ * were known by name. */
+static __always_inline bool is_buffered(struct state *st, uint64_t object)
 {
-	struct type_name type;
+	uint64_t type = word_at(object + TYPE);
+	struct type_name name;
+
+	if (type && type == st->buffered_type)
+		return true;
+	name_of_type(object, &name);
+	if (!IS(&name, "_io.BufferedReader") && !IS(&name, "_io.BufferedRandom"))
+		return false;
+	st->buffered_type = type;
+	return true;
+}
+
+static __always_inline bool is_raw(struct state *st, uint64_t object)
+{
+	uint64_t type = word_at(object + TYPE);
+	struct type_name name;
+
+	if (type && type == st->raw_type)
+		return true;
+	name_of_type(object, &name);
+	if (!IS(&name, "_io.FileIO"))
+		return false;
+	st->raw_type = type;
+	return true;
+}
+
+/* Remembers the file that a load begins to read, when it is one of the kernel's. */
+static __always_inline void note_file(struct state *st, struct open_load *load, uint64_t object)
+{
 	struct buffered b;
 	struct file *file;
-	uint64_t raw = object;
-	int64_t position = -1;
 	struct inode *inode;
+	uint64_t raw = object, type = word_at(object + TYPE);
+	int64_t position = -1;
 
 	load->file = 0;
-	name_of_type(object, &type);
-	if (IS(&type, "_io.BufferedReader") || IS(&type, "_io.BufferedRandom")) {
+	if (!object || (type && type == st->other_type))
+		return;
+	if (is_buffered(st, object)) {
 		if (!read_buffered(object, &b))
 			return;
 		raw = b.raw;
 		position = position_of(&b);
-		name_of_type(raw, &type);
 	}
-	if (!IS(&type, "_io.FileIO"))
+	if (!is_raw(st, raw)) {
+		if (raw == object)
+			st->other_type = type;
 		return;
+	}
 	load->fd = (int)word_at(raw + 16);
 	file = file_of(load->fd);
 	if (!file)

@@ -185,6 +185,14 @@ static __always_inline void hold(struct linux_binprm *program)
 	bpf_ringbuf_submit(event, 0);
 }
 
+/* What was open in the program before, and where things lay in its memory. */
+static __always_inline void forget_program(struct state *st)
+{
+	st->depth = st->deeper = 0;
+	st->thread = st->reader = st->reader_len = 0;
+	st->read_method = st->buffered_type = st->raw_type = st->other_type = 0;
+}
+
 static __always_inline void tell_after(struct state *st, struct linux_binprm *program)
 {
 	struct scratch *s = start(MW_K_HOOK_EXEC, MW_K_EFFECT, st);
@@ -219,8 +227,7 @@ int BPF_PROG(ran, struct task_struct *task, int old_tid, struct linux_binprm *pr
 		st->scope = innermost(st)->id;
 		st->birth = 0;
 	}
-	st->depth = st->deeper = 0;
-	st->thread = st->reader = st->reader_len = 0;
+	forget_program(st);
 	if (st->prepared != EXEC_IS_TOLD)
 		tell_after(st, program);
 	st->prepared = 0;
@@ -228,7 +235,8 @@ int BPF_PROG(ran, struct task_struct *task, int old_tid, struct linux_binprm *pr
 		struct state *leader = make_state(tid, MW_K_HOOK_EXEC);
 
 		if (leader) {
-			leader->depth = leader->prepared = 0;
+			forget_program(leader);
+			leader->prepared = 0;
 			leader->scope = st->scope;
 			leader->birth = st->birth;
 		}

@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,12 +21,16 @@ import pytest
 
 from attacks.run import finish
 from conftest import PROGRAM
-from daemon_host import START as RUN, why_not
 
 PATIENCE = 20  # seconds for what should take milliseconds, on a busy machine
 START = 60     # and for a start: every interpreter of the machine is looked at
+# In a /run of its own: the lock and the report socket are nobody else's.
+ALONE = 'mount -t tmpfs none /run && exec "$@"'
 # The parent of a victim: attacks look for a monitor there.
 PARENT = ["sh", "-c", '"$@"; exit $?', "sh"]
+# What the kernel has to do for the daemon, as `modelwatch doctor` names it.
+NEEDED = ["kernel types", "ring buffer", "lineage", "task registers", "uprobes", "system calls"]
+
 # A victim of the tests' own: everything that happened before it has been told when it has.
 CANARIES = "modelwatch-canary-"
 CANARY = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1]))"
@@ -41,6 +46,16 @@ class Made:
         return os.mkdir, (self.path,)
 
 
+def lacking():
+    """Why there can be no daemon here, or None."""
+    if os.getuid() or not shutil.which("unshare"):
+        return "needs root and unshare"
+    done = subprocess.run([PROGRAM, "doctor", "--json"], capture_output=True, text=True, timeout=120)
+    rungs = {rung["name"]: rung for rung in json.loads(done.stdout)["kernel"] or []}
+    missing = [name for name in NEEDED if rungs.get(name, {"state": "off"})["state"] == "off"]
+    return f"the kernel lacks: {', '.join(missing)}" if missing else None
+
+
 class Daemon:
     """One daemon, and what it has written. `pid` of one that somebody else has started."""
 
@@ -53,7 +68,7 @@ class Daemon:
     def start(self):
         self.directory.mkdir(mode=0o700, exist_ok=True)
         self.configure(*self.config_lines)
-        command = ["unshare", "--mount", "sh", "-c", RUN, "sh", self.program, "daemon", "--foreground", "--quiet",
+        command = ["unshare", "--mount", "sh", "-c", ALONE, "sh", self.program, "daemon", "--foreground", "--quiet",
                    f"--config={self.config}", f"--alerts={self.alerts}"]
         if self.mode:
             command.append(f"--mode={self.mode}")
@@ -234,7 +249,7 @@ def bare(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def daemons(bare, tmp_path_factory):
     """Starts a daemon for this process of the tests alone, or one for all under a name. Ends them all."""
-    reason = why_not()
+    reason = lacking()
     if reason:
         pytest.skip(reason)
     with contextlib.ExitStack() as stack:

@@ -19,7 +19,7 @@ import zipfile
 from pathlib import Path
 
 from daemon import PARENT, Daemon, Victim
-from daemon_host import why_not
+from daemon import lacking
 from test_honest import IMPORTED_AS, PROGRAMS, needs
 
 SOURCES = 6
@@ -172,7 +172,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600)
     args = parser.parse_args()
-    reason = why_not()
+    reason = lacking()
     if reason:
         sys.exit(f"daemon_soak.py: {reason}")
     with tempfile.TemporaryDirectory() as directory:

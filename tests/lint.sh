@@ -8,6 +8,7 @@ headers=
 pages=
 for file; do
 	case $file in
+	*.bpf.c) headers="$headers $file" ;; # for another machine: the compiler and the verifier check it
 	*.c) sources="$sources $file" ;;
 	*.h) headers="$headers $file" ;;
 	*.[1-9]) pages="$pages $file" ;;

@@ -139,6 +139,7 @@ look()
 		need strace have strace
 		need bubblewrap have bwrap
 		need prometheus have promtool
+		need qemu-system-x86 have qemu-system-x86_64
 		! can_have_browser || need chromium have_browser
 		;;
 	lint)
@@ -212,9 +213,17 @@ set_up_python()
 	cp tests/requirements.txt .venv/installed.txt
 }
 
+# Other kernels, which the daemon is tested on in emulated machines. Without them that test skips.
+set_up_kernels()
+{
+	[ -e .kernels/fetched ] || ! have apt-get >/dev/null || tests/kernels/fetch.sh ||
+		say "no kernels for the tests of the daemon"
+}
+
 case $purpose in
 build | test | lint | bench) ;;
 *) die "usage: tests/setup.sh [build|test|lint|bench]" ;;
 esac
 set_up_packages
 [ "$purpose" = build ] || [ "$purpose" = lint ] || set_up_python
+[ "$purpose" != test ] || set_up_kernels

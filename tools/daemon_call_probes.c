@@ -48,8 +48,9 @@ static int find_symbols(const struct mw_daemon_call *calls, size_t count, struct
 	if (!file)
 		return -errno;
 	while (ret->count < SYMBOLS && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%*s %c %63s", &type, symbol) != 2 || (type != 'T' && type != 't') ||
-		    strncmp(symbol, "__", 2) || !is_wanted(symbol, calls, count))
+		if (sscanf(line, "%*s %c %63s", &type, symbol) != 2 ||
+		    (type != 'T' && type != 't') || strncmp(symbol, "__", 2) ||
+		    !is_wanted(symbol, calls, count))
 			continue;
 		memcpy(ret->name[ret->count], symbol, sizeof(symbol));
 		ret->list[ret->count] = ret->name[ret->count];

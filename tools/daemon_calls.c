@@ -69,9 +69,16 @@ static const struct {
 /* Programs, births, signals and IP have hooks of their own, which see more. */
 static bool is_seen_elsewhere(const struct mw_floor_call *row)
 {
-	static const int elsewhere[] = {SYS_execve, SYS_execveat, SYS_kill, SYS_tkill, SYS_tgkill,
-	                                SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
-	                                SYS_pidfd_send_signal, SYS_listen, SYS_clone3};
+	static const int elsewhere[] = {SYS_execve,
+	                                SYS_execveat,
+	                                SYS_kill,
+	                                SYS_tkill,
+	                                SYS_tgkill,
+	                                SYS_rt_sigqueueinfo,
+	                                SYS_rt_tgsigqueueinfo,
+	                                SYS_pidfd_send_signal,
+	                                SYS_listen,
+	                                SYS_clone3};
 
 	if (row->effect == MW_FLOOR_BIRTH || row->effect == MW_FLOOR_TALK ||
 	    row->only == MW_FLOOR_NARROW)
@@ -138,8 +145,8 @@ static size_t put(const struct mw_floor_call *row, int number, bool compat,
 	return count + 1;
 }
 
-/* The same call as 32-bit programs number it. Its arguments are where they are in the other, but for
- * the old mmap(2), all of whose lie in memory. */
+/* The same call as 32-bit programs number it. Its arguments are where they are in the other, but
+ * for the old mmap(2), all of whose lie in memory. */
 static size_t put_narrow(const struct mw_floor_call *row, struct mw_daemon_call *ret, size_t count)
 {
 #if defined(__x86_64__)

@@ -87,6 +87,14 @@ static bool starts_extension(const struct mw_daemon_matter *m, uint32_t outer)
 	        !strcmp(m->frame[1].function, "exec_module"));
 }
 
+/* Whoever imports it, an installed extension module is what it is. One that merely was there before
+ * the load may have come with the body that imports it. */
+static bool maps_installed(const struct mw_daemon_matter *m, uint32_t outer)
+{
+	return m->effect.class == MW_MAP && m->effect.facts & MW_FACT_INSTALLED &&
+	       starts_extension(m, outer) && mw_daemon_is_installed(m, m->effect.file);
+}
+
 static enum mw_cause machinery_cause(struct mw_daemon_matter *m, uint32_t outer)
 {
 	/* What an extension does when it starts is its package's. */
@@ -112,7 +120,7 @@ static enum mw_cause import_cause(struct mw_daemon_matter *m, uint32_t outer)
 		return MW_BY_UNKNOWN;
 	if (is_bytecode(m))
 		m->effect.facts |= MW_FACT_PYC;
-	if (is_machinery_only(m, outer))
+	if (is_machinery_only(m, outer) || maps_installed(m, outer))
 		return machinery_cause(m, outer);
 	return runs_trusted_body(m, outer) ? MW_BY_IMPORT : MW_BY_CALL;
 }

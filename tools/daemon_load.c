@@ -10,6 +10,7 @@
 #include "zip.h"
 
 #define BEGINNING 4096
+#define TAR_MAGIC 257         /* where a tar archive says what it is */
 #define HELD_MOST (16u << 20) /* bytes of a stream that is looked for in files */
 
 static struct mw_str text(const char *s)
@@ -169,8 +170,20 @@ static void find_holder(struct mw_daemon_matter *m, struct mw_record_load *ret)
 	ret->origin = MW_FROM_FILE;
 }
 
-/* Whether it begins as a pickle does, packed or not. */
-static bool is_pickle(struct mw_daemon_matter *m, const struct mw_k_path *file)
+/* What a file that holds pickles begins with: one, packed or not, or an archive's header. */
+static bool is_pickle(const struct mw_stream *stream)
+{
+	return stream->len > 1 && stream->bytes[0] == 0x80 && stream->bytes[1] <= 5;
+}
+
+static bool is_archive(const struct mw_stream *stream)
+{
+	return (stream->len > 4 && !memcmp(stream->bytes, "PK\3\4", 4)) ||
+	       (stream->len > TAR_MAGIC + 5 && !memcmp(stream->bytes + TAR_MAGIC, "ustar", 5));
+}
+
+static bool begins(struct mw_daemon_matter *m, const struct mw_k_path *file,
+                   bool (*as)(const struct mw_stream *stream))
 {
 	struct mw_record_load load = {.fd = -1};
 	struct mw_stream stream = {0};
@@ -180,25 +193,37 @@ static bool is_pickle(struct mw_daemon_matter *m, const struct mw_k_path *file)
 	if (!mw_k_has_file(file) || !file->names.len)
 		return false;
 	set_file(m, file, &load);
-	found = !mw_stream_read(m->pid, &load, BEGINNING, &stream) && stream.len > 1 &&
-	        stream.bytes[0] == 0x80 && stream.bytes[1] <= 5;
+	found = !mw_stream_read(m->pid, &load, BEGINNING, &stream) && as(&stream);
 	mw_stream_free(&stream);
 	m->used = used;
+	return found;
+}
+
+/* The only open file that begins so. */
+static const struct mw_k_path *only_file(struct mw_daemon_matter *m,
+                                         bool (*as)(const struct mw_stream *stream))
+{
+	const struct mw_k_path *found = NULL;
+
+	for (uint32_t i = 0; i < MW_K_FILES; i++) {
+		const struct mw_k_path *file = &m->k->open[i];
+
+		if (!begins(m, file, as))
+			continue;
+		if (found && (found->ino != file->ino || found->dev != file->dev))
+			return NULL; /* either may be the one */
+		found = file;
+	}
 	return found;
 }
 
 /* The reader is an object of a kind that is not known: it may unpack one of the open files. */
 static void find_carrier(struct mw_daemon_matter *m, struct mw_record_load *ret)
 {
-	const struct mw_k_path *found = NULL;
+	const struct mw_k_path *found = only_file(m, is_pickle);
 
-	for (uint32_t i = 0; i < MW_K_FILES; i++) {
-		if (!is_pickle(m, &m->k->open[i]))
-			continue;
-		if (found)
-			return; /* either may be the one */
-		found = &m->k->open[i];
-	}
+	if (!found)
+		found = only_file(m, is_archive);
 	if (found)
 		set_file(m, found, ret);
 }
@@ -237,6 +262,15 @@ static void take_stream(struct mw_daemon_matter *m, struct mw_record_load *ret)
 	ret->tell_exact = load->exact && !load->read_ahead;
 }
 
+/* Whether one of the loads around it reads from an object of a kind that is not known. */
+static bool reads_unknown(const struct mw_daemon_matter *m)
+{
+	for (uint32_t i = 0; i + 1 < m->depth; i++)
+		if (!m->open[i]->data && m->open[i]->fd < 0)
+			return true;
+	return false;
+}
+
 static void take_file(struct mw_daemon_matter *m, struct mw_record_load *ret)
 {
 	const struct mw_k_path *file = file_of(m);
@@ -248,9 +282,10 @@ static void take_file(struct mw_daemon_matter *m, struct mw_record_load *ret)
 	} else {
 		if (ret->data)
 			find_holder(m, ret);
-		else
+		if (!ret->path.len && (!ret->data || reads_unknown(m)))
 			find_carrier(m, ret);
-		return;
+		if (!ret->path.len)
+			return;
 	}
 	if (ret->origin == MW_FROM_BYTES)
 		ret->origin = MW_FROM_FILE;

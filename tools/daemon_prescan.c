@@ -145,7 +145,8 @@ void mw_found_companions(struct mw_found *found, const struct mw_found_entry *en
 {
 	struct prescan prescan = {found, found->counts.examined + MW_FOUND_USUAL_MAX, place->pid,
 	                          entry};
-	struct mw_file_walk glob = {.entries = COMPANION_ENTRIES, .each = look, .context = &prescan};
+	struct mw_file_walk glob = {
+	        .entries = COMPANION_ENTRIES, .each = look, .context = &prescan};
 	char prefix[PATH_MAX], root[32] = "/";
 
 	if (!entry->object.found.runtime || !prefix_of(place->path, prefix))

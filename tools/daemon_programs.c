@@ -13,30 +13,15 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "../ebpf/config.h"
-#include "daemon_call_probes.h"
-#include "daemon_calls.h"
 #include "daemon_offers.h"
-#include "daemon_parts.h"
+#include "daemon_programs_inside.h"
 #include "daemon_selftest.h"
 #include "daemon_uprobes.h"
 #include "kernel_fs.h"
-#include "modelwatch.skel.h"
 
 #define LET_GO_US 20000
-#define CALLS 256
 
-/* One program of the object, and which hook it belongs to. One that stands in for another, which
- * comes before it, is used where that one cannot be. */
-struct part {
-	const char *name;
-	enum mw_k_hook hook;
-	const char *how;
-	bool needed;
-	const char *instead;
-};
-
-static const struct part parts[] = {
+const struct mw_program mw_programs_table[MW_PROGRAMS] = {
         {"entry", MW_K_HOOK_ENTRY, "uprobe", true, NULL},
         {"forked", MW_K_HOOK_FORK, "tp_btf", true, NULL},
         {"exited", MW_K_HOOK_EXIT, "tp_btf", true, NULL},
@@ -58,30 +43,6 @@ static const struct part parts[] = {
         {"call_left", MW_K_HOOK_SYSCALL, "kprobe", false, NULL},
         {"call_begun", MW_K_HOOK_SYSCALL, "tp_btf", false, NULL},
         {"call_ended", MW_K_HOOK_SYSCALL, "tp_btf", false, NULL},
-};
-#define PARTS (sizeof(parts) / sizeof(*parts))
-
-struct mw_programs {
-	struct mw_programs_options options;
-	struct mw_bpf *bpf;
-	struct mw_daemon_parts *assembly;
-	struct bpf_program *program[PARTS];
-	struct bpf_link *link[PARTS];
-	const char *why[PARTS]; /* it is off; NULL: it is on */
-	bool offered[PARTS];    /* there is something that it could be put on */
-	int cgroup;
-	bool calls_on;
-	bool multi; /* all probes of a file are one link */
-	struct mw_daemon_call call[CALLS];
-	size_t calls;
-	uint8_t site_used[MW_K_SITES];
-	uint32_t next_site;
-	struct mw_py_offsets python[MW_K_PYTHONS];
-	uint32_t pythons;
-};
-
-struct mw_probes {
-	struct mw_uprobes uprobes;
 };
 
 /* What the verifier says of a program that does not load is of no use to those who run it. */
@@ -112,13 +73,14 @@ static void set_up(struct mw_programs *p)
 }
 
 /* Opens the object with the programs that `wanted` says. */
-static int open_object(struct mw_programs *p, const bool wanted[static PARTS])
+static int open_object(struct mw_programs *p, const bool wanted[static MW_PROGRAMS])
 {
 	p->bpf = mw_bpf__open();
 	if (!p->bpf)
 		return -errno;
-	for (size_t i = 0; i < PARTS; i++) {
-		p->program[i] = bpf_object__find_program_by_name(p->bpf->obj, parts[i].name);
+	for (size_t i = 0; i < MW_PROGRAMS; i++) {
+		p->program[i] =
+		        bpf_object__find_program_by_name(p->bpf->obj, mw_programs_table[i].name);
 		bpf_program__set_autoload(p->program[i], wanted[i]);
 	}
 	if (p->multi)
@@ -127,7 +89,7 @@ static int open_object(struct mw_programs *p, const bool wanted[static PARTS])
 	return 0;
 }
 
-static int load(struct mw_programs *p, const bool wanted[static PARTS])
+static int load(struct mw_programs *p, const bool wanted[static MW_PROGRAMS])
 {
 	int error = open_object(p, wanted);
 
@@ -140,11 +102,11 @@ static int load(struct mw_programs *p, const bool wanted[static PARTS])
 	return error;
 }
 
-static size_t find(const char *name)
+size_t mw_programs_find(const char *name)
 {
 	size_t i = 0;
 
-	while (strcmp(parts[i].name, name))
+	while (strcmp(mw_programs_table[i].name, name))
 		i++;
 	return i;
 }
@@ -155,10 +117,10 @@ static int look_for_places(struct mw_programs *p)
 	struct mw_bpf *bpf = types ? mw_bpf__open() : NULL;
 	int error = bpf ? 0 : -errno;
 
-	for (size_t i = 0; bpf && i < PARTS; i++)
+	for (size_t i = 0; bpf && i < MW_PROGRAMS; i++)
 		p->offered[i] = mw_kernel_offers(
-		        types, bpf_program__section_name(
-		                       bpf_object__find_program_by_name(bpf->obj, parts[i].name)));
+		        types, bpf_program__section_name(bpf_object__find_program_by_name(
+		                       bpf->obj, mw_programs_table[i].name)));
 	mw_bpf__destroy(bpf);
 	btf__free(types);
 	return error;
@@ -169,14 +131,15 @@ static bool is_wanted(struct mw_programs *p, const bool *wanted, size_t i)
 {
 	if (!p->offered[i])
 		p->why[i] = "this kernel does not have it";
-	else if (parts[i].instead && wanted[find(parts[i].instead)])
+	else if (mw_programs_table[i].instead &&
+	         wanted[mw_programs_find(mw_programs_table[i].instead)])
 		p->why[i] = "another one does the same";
 	return !p->why[i];
 }
 
 static bool loads_alone(struct mw_programs *p, size_t i)
 {
-	bool alone[PARTS] = {false};
+	bool alone[MW_PROGRAMS] = {false};
 	int error;
 
 	alone[i] = true;
@@ -191,32 +154,32 @@ static bool loads_alone(struct mw_programs *p, size_t i)
 /* One that does not load takes all the others with it: then each is tried by itself. */
 static int load_what_loads(struct mw_programs *p)
 {
-	bool wanted[PARTS];
+	bool wanted[MW_PROGRAMS];
 	int error;
 
-	for (size_t i = 0; i < PARTS; i++)
+	for (size_t i = 0; i < MW_PROGRAMS; i++)
 		wanted[i] = is_wanted(p, wanted, i);
 	error = load(p, wanted);
 	if (!error)
 		return 0;
 	memset(p->why, 0, sizeof(p->why));
-	for (size_t i = 0; i < PARTS; i++) {
+	for (size_t i = 0; i < MW_PROGRAMS; i++) {
 		wanted[i] = is_wanted(p, wanted, i) && loads_alone(p, i);
-		if (!wanted[i] && parts[i].needed)
+		if (!wanted[i] && mw_programs_table[i].needed)
 			return error;
 	}
 	return load(p, wanted);
 }
 
-static void attach_part(struct mw_programs *p, size_t i)
+void mw_programs_attach_one(struct mw_programs *p, size_t i)
 {
 	struct bpf_link *link;
 
-	if (!strcmp(parts[i].how, "cgroup") && p->cgroup < 0) {
+	if (!strcmp(mw_programs_table[i].how, "cgroup") && p->cgroup < 0) {
 		p->why[i] = "there is no cgroup2 hierarchy";
 		return;
 	}
-	link = strcmp(parts[i].how, "cgroup")
+	link = strcmp(mw_programs_table[i].how, "cgroup")
 	               ? bpf_program__attach(p->program[i])
 	               : bpf_program__attach_cgroup(p->program[i], p->cgroup);
 	if (libbpf_get_error(link))
@@ -228,15 +191,16 @@ static void attach_part(struct mw_programs *p, size_t i)
 /* Probes are put into interpreters, and calls looked at while there are some. */
 static bool comes_later(size_t i)
 {
-	return parts[i].hook == MW_K_HOOK_ENTRY || parts[i].hook == MW_K_HOOK_SYSCALL;
+	return mw_programs_table[i].hook == MW_K_HOOK_ENTRY ||
+	       mw_programs_table[i].hook == MW_K_HOOK_SYSCALL;
 }
 
 static int attach_parts(struct mw_programs *p)
 {
-	for (size_t i = 0; i < PARTS; i++) {
+	for (size_t i = 0; i < MW_PROGRAMS; i++) {
 		if (!p->why[i] && !comes_later(i))
-			attach_part(p, i);
-		if (p->why[i] && parts[i].needed)
+			mw_programs_attach_one(p, i);
+		if (p->why[i] && mw_programs_table[i].needed)
 			return -ENOTSUP;
 	}
 	return 0;
@@ -311,7 +275,7 @@ int mw_programs_open(const struct mw_programs_options *options, struct mw_progra
 	libbpf_set_print(keep_quiet);
 	p->options = *options;
 	p->cgroup = mw_kernel_fs("cgroup2");
-	p->calls = mw_daemon_calls(p->call, CALLS);
+	p->calls = mw_daemon_calls(p->call, MW_PROGRAMS_CALLS);
 	p->site_used[0] = 1; /* the self-test's, and that of no site at all */
 	error = look_for_places(p);
 	if (error) {
@@ -344,7 +308,7 @@ void mw_programs_close(struct mw_programs *programs)
 {
 	if (!programs)
 		return;
-	for (size_t i = 0; i < PARTS; i++)
+	for (size_t i = 0; i < MW_PROGRAMS; i++)
 		bpf_link__destroy(programs->link[i]);
 	mw_daemon_parts_close(programs->assembly);
 	mw_bpf__destroy(programs->bpf);
@@ -370,287 +334,4 @@ int mw_programs_fd(const struct mw_programs *programs)
 int mw_programs_poll(struct mw_programs *programs)
 {
 	return mw_daemon_parts_poll(programs->assembly);
-}
-
-static int take_number(struct mw_programs *p, uint32_t *ret)
-{
-	for (uint32_t i = 0; i < MW_K_SITES; i++) {
-		uint32_t number = (p->next_site + i) % MW_K_SITES;
-
-		if (p->site_used[number])
-			continue;
-		p->site_used[number] = 1;
-		p->next_site = number + 1;
-		*ret = number;
-		return 0;
-	}
-	return -ENOSPC;
-}
-
-/* Strings got eight bytes shorter with 3.12. What the process itself is known to run counts more.
- * 0: nothing is known. */
-static uint32_t text_offset(uint32_t version)
-{
-	if (!version)
-		return 0;
-	return version < 0x030c ? 48 : 40;
-}
-
-static void translate(const struct mw_site *from, uint32_t version, struct mw_k_site *to)
-{
-	*to = (struct mw_k_site){
-	        .kind = from->kind,
-	        .convention = from->convention,
-	        .text = text_offset(version),
-	        .takes_path = from->takes_path,
-	        .skip = from->skip,
-	};
-	for (uint32_t i = 0; i < MW_K_BODIES && i < from->body_count; i++) {
-		to->from[i] = from->body[i].from;
-		to->to[i] = from->body[i].to;
-		for (int j = 0; j < MW_K_BELOW; j++)
-			to->below[i][j] = (uint8_t)(from->body[i].below[j] / 8);
-	}
-}
-
-/* Enters the sites under numbers of their own. */
-static int number_sites(struct mw_programs *p, const struct mw_python_sites *sites,
-                        struct mw_uprobes *ret)
-{
-	int fd = bpf_map__fd(p->bpf->maps.sites), error = 0;
-
-	for (uint32_t i = 0; !error && i < sites->count && ret->count < MW_UPROBES_MAX; i++) {
-		struct mw_k_site look;
-		uint32_t number;
-
-		if (sites->site[i].kind == MW_K_USDT_AUDIT)
-			continue;
-		error = take_number(p, &number);
-		if (error)
-			break;
-		translate(&sites->site[i], sites->version, &look);
-		ret->offset[ret->count] = sites->site[i].offset;
-		ret->cookie[ret->count++] = number;
-		error = bpf_map_update_elem(fd, &number, &look, BPF_ANY);
-	}
-	return error;
-}
-
-static void forget_sites(struct mw_programs *p, const struct mw_uprobes *uprobes)
-{
-	for (size_t i = 0; i < uprobes->count; i++)
-		p->site_used[uprobes->cookie[i]] = 0;
-}
-
-int mw_programs_attach(struct mw_programs *programs, const char *path,
-                       const struct mw_python_sites *sites, struct mw_probes **ret)
-{
-	struct mw_probes *probes = calloc(1, sizeof(*probes));
-	int error;
-
-	if (!probes)
-		return -ENOMEM;
-	error = number_sites(programs, sites, &probes->uprobes);
-	if (!error)
-		error = mw_uprobes_attach(programs->program[0], 0, path, &probes->uprobes);
-	if (error) {
-		forget_sites(programs, &probes->uprobes);
-		free(probes);
-		return error;
-	}
-	*ret = probes;
-	return 0;
-}
-
-void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes)
-{
-	mw_uprobes_detach(&probes->uprobes);
-	forget_sites(programs, &probes->uprobes);
-	free(probes);
-}
-
-bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at)
-{
-	struct mw_k_site site;
-
-	if (number >= MW_K_SITES ||
-	    bpf_map_lookup_elem(bpf_map__fd(programs->bpf->maps.sites), &number, &site))
-		return false;
-	for (int i = 0; i < MW_K_BODIES; i++)
-		if (at >= site.from[i] && at < site.to[i])
-			return true;
-	return false;
-}
-
-static int python_of(struct mw_programs *p, const struct mw_py_offsets *offsets, uint32_t *ret)
-{
-	for (*ret = 0; *ret < p->pythons; ++*ret)
-		if (!memcmp(&p->python[*ret], offsets, sizeof(*offsets)))
-			return 0;
-	if (p->pythons == MW_K_PYTHONS)
-		return -ENOSPC;
-	p->python[p->pythons++] = *offsets;
-	return bpf_map_update_elem(bpf_map__fd(p->bpf->maps.pythons), ret, offsets, BPF_ANY);
-}
-
-int mw_programs_process(struct mw_programs *programs, pid_t pid, uint64_t runtime,
-                        const struct mw_py_offsets *offsets)
-{
-	struct mw_k_process process = {.runtime = runtime};
-	uint32_t key = (uint32_t)pid;
-	int error = python_of(programs, offsets, &process.python);
-
-	return error ? error
-	             : bpf_map_update_elem(bpf_map__fd(programs->bpf->maps.processes), &key,
-	                                   &process, BPF_ANY);
-}
-
-void mw_programs_forget(struct mw_programs *programs, pid_t pid)
-{
-	uint32_t key = (uint32_t)pid;
-
-	bpf_map_delete_elem(bpf_map__fd(programs->bpf->maps.processes), &key);
-}
-
-/* What is not used has a reason, too. */
-static void say_other(struct mw_programs *p, const char *first, const char *second, const char *why)
-{
-	size_t a = find(first), b = find(second);
-
-	if (!p->why[a])
-		p->why[a] = why;
-	if (!p->why[b])
-		p->why[b] = why;
-}
-
-static int probe_calls(struct mw_programs *p)
-{
-	size_t in = find("call_entered"), out = find("call_left");
-
-	if (p->why[in] || p->why[out] || p->options.tracepoints)
-		return -ENOTSUP;
-	return mw_call_probes(p->call, p->calls, p->program[in], p->program[out], &p->link[in],
-	                      &p->link[out]);
-}
-
-static int trace_calls(struct mw_programs *p)
-{
-	size_t in = find("call_begun"), out = find("call_ended");
-
-	if (p->why[in] || p->why[out])
-		return -ENOTSUP;
-	attach_part(p, in);
-	attach_part(p, out);
-	return p->link[in] && p->link[out] ? 0 : -ENOTSUP;
-}
-
-/* Probes on the calls cost who makes them; tracepoints every call of every task. */
-int mw_programs_calls(struct mw_programs *programs, bool on)
-{
-	int error = 0;
-
-	if (programs->calls_on == on)
-		return 0;
-	programs->calls_on = on;
-	for (size_t i = 0; !on && i < PARTS; i++) {
-		if (parts[i].hook != MW_K_HOOK_SYSCALL)
-			continue;
-		bpf_link__destroy(programs->link[i]);
-		programs->link[i] = NULL;
-	}
-	if (!on)
-		return 0;
-	if (!probe_calls(programs)) {
-		say_other(programs, "call_begun", "call_ended", "probes do the same for less");
-		return 0;
-	}
-	error = trace_calls(programs);
-	say_other(programs, "call_entered", "call_left",
-	          programs->options.tracepoints ? "tracepoints are asked for"
-	                                        : "this kernel does not attach it");
-	return error;
-}
-
-int mw_programs_secrets(struct mw_programs *programs, const char *const *names, size_t count)
-{
-	int fd = bpf_map__fd(programs->bpf->maps.secret_names), error = 0;
-	char key[MW_K_NAME], none[MW_K_NAME];
-	uint32_t value = 1;
-
-	memset(none, 0, sizeof(none));
-	while (!bpf_map_get_next_key(fd, NULL, key))
-		if (bpf_map_delete_elem(fd, key))
-			break;
-	for (size_t i = 0; !error && i < count; i++) {
-		memcpy(key, none, sizeof(key));
-		memcpy(key, names[i], strnlen(names[i], sizeof(key) - 1));
-		error = bpf_map_update_elem(fd, key, &value, BPF_ANY);
-	}
-	return error;
-}
-
-void mw_programs_known(struct mw_programs *programs, const struct mw_k_exec *program)
-{
-	const struct mw_k_program key = {.ino = program->ino, .dev = program->dev};
-	uint32_t value = 1;
-
-	bpf_map_update_elem(bpf_map__fd(programs->bpf->maps.known_programs), &key, &value, BPF_ANY);
-}
-
-static uint64_t sum(int fd, uint32_t key)
-{
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t values[cpus > 0 ? cpus : 1], total = 0;
-
-	if (cpus < 1 || bpf_map_lookup_elem(fd, &key, values))
-		return 0;
-	for (int i = 0; i < cpus; i++)
-		total += values[i];
-	return total;
-}
-
-static void add_run_time(const struct bpf_program *program, struct mw_programs_hook *ret)
-{
-	struct bpf_prog_info info = {0};
-	uint32_t size = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-		return;
-	ret->run_ns += info.run_time_ns;
-	ret->run_count += info.run_cnt;
-}
-
-void mw_programs_hook(struct mw_programs *programs, enum mw_k_hook hook,
-                      struct mw_programs_hook *ret)
-{
-	int fd = bpf_map__fd(programs->bpf->maps.counters);
-
-	*ret = (struct mw_programs_hook){.how = "off"};
-	for (size_t i = 0; i < PARTS; i++) {
-		if (parts[i].hook != hook)
-			continue;
-		if (programs->why[i]) {
-			ret->why = programs->why[i];
-			continue;
-		}
-		if (hook == MW_K_HOOK_SYSCALL && !programs->link[i]) {
-			ret->why = "there is no interpreter to watch, or file_writes is off";
-			continue;
-		}
-		ret->how = parts[i].how;
-		add_run_time(programs->program[i], ret);
-	}
-	if (strcmp(ret->how, "off"))
-		ret->why = NULL;
-	for (uint32_t i = 0; i < MW_K_COUNTERS; i++)
-		ret->count[i] = sum(fd, (uint32_t)hook * MW_K_COUNTERS + i);
-}
-
-uint64_t mw_programs_loads(struct mw_programs *programs)
-{
-	uint64_t total = 0;
-
-	for (uint32_t i = 0; i < MW_K_ENTRY_COUNT; i++)
-		total += sum(bpf_map__fd(programs->bpf->maps.loads), i);
-	return total;
 }

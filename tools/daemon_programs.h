@@ -46,15 +46,16 @@ void mw_programs_close(struct mw_programs *programs);
 int mw_programs_fd(const struct mw_programs *programs);
 int mw_programs_poll(struct mw_programs *programs);
 
-/* Puts the probes of `sites` into the file that `path` leads to, for all who have it mapped or will.
- * Returns 0 and what mw_programs_detach() takes, or a negative errno when none could be put. */
+/* Puts the probes of `sites` into the file that `path` leads to, for all who have it mapped or
+ * will. Returns 0 and what mw_programs_detach() takes, or a negative errno when none could be put.
+ */
 struct mw_probes;
 int mw_programs_attach(struct mw_programs *programs, const char *path,
                        const struct mw_python_sites *sites, struct mw_probes **ret);
 void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes);
 
-/* Whether the code `at` bytes from the entry point that probe `number` is in runs while a call of it
- * is not over. */
+/* Whether the code `at` bytes from the entry point that probe `number` is in runs while a call of
+ * it is not over. */
 bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at);
 
 /* Where the Python stacks of process `pid` are found; and that it is no interpreter any more. */

@@ -124,7 +124,12 @@ static int try_signal(struct trial *t)
 
 static int try_prepare_exec(struct trial *t)
 {
-	return try_point(t, "sched_prepare_exec");
+	int error = try_point(t, "sched_prepare_exec");
+
+	if (error != -ENOENT)
+		return error;
+	say(t, "fentry: begin_new_exec");
+	return mw_trial_fentry(t->types, "begin_new_exec");
 }
 
 static int try_uring(struct trial *t)
@@ -175,8 +180,8 @@ static const struct {
         [MW_RUNG_LISTEN] = {"listen", try_listen, true, "sockets that listen are not seen"},
         [MW_RUNG_SIGNAL] = {"signals", try_signal, true, "signals to other processes are not seen"},
         [MW_RUNG_PREPARE_EXEC] = {"before exec", try_prepare_exec, true,
-                                  "the stacks of who starts a program are read at its system "
-                                  "call, where those are seen"},
+                                  "of a load that runs a program in its process's place, the "
+                                  "call is told, and neither artifact nor stacks"},
         [MW_RUNG_URING] = {"io_uring", try_uring, true, "what is done by io_uring is not seen"},
         [MW_RUNG_SYSCALLS] = {"system calls", try_syscalls, false,
                               "files are seen by call probes, or not at all"},

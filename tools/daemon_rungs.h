@@ -19,8 +19,8 @@ enum mw_rung {
 	MW_RUNG_LISTEN, /* tp_btf: inet_sock_set_state */
 	MW_RUNG_SIGNAL, /* tp_btf: signal_generate */
 	MW_RUNG_PREPARE_EXEC,
-	MW_RUNG_URING,    /* tp_btf: io_uring_submit_req, or what it was called before */
-	MW_RUNG_SYSCALLS, /* tracepoints */
+	MW_RUNG_URING,       /* tp_btf: io_uring_submit_req, or what it was called before */
+	MW_RUNG_SYSCALLS,    /* tracepoints */
 	MW_RUNG_CALL_PROBES, /* kprobe.multi on the functions of system calls */
 	MW_RUNG_LSM,
 	MW_RUNGS

@@ -25,8 +25,7 @@ static bool name_of(const char *part, size_t len, char ret[static MW_K_NAME])
 		memcpy(ret, part, len < MW_K_NAME ? len : MW_K_NAME - 1);
 		return true;
 	}
-	if (len <= MW_K_TAIL_BYTES ||
-	    has_wildcard(part + len - MW_K_TAIL_BYTES, MW_K_TAIL_BYTES))
+	if (len <= MW_K_TAIL_BYTES || has_wildcard(part + len - MW_K_TAIL_BYTES, MW_K_TAIL_BYTES))
 		return false;
 	ret[0] = MW_K_TAIL;
 	memcpy(ret + 1, part + len - MW_K_TAIL_BYTES, MW_K_TAIL_BYTES);

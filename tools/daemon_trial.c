@@ -122,6 +122,15 @@ int mw_trial_kprobe(void)
 	return error;
 }
 
+int mw_trial_fentry(const struct btf *types, const char *function)
+{
+	const struct bpf_insn program[] = {MW_BPF_SET(0, 0), MW_BPF_EXIT};
+
+	return try_tracing(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY,
+	                   btf__find_by_name_kind(types, function, BTF_KIND_FUNC), program,
+	                   MW_BPF_COUNT(program));
+}
+
 int mw_trial_flag(void)
 {
 	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "mw_trial", 4, 8, 1, NULL);

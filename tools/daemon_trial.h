@@ -20,6 +20,9 @@ int mw_trial_task_regs(const struct btf *types);
 /* A function of the kernel. */
 int mw_trial_kprobe(void);
 
+/* The entry of a function of the kernel, by its name. */
+int mw_trial_fentry(const struct btf *types, const char *function);
+
 /* An LSM program, which has to run too. -ENOTSUP: it is loaded and never called. */
 int mw_trial_lsm(const struct btf *types);
 
@@ -36,6 +39,5 @@ int mw_trial_syscalls(double *ret_ns);
 
 /* News of mapped files. */
 int mw_trial_sideband(void);
-
 
 #endif

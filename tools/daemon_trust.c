@@ -147,8 +147,10 @@ static bool came_with_model(const struct mw_daemon_matter *m, const char *path)
 	if (!m->artifact[0])
 		return false;
 	memcpy(directory, m->artifact, sizeof(directory));
-	return cut_name(directory) && mw_path_inside(path, directory) &&
-	       !is_own_entry(m, directory);
+	if (!cut_name(directory) || !mw_path_inside(path, directory))
+		return false;
+	/* Who can have changed sys.path can have had it imported from there. */
+	return !is_own_entry(m, directory) || (m->effect.class == MW_MAP && m->globals.makes_code);
 }
 
 static int64_t nanoseconds(struct timespec t)

@@ -8,7 +8,7 @@
 #include "python_parts.h"
 
 #define CODE_MAX (256u << 10) /* of one body; the interpreter's main loop has 60 kB */
-#define MW_BELOW 1024 /* bytes of a frame that are looked at */
+#define MW_BELOW 1024         /* bytes of a frame that are looked at */
 #define JUMPS_MAX 512         /* out of one body that are looked up */
 
 struct range {
@@ -130,7 +130,8 @@ static void take_frame(const struct mw_elf *elf, uint64_t vaddr, struct mw_body 
 
 	if (cfi && !mw_elf_find_fde(elf, vaddr, &fde) && !mw_cfi_load(cfi, elf, fde))
 		for (size_t i = 0; i < cfi->offset_count && count < MW_BELOW_MAX; i++)
-			if (cfi->offset[i] > 8 && cfi->offset[i] <= MW_BELOW && !(cfi->offset[i] % 8))
+			if (cfi->offset[i] > 8 && cfi->offset[i] <= MW_BELOW &&
+			    !(cfi->offset[i] % 8))
 				ret->below[count++] = (uint16_t)cfi->offset[i];
 	free(cfi);
 }
@@ -144,8 +145,8 @@ static void keep(struct mw_site *site, const struct bodies *bodies)
 
 		if (from < INT32_MIN || to > INT32_MAX || from >= to)
 			continue;
-		site->body[site->body_count] = (struct mw_body){.from = (int32_t)from,
-		                                                .to = (int32_t)to};
+		site->body[site->body_count] =
+		        (struct mw_body){.from = (int32_t)from, .to = (int32_t)to};
 		take_frame(bodies->elf, bodies->range[i].from, &site->body[site->body_count++]);
 	}
 	site->bodies_cut = bodies->cut;

@@ -32,15 +32,16 @@ for i in range(int(sys.argv[2])):
     time.sleep(0.01)
 print(json.dumps(times))
 """
-# A load with an effect every millisecond, named for the time since the interpreter was started.
+# A load with an effect every other millisecond, few enough not to keep the daemon busy; named for the time since
+# the interpreter was started.
 NEW = """
 import sys, time, posix, _pickle
 class Attack:
     def __reduce__(self):
         return posix.mkdir, (f"{sys.argv[1]}/{time.monotonic_ns() - int(sys.argv[2])}",)
-for _ in range(60):
+for _ in range(25):
     _pickle.loads(_pickle.dumps(Attack()))
-    time.sleep(0.001)
+    time.sleep(0.002)
 """
 BUSY = """
 import pickle, subprocess
@@ -90,7 +91,9 @@ def first_seen(it, directory):
         shutil.copy(os.path.realpath(IDLE[0]), program)
         out([program, "-S", "-c", NEW, folders[-1], str(time.monotonic_ns())], env={"PYTHONHOME": "/usr"})
         os.unlink(program)
-    time.sleep(2)
+        time.sleep(0.1)  # alerts take longer to write than to cause
+    it.settle()
+    time.sleep(1)
     at = {}
     for path in it.effects():
         folder, _, time_of = (path or "").rpartition("/")

@@ -24,4 +24,4 @@ for meta in linux-image-cloud-amd64 linux-image-6.12-cloud-amd64; do
 	package=$(package_of "$meta")
 	[ -z "$package" ] || [ -e ".kernels/vmlinuz-${package#linux-image-}" ] || fetch "$package"
 done
-touch .kernels/fetched
+ls .kernels/vmlinuz-* >/dev/null 2>&1 && touch .kernels/fetched

@@ -32,7 +32,7 @@ MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", 
 PARENT = ["sh", "-c", '"$@"; exit $?', "sh"]
 CANARY = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1]))"
 PREPARES = "/sys/kernel/tracing/events/sched/sched_prepare_exec"
-PATIENCE = 90
+PATIENCE = 240  # seconds: the kernel checks the programs, and one machine emulates another
 POWER_OFF = 0x4321FEDC
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
@@ -105,7 +105,7 @@ class Daemon:
         self.socket, self.config = self.directory / "socket", self.directory / "modelwatch.yaml"
         self.config.write_text("\n".join([f"control:\n  socket: {self.socket}", *lines, ""]))
         self.config.chmod(0o600)
-        self.settled = 0
+        self.settled = self.seen = 0
 
     def __enter__(self):
         with open(self.log, "wb") as log:
@@ -140,10 +140,9 @@ class Daemon:
         self.settled += 1
         path = self.directory / f"canary{self.settled}"
         subprocess.run([sys.executable, "-I", "-S", "-c", CANARY, pickle.dumps(Made(str(path)), 2).hex()], check=True)
-        before = getattr(self, "seen", 0)
-        until(lambda: any(str(path) in json.dumps(record["effect"]) for record in self.alerts_from(before)),
+        until(lambda: any(str(path) in json.dumps(record["effect"]) for record in self.alerts_from(self.seen)),
               "a load that acts is not told")
-        found = self.alerts_from(before)
+        found = self.alerts_from(self.seen)
         self.seen = len(self.records())
         return [record for record in found if record["update"] == 0 and str(path) not in json.dumps(record["effect"])]
 

@@ -233,6 +233,31 @@ static void libraries_of_an_import(void **state)
 	assert_text("rule", "load-map");
 }
 
+/* In the body of a module that came with the model. */
+static void libraries_that_a_planted_module_imports(void **state)
+{
+	const char *const files[] = {"/bin/sh", user_file()};
+
+	(void)state;
+	by_default();
+	for (size_t i = 0; i < 2; i++) {
+		maps(files[i], PROT_READ | PROT_EXEC);
+		add_frame("_call_with_frames_removed", CORE, 1);
+		add_frame("ExtensionFileLoader.create_module", EXTERNAL, 2);
+		add_import_frames();
+		add_module_frames("/srv/no/such.py");
+		add_script();
+		assert_int_equal(judged() != NULL, i);
+	}
+	assert_text("cause", "call");
+	assert_text("rule", "load-map");
+	/* By the module itself. */
+	maps("/bin/sh", PROT_READ | PROT_EXEC);
+	add_module_frames("/srv/no/such.py");
+	add_script();
+	assert_non_null(judged());
+}
+
 static void inet_address(const char *host, uint16_t port)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -803,6 +828,7 @@ int main(void)
 	        TEST(the_null_device),
 	        TEST(memory),
 	        TEST(libraries_of_an_import),
+	        TEST(libraries_that_a_planted_module_imports),
 	        TEST(network),
 	        TEST(a_port_that_was_bound_is_told_of_once),
 	        TEST(signals),

@@ -20,6 +20,7 @@
 #include <jansson.h>
 
 #include "../../tools/cgroup_path.h"
+#include "../../tools/identity.h"
 #include "../../tools/identity_cache.h"
 #include "../../tools/identity_store.h"
 #include "../../tools/tasks.h"
@@ -71,7 +72,9 @@ static pid_t start_program(char *const argv[])
 	for (int i = 0; i < 1000; i++) {
 		n = readlink(link, exe, sizeof(exe) - 1);
 		exe[n > 0 ? n : 0] = '\0';
-		if (n > 0 && !strstr(exe, "test_identity"))
+		/* Its arguments come a moment after its name. */
+		if (n > 0 && !strstr(exe, "test_identity") &&
+		    mw_proc_read(pid, "cmdline", exe, sizeof(exe)))
 			return pid;
 		usleep(1000);
 	}

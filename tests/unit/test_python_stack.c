@@ -16,9 +16,9 @@
 #define RANGES_MAX 8192
 #define LINE_MAX_LEN 65536
 #define THREADS 12
-#define LINES 6      /* the thread in functions of 60 and 500 lines */
+#define LINES 6                      /* the thread in functions of 60 and 500 lines */
 #define LINES_MAX (MW_K_FRAMES + 16) /* of one thread */
-#define NOBODY 1     /* no thread's id */
+#define NOBODY 1                     /* no thread's id */
 
 struct recording {
 	struct mw_py_offsets offsets;

@@ -1,0 +1,94 @@
+/* What the programs are told while they run: whether to look at system calls, which files may be
+ * secrets, which programs are known. */
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "daemon_call_probes.h"
+#include "daemon_programs_inside.h"
+
+/* What is not used has a reason, too. */
+static void say_other(struct mw_programs *p, const char *first, const char *second, const char *why)
+{
+	size_t a = mw_programs_find(first), b = mw_programs_find(second);
+
+	if (!p->why[a])
+		p->why[a] = why;
+	if (!p->why[b])
+		p->why[b] = why;
+}
+
+static int probe_calls(struct mw_programs *p)
+{
+	size_t in = mw_programs_find("call_entered"), out = mw_programs_find("call_left");
+
+	if (p->why[in] || p->why[out] || p->options.tracepoints)
+		return -ENOTSUP;
+	return mw_call_probes(p->call, p->calls, p->program[in], p->program[out], &p->link[in],
+	                      &p->link[out]);
+}
+
+static int trace_calls(struct mw_programs *p)
+{
+	size_t in = mw_programs_find("call_begun"), out = mw_programs_find("call_ended");
+
+	if (p->why[in] || p->why[out])
+		return -ENOTSUP;
+	mw_programs_attach_one(p, in);
+	mw_programs_attach_one(p, out);
+	return p->link[in] && p->link[out] ? 0 : -ENOTSUP;
+}
+
+/* Probes on the calls cost who makes them; tracepoints every call of every task. */
+int mw_programs_calls(struct mw_programs *programs, bool on)
+{
+	int error = 0;
+
+	if (programs->calls_on == on)
+		return 0;
+	programs->calls_on = on;
+	for (size_t i = 0; !on && i < MW_PROGRAMS; i++) {
+		if (mw_programs_table[i].hook != MW_K_HOOK_SYSCALL)
+			continue;
+		bpf_link__destroy(programs->link[i]);
+		programs->link[i] = NULL;
+	}
+	if (!on)
+		return 0;
+	if (!probe_calls(programs)) {
+		say_other(programs, "call_begun", "call_ended", "probes do the same for less");
+		return 0;
+	}
+	error = trace_calls(programs);
+	say_other(programs, "call_entered", "call_left",
+	          programs->options.tracepoints ? "tracepoints are asked for"
+	                                        : "this kernel does not attach it");
+	return error;
+}
+
+int mw_programs_secrets(struct mw_programs *programs, const char *const *names, size_t count)
+{
+	int fd = bpf_map__fd(programs->bpf->maps.secret_names), error = 0;
+	char key[MW_K_NAME], none[MW_K_NAME];
+	uint32_t value = 1;
+
+	memset(none, 0, sizeof(none));
+	while (!bpf_map_get_next_key(fd, NULL, key))
+		if (bpf_map_delete_elem(fd, key))
+			break;
+	for (size_t i = 0; !error && i < count; i++) {
+		memcpy(key, none, sizeof(key));
+		memcpy(key, names[i], strnlen(names[i], sizeof(key) - 1));
+		error = bpf_map_update_elem(fd, key, &value, BPF_ANY);
+	}
+	return error;
+}
+
+void mw_programs_known(struct mw_programs *programs, const struct mw_k_exec *program)
+{
+	const struct mw_k_program key = {.ino = program->ino, .dev = program->dev};
+	uint32_t value = 1;
+
+	bpf_map_update_elem(bpf_map__fd(programs->bpf->maps.known_programs), &key, &value, BPF_ANY);
+}

@@ -1,0 +1,153 @@
+/* The probes in interpreters, and the processes that run them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "daemon_programs_inside.h"
+#include "daemon_uprobes.h"
+
+struct mw_probes {
+	struct mw_uprobes uprobes;
+};
+
+static int take_number(struct mw_programs *p, uint32_t *ret)
+{
+	for (uint32_t i = 0; i < MW_K_SITES; i++) {
+		uint32_t number = (p->next_site + i) % MW_K_SITES;
+
+		if (p->site_used[number])
+			continue;
+		p->site_used[number] = 1;
+		p->next_site = number + 1;
+		*ret = number;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+/* Strings got eight bytes shorter with 3.12. What the process itself is known to run counts more.
+ * 0: nothing is known. */
+static uint32_t text_offset(uint32_t version)
+{
+	if (!version)
+		return 0;
+	return version < 0x030c ? 48 : 40;
+}
+
+static void translate(const struct mw_site *from, uint32_t version, struct mw_k_site *to)
+{
+	*to = (struct mw_k_site){
+	        .kind = from->kind,
+	        .convention = from->convention,
+	        .text = text_offset(version),
+	        .takes_path = from->takes_path,
+	        .skip = from->skip,
+	};
+	for (uint32_t i = 0; i < MW_K_BODIES && i < from->body_count; i++) {
+		to->from[i] = from->body[i].from;
+		to->to[i] = from->body[i].to;
+		for (int j = 0; j < MW_K_BELOW; j++)
+			to->below[i][j] = (uint8_t)(from->body[i].below[j] / 8);
+	}
+}
+
+/* Enters the sites under numbers of their own. */
+static int number_sites(struct mw_programs *p, const struct mw_python_sites *sites,
+                        struct mw_uprobes *ret)
+{
+	int fd = bpf_map__fd(p->bpf->maps.sites), error = 0;
+
+	for (uint32_t i = 0; !error && i < sites->count && ret->count < MW_UPROBES_MAX; i++) {
+		struct mw_k_site look;
+		uint32_t number;
+
+		if (sites->site[i].kind == MW_K_USDT_AUDIT)
+			continue;
+		error = take_number(p, &number);
+		if (error)
+			break;
+		translate(&sites->site[i], sites->version, &look);
+		ret->offset[ret->count] = sites->site[i].offset;
+		ret->cookie[ret->count++] = number;
+		error = bpf_map_update_elem(fd, &number, &look, BPF_ANY);
+	}
+	return error;
+}
+
+static void forget_sites(struct mw_programs *p, const struct mw_uprobes *uprobes)
+{
+	for (size_t i = 0; i < uprobes->count; i++)
+		p->site_used[uprobes->cookie[i]] = 0;
+}
+
+int mw_programs_attach(struct mw_programs *programs, const char *path,
+                       const struct mw_python_sites *sites, struct mw_probes **ret)
+{
+	struct mw_probes *probes = calloc(1, sizeof(*probes));
+	int error;
+
+	if (!probes)
+		return -ENOMEM;
+	error = number_sites(programs, sites, &probes->uprobes);
+	if (!error)
+		error = mw_uprobes_attach(programs->program[0], 0, path, &probes->uprobes);
+	if (error) {
+		forget_sites(programs, &probes->uprobes);
+		free(probes);
+		return error;
+	}
+	*ret = probes;
+	return 0;
+}
+
+void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes)
+{
+	mw_uprobes_detach(&probes->uprobes);
+	forget_sites(programs, &probes->uprobes);
+	free(probes);
+}
+
+bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at)
+{
+	struct mw_k_site site;
+
+	if (number >= MW_K_SITES ||
+	    bpf_map_lookup_elem(bpf_map__fd(programs->bpf->maps.sites), &number, &site))
+		return false;
+	for (int i = 0; i < MW_K_BODIES; i++)
+		if (at >= site.from[i] && at < site.to[i])
+			return true;
+	return false;
+}
+
+static int python_of(struct mw_programs *p, const struct mw_py_offsets *offsets, uint32_t *ret)
+{
+	for (*ret = 0; *ret < p->pythons; ++*ret)
+		if (!memcmp(&p->python[*ret], offsets, sizeof(*offsets)))
+			return 0;
+	if (p->pythons == MW_K_PYTHONS)
+		return -ENOSPC;
+	p->python[p->pythons++] = *offsets;
+	return bpf_map_update_elem(bpf_map__fd(p->bpf->maps.pythons), ret, offsets, BPF_ANY);
+}
+
+int mw_programs_process(struct mw_programs *programs, pid_t pid, uint64_t runtime,
+                        const struct mw_py_offsets *offsets)
+{
+	struct mw_k_process process = {.runtime = runtime};
+	uint32_t key = (uint32_t)pid;
+	int error = python_of(programs, offsets, &process.python);
+
+	return error ? error
+	             : bpf_map_update_elem(bpf_map__fd(programs->bpf->maps.processes), &key,
+	                                   &process, BPF_ANY);
+}
+
+void mw_programs_forget(struct mw_programs *programs, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+
+	bpf_map_delete_elem(bpf_map__fd(programs->bpf->maps.processes), &key);
+}
