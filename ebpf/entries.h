@@ -133,6 +133,7 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 	load->since = bpf_ktime_get_boot_ns();
 	load->sp = ctx->sp;
 	load->ret = word_at(ctx->sp);
+	learn_process(load->ret);
 	load->ip = ctx->ip - skip;
 	load->globals = 0;
 	load->object = 0;

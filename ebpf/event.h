@@ -36,7 +36,6 @@ enum mw_k_kind {
 	MW_K_BIRTH, /* a task in scope started another: as an effect, with the new task in `number`
 	             */
 	MW_K_EXEC,  /* any process runs another program: a header and no more */
-	MW_K_EXIT,  /* a process in scope has ended: a header */
 };
 
 /* What a probe is put on, and so what kind of load it opens. */

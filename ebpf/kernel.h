@@ -135,6 +135,11 @@ struct task_struct {
 	struct thread_struct thread;
 };
 
+struct vm_area_struct {
+	unsigned long vm_start, vm_pgoff;
+	struct file *vm_file;
+};
+
 struct linux_binprm {
 	struct file *file;
 	const char *filename;

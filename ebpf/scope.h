@@ -98,6 +98,33 @@ static __always_inline struct mw_k_process *process_of(uint32_t tgid)
 	return bpf_map_lookup_elem(&processes, &tgid);
 }
 
+static long learn(struct task_struct *task, struct vm_area_struct *area, void *tgid)
+{
+	struct file *file = BPF_CORE_READ(area, vm_file);
+	struct mw_k_program key = {.ino = BPF_CORE_READ(file, f_inode, i_ino),
+	                           .dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev)};
+	struct mw_k_runtime *runtime = bpf_map_lookup_elem(&runtimes, &key);
+	struct mw_k_process process = {0};
+
+	if (!runtime)
+		return 0;
+	process.runtime = BPF_CORE_READ(area, vm_start) - (BPF_CORE_READ(area, vm_pgoff) << 12) +
+	                  runtime->distance;
+	process.python = runtime->python;
+	bpf_map_update_elem(&processes, tgid, &process, BPF_NOEXIST);
+	return 0;
+}
+
+/* A process may load before the daemon has heard of it. Whoever calls into the unpickler is its
+ * interpreter: the file that `address` is code of tells where the runtime lies (Linux 5.17). */
+static __always_inline void learn_process(uint64_t address)
+{
+	uint32_t tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (!process_of(tgid) && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_find_vma))
+		bpf_find_vma((void *)bpf_get_current_task_btf(), address, learn, &tgid, 0);
+}
+
 /* The interpreter's own state of the current thread, which is looked for once. */
 static __always_inline uint64_t python_thread(struct state *st, const struct mw_k_process *process,
                                               const struct mw_py_offsets *offsets)

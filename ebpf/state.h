@@ -41,9 +41,10 @@ struct state {
 	uint64_t find_sp, find_ret, find_ip; /* of the last find_class */
 	uint32_t find_site;
 	uint32_t read_word; /* where an Unpickler keeps its read(), once one was found ... */
-	uint64_t read_method, buffered_type, raw_type, other_type; /* ... and what it and its file were */
-	uint64_t thread; /* address of the interpreter's own state of the thread */
-	uint64_t reader; /* the PyTorchStreamReader that is there */
+	uint64_t read_method, buffered_type, raw_type,
+	        other_type; /* ... and what it and its file were */
+	uint64_t thread;    /* address of the interpreter's own state of the thread */
+	uint64_t reader;    /* the PyTorchStreamReader that is there */
 	uint32_t reader_len;
 	uint32_t prepared; /* of the program that is about to run: enum exec_state */
 	uint32_t replaced; /* by a new program: the memory is another's */
@@ -92,6 +93,14 @@ struct {
 	__type(key, uint32_t);
 	__type(value, struct mw_k_process);
 } processes SEC(".maps");
+
+/* By device and inode. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct mw_k_program);
+	__type(value, struct mw_k_runtime);
+} runtimes SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

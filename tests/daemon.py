@@ -113,8 +113,11 @@ class Daemon:
         return None
 
     def mark(self):
-        """A place in the alerts file, for records(): what is written later."""
-        return self.alerts.stat().st_size if self.alerts.exists() else 0
+        """A place in the alerts file, for records(): the lines that begin later."""
+        if not self.alerts.exists():
+            return 0
+        text = self.alerts.read_bytes()
+        return text.rfind(b"\n") + 1 if not text.endswith(b"\n") else len(text)
 
     def records(self, since=0):
         with open(self.alerts, "rb") as file:

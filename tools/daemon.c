@@ -27,7 +27,7 @@
 
 #define TICK_MS 1000
 #define DRAIN_MS 2000
-#define NICE (-10)
+#define NICE (-20)
 #define DESCRIPTORS 65536
 
 struct daemon {

@@ -18,6 +18,9 @@ static int attach(void *context, struct mw_found_object *object)
 	char path[40];
 	int error;
 
+	if (file_of(object)->sites.runtime && file_of(object)->offsets.version)
+		mw_programs_runtime(to->programs, object->dev, object->ino,
+		                    file_of(object)->distance, &file_of(object)->offsets);
 	if (!file_of(object)->sites.count)
 		return 0; /* an interpreter whose _pickle is a file of its own */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->path_fd);
@@ -30,6 +33,7 @@ static void detach(void *context, struct mw_found_object *object)
 {
 	struct mw_attach *from = context;
 
+	mw_programs_no_runtime(from->programs, object->dev, object->ino);
 	if (object->probes)
 		mw_programs_detach(from->programs, object->probes);
 	object->probes = NULL;
@@ -42,6 +46,7 @@ static void process(void *context, const struct mw_found_process *process)
 	struct mw_py_offsets offsets = file_of(process->object)->offsets;
 
 	mw_identity_note(to->identities, process->pid);
+	mw_daemon_judge_meet(to->judge, process->pid);
 	if (!offsets.version && mw_python_offsets(process->version, NULL, 0, &offsets))
 		return;
 	mw_programs_process(to->programs, process->pid, process->runtime, &offsets);

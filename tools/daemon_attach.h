@@ -3,13 +3,15 @@
 #ifndef MW_TOOLS_DAEMON_ATTACH_H
 #define MW_TOOLS_DAEMON_ATTACH_H
 
+#include "daemon_judge.h"
 #include "daemon_objects.h"
 #include "daemon_programs.h"
 #include "identity_cache.h"
 
 struct mw_attach {
 	struct mw_programs *programs;
-	struct mw_identity_cache *identities; /* learns of who runs an interpreter */
+	struct mw_identity_cache *identities; /* these learn of who runs an interpreter */
+	struct mw_daemon_judge *judge;
 };
 
 /* Fills the callbacks; `attach` is their context. All of it is borrowed. */

@@ -151,7 +151,8 @@ static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
 	           &judge->record.load, ret_at, ret);
 	if (ret->verdict > judge->options.most)
 		ret->verdict = judge->options.most;
-	if (!ret->record)
+	/* A whole machine has much that is only worth observing: nobody could read it. */
+	if (!ret->record || ret->requested < MW_ALERT)
 		return false;
 	if (!located)
 		mw_daemon_locate(judge, ret_at);

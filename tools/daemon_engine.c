@@ -216,7 +216,7 @@ static int find_interpreters(struct mw_engine *engine, char *why, size_t size)
 	struct mw_found_options options;
 	int error;
 
-	engine->attach = (struct mw_attach){engine->programs, engine->identities};
+	engine->attach = (struct mw_attach){engine->programs, engine->identities, engine->judge};
 	mw_attach_callbacks(&engine->attach, &options);
 	error = mw_found_new(&options, &engine->found);
 	if (!error)

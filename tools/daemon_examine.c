@@ -1,9 +1,19 @@
 /* What an interpreter's file tells of itself, as the table of objects keeps it. */
+#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "daemon_objects.h"
 #include "python_offsets.h"
+
+/* What is added to offsets in the file to get the linked addresses of its code. */
+static uint64_t code_bias(const struct mw_elf *elf)
+{
+	for (size_t i = 0; i < elf->load_count; i++)
+		if (elf->loads[i].flags & PF_X)
+			return elf->loads[i].vaddr - elf->loads[i].offset;
+	return 0;
+}
 
 /* A site that gets no probe is kept too: whoever attaches says so. */
 int mw_found_examine(void *context, const struct mw_elf *elf, struct mw_found_sites *ret)
@@ -24,6 +34,7 @@ int mw_found_examine(void *context, const struct mw_elf *elf, struct mw_found_si
 	if (sites->runtime &&
 	    mw_python_offsets(sites->version, elf, sites->runtime, &python->offsets))
 		python->offsets.version = 0;
+	python->distance = sites->runtime - code_bias(elf);
 	*ret = (struct mw_found_sites){.sites = python,
 	                               .size = sizeof(*python),
 	                               .runtime = sites->runtime,

@@ -29,6 +29,7 @@ void mw_daemon_judge_close(struct mw_daemon_judge *judge)
 	if (!judge)
 		return;
 	mw_daemon_scope_clear(&judge->scope);
+	mw_given_clear(&judge->givens);
 	mw_unwinder_free(judge->unwinder);
 	free(judge);
 }
@@ -43,9 +44,9 @@ const struct mw_daemon_counters *mw_daemon_judge_count(const struct mw_daemon_ju
 	return &judge->count;
 }
 
-void mw_daemon_judge_exit(struct mw_daemon_judge *judge, const struct mw_k_head *head)
+void mw_daemon_judge_meet(struct mw_daemon_judge *judge, pid_t pid)
 {
-	mw_daemon_scope_exit(&judge->scope, head->tgid);
+	mw_given_note(&judge->givens, pid);
 }
 
 static void start(struct mw_daemon_judge *judge, const struct mw_daemon_event *event)
@@ -61,6 +62,7 @@ static void start(struct mw_daemon_judge *judge, const struct mw_daemon_event *e
 	m->load = NULL;
 	m->birth = NULL;
 	m->unwinder = judge->unwinder;
+	m->givens = &judge->givens;
 	m->unwound = MW_NOT_UNWOUND;
 	m->native_count = 0;
 	m->used = 0;

@@ -63,8 +63,8 @@ void mw_daemon_judge_policy(struct mw_daemon_judge *judge, const struct mw_polic
 /* Takes an effect or a birth. */
 void mw_daemon_judge_event(struct mw_daemon_judge *judge, const struct mw_daemon_event *event);
 
-/* A process in scope has ended. */
-void mw_daemon_judge_exit(struct mw_daemon_judge *judge, const struct mw_k_head *head);
+/* A process runs an interpreter: what it was started with is remembered. */
+void mw_daemon_judge_meet(struct mw_daemon_judge *judge, pid_t pid);
 
 const struct mw_daemon_counters *mw_daemon_judge_count(const struct mw_daemon_judge *judge);
 

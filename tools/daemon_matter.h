@@ -8,6 +8,7 @@
 #include "../core/sockname.h"
 #include "../core/wire.h"
 #include "daemon_check.h"
+#include "daemon_given.h"
 #include "daemon_judge.h"
 #include "daemon_scope.h"
 #include "unwind.h"
@@ -58,6 +59,7 @@ struct mw_daemon_matter {
 	uint64_t held_load, held_ino;
 	uint32_t held_dev;
 
+	struct mw_givens *givens;
 	struct mw_unwinder *unwinder;
 	enum mw_daemon_unwound unwound;
 	struct mw_native_frame native[MW_DAEMON_NATIVE];
@@ -139,6 +141,7 @@ struct mw_daemon_judge {
 	const struct mw_policy *policy;
 	struct mw_unwinder *unwinder;
 	struct mw_daemon_scope scope;
+	struct mw_givens givens;
 	struct mw_daemon_counters count;
 	uint64_t bound[MW_DAEMON_BOUND];   /* loads that have bound sockets */
 	uint64_t seen[MW_DAEMON_REPEATED]; /* keys of effects, each where its key says */

@@ -86,6 +86,8 @@ void mw_found_free(struct mw_found *found);
 struct mw_found_python {
 	struct mw_python_sites sites;
 	struct mw_py_offsets offsets; /* version 0: the file does not tell */
+	uint64_t distance; /* from where its first byte would be mapped, with its code, to
+	                      _PyRuntime */
 };
 
 /* An examine() that finds what mw_python_sites() and mw_python_offsets() do, with refused sites

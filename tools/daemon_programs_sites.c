@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include <bpf/bpf.h>
 
@@ -131,6 +132,30 @@ static int python_of(struct mw_programs *p, const struct mw_py_offsets *offsets,
 		return -ENOSPC;
 	p->python[p->pythons++] = *offsets;
 	return bpf_map_update_elem(bpf_map__fd(p->bpf->maps.pythons), ret, offsets, BPF_ANY);
+}
+
+static struct mw_k_program file_key(dev_t dev, uint64_t ino)
+{
+	return (struct mw_k_program){.ino = ino, .dev = major(dev) << 20 | minor(dev)};
+}
+
+int mw_programs_runtime(struct mw_programs *programs, dev_t dev, uint64_t ino, uint64_t distance,
+                        const struct mw_py_offsets *offsets)
+{
+	const struct mw_k_program key = file_key(dev, ino);
+	struct mw_k_runtime runtime = {.distance = distance};
+	int error = python_of(programs, offsets, &runtime.python);
+
+	return error ? error
+	             : bpf_map_update_elem(bpf_map__fd(programs->bpf->maps.runtimes), &key,
+	                                   &runtime, BPF_ANY);
+}
+
+void mw_programs_no_runtime(struct mw_programs *programs, dev_t dev, uint64_t ino)
+{
+	const struct mw_k_program key = file_key(dev, ino);
+
+	bpf_map_delete_elem(bpf_map__fd(programs->bpf->maps.runtimes), &key);
 }
 
 int mw_programs_process(struct mw_programs *programs, pid_t pid, uint64_t runtime,

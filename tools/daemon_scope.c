@@ -150,13 +150,6 @@ bool mw_daemon_scope_is_free(struct mw_daemon_scope *scope, uint32_t tgid, uint6
 	return false;
 }
 
-void mw_daemon_scope_exit(struct mw_daemon_scope *scope, uint32_t tgid)
-{
-	for (uint32_t i = 0; i < MW_DAEMON_FREE; i++)
-		if (scope->own[i].tgid == tgid)
-			scope->own[i].tgid = 0;
-}
-
 void mw_daemon_scope_clear(struct mw_daemon_scope *scope)
 {
 	for (uint32_t i = 0; i < MW_DAEMON_BIRTHS; i++)

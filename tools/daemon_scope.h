@@ -73,8 +73,6 @@ void mw_daemon_scope_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t
 void mw_daemon_scope_free_born(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t time);
 bool mw_daemon_scope_is_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start);
 
-/* A process has ended. */
-void mw_daemon_scope_exit(struct mw_daemon_scope *scope, uint32_t tgid);
 
 void mw_daemon_scope_clear(struct mw_daemon_scope *scope);
 

@@ -9,10 +9,8 @@
 
 #include "../core/paths.h"
 #include "daemon_matter.h"
-#include "identity.h"
 
 #define SECOND INT64_C(1000000000)
-#define ENVIRONMENT 32768
 
 /* Where packages and the standard library are. */
 static bool is_package(const char *path)
@@ -36,14 +34,21 @@ static bool cut_name(char path[static PATH_MAX])
 	return true;
 }
 
+static const struct mw_given *given(const struct mw_daemon_matter *m)
+{
+	static const struct mw_given nothing = {
+	        .exe = "", .cwd = "", .python_path = "", .pycache_prefix = ""};
+	const struct mw_given *known = mw_given_of(m->givens, m->pid, m->k->head.start);
+
+	return known ? known : &nothing;
+}
+
 /* Where the program's own code begins: the directory of the script, which the interpreter puts
  * first on sys.path; of what is not a file, the directory that it works in. */
 static bool find_own_directory(const struct mw_daemon_matter *m, char ret[static PATH_MAX])
 {
 	const struct mw_daemon_frame *script =
 	        m->frame_count ? &m->frame[m->frame_count - 1] : NULL;
-	char link[40];
-	ssize_t len;
 
 	if (!script || m->frame_count <= m->inside || m->k->frames_cut)
 		return false;
@@ -55,10 +60,8 @@ static bool find_own_directory(const struct mw_daemon_matter *m, char ret[static
 	if (m->globals.makes_code || (strcmp(script->file, "<string>") != 0 &&
 	                              strcmp(script->function, "_run_module_as_main") != 0))
 		return false;
-	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)m->pid);
-	len = readlink(link, ret, PATH_MAX - 1);
-	ret[len > 0 ? len : 0] = '\0';
-	return len > 0;
+	snprintf(ret, PATH_MAX, "%s", given(m)->cwd);
+	return ret[0] == '/';
 }
 
 static bool is_directory(const char *path, const char *directory)
@@ -85,35 +88,11 @@ static bool is_in_list(const char *list, const char *path, bool exactly)
 	return false;
 }
 
-/* The variable as the process was given it when it started: asked for once, so that it is known
- * when the process has gone. */
-static const char *variable(const struct mw_daemon_matter *m, const char *name)
-{
-	static struct {
-		pid_t pid;
-		uint64_t start;
-		size_t len;
-		char all[ENVIRONMENT];
-	} known;
-	size_t n = strlen(name);
-
-	if (known.pid != m->pid || known.start != m->k->head.start) {
-		known.pid = m->pid;
-		known.start = m->k->head.start;
-		known.len = mw_proc_read(m->pid, "environ", known.all, sizeof(known.all));
-	}
-	for (size_t at = 0; at < known.len; at += strlen(known.all + at) + 1)
-		if (!strncmp(known.all + at, name, n) && known.all[at + n] == '=')
-			return known.all + at + n + 1;
-	return NULL;
-}
-
 static bool is_own(const struct mw_daemon_matter *m, const char *path)
 {
-	const char *list = variable(m, "PYTHONPATH");
 	char directory[PATH_MAX];
 
-	return (list && is_in_list(list, path, false)) ||
+	return is_in_list(given(m)->python_path, path, false) ||
 	       (find_own_directory(m, directory) && mw_path_inside(path, directory));
 }
 
@@ -121,10 +100,9 @@ static bool is_own(const struct mw_daemon_matter *m, const char *path)
  * models are put. */
 static bool is_own_entry(const struct mw_daemon_matter *m, const char *path)
 {
-	const char *list = variable(m, "PYTHONPATH");
 	char directory[PATH_MAX];
 
-	return (list && is_in_list(list, path, true)) ||
+	return is_in_list(given(m)->python_path, path, true) ||
 	       (find_own_directory(m, directory) && is_directory(path, directory));
 }
 
@@ -134,8 +112,8 @@ bool mw_daemon_is_bytecode(const struct mw_daemon_matter *m, const char *path)
 
 	if (mw_is_cached_bytecode(path))
 		return true;
-	prefix = is_absolute(path) ? variable(m, "PYTHONPYCACHEPREFIX") : NULL;
-	return prefix && prefix[0] == '/' && prefix[1] && mw_path_inside(path, prefix) &&
+	prefix = is_absolute(path) ? given(m)->pycache_prefix : "";
+	return prefix[0] == '/' && prefix[1] && mw_path_inside(path, prefix) &&
 	       (mw_is_bytecode_name(path) || m->k->number == SYS_mkdir ||
 	        m->k->number == SYS_mkdirat);
 }
@@ -212,14 +190,9 @@ static bool is_kept(const struct mw_daemon_matter *m, const char *path)
 /* The libraries two levels above the program: of a prefix such as a virtual environment. */
 static bool is_in_prefix(const struct mw_daemon_matter *m, const char *path)
 {
-	char link[40], prefix[PATH_MAX + 8];
-	ssize_t len;
+	char prefix[PATH_MAX + 8];
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)m->pid);
-	len = readlink(link, prefix, PATH_MAX - 1);
-	if (len <= 0)
-		return false;
-	prefix[len] = '\0';
+	snprintf(prefix, PATH_MAX, "%s", given(m)->exe);
 	if (!cut_name(prefix) || !cut_name(prefix) || !prefix[1])
 		return false;
 	strcat(prefix, "/lib");

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 C = r"""
 #define _GNU_SOURCE
@@ -115,12 +116,13 @@ def build(directory):
 
 
 if "kernels" not in sys.argv:
-    with tempfile.TemporaryDirectory() as directory:
-        build(directory)
-        environment = {**os.environ, "PYTHONPATH": directory, "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run([sys.executable, __file__, "kernels"], env=environment)
+    directory = tempfile.mkdtemp()  # kept: a package is still there when somebody looks at what it did
+    build(directory)
+    environment = {**os.environ, "PYTHONPATH": directory, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, __file__, "kernels"], env=environment)
     sys.exit(done.returncode)
 
 import kernels
 
 print(pickle.loads(pickle.dumps(kernels.Model())).answer)
+time.sleep(0.5)  # a job goes on with its model

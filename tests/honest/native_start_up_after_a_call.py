@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 C = r"""
 #define _GNU_SOURCE
@@ -130,10 +131,10 @@ def build(directory):
 
 
 if len(sys.argv) == 1:
-    with tempfile.TemporaryDirectory() as directory:
-        build(directory)
-        environment = {**os.environ, "PYTHONPATH": directory, "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run([sys.executable, __file__, directory], env=environment)
+    directory = tempfile.mkdtemp()  # kept: a package is still there when somebody looks at what it did
+    build(directory)
+    environment = {**os.environ, "PYTHONPATH": directory, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, __file__, directory], env=environment)
     sys.exit(done.returncode)
 
 with open(sys.argv[1] + "/stream", "rb") as file:
@@ -141,3 +142,4 @@ with open(sys.argv[1] + "/stream", "rb") as file:
 import startup
 
 print(pattern.pattern, startup.ready, model.answer, startup._ring())
+time.sleep(0.5)  # a job goes on with its model

@@ -46,7 +46,7 @@ static void takes_a_good_one(void **state)
 static void refuses_what_is_out_of_bounds(void **state)
 {
 	(void)state;
-	BAD(e.head.kind = MW_K_EXIT);
+	BAD(e.head.kind = MW_K_EXEC);
 	BAD(e.hook = MW_K_HOOKS);
 	BAD(e.depth = MW_K_LOADS + 1);
 	BAD(e.load[0].id = 0);
