@@ -68,6 +68,9 @@ json_t *mw_identity_start_time(uint64_t ticks)
 
 	clock_gettime(CLOCK_REALTIME, &real);
 	clock_gettime(CLOCK_BOOTTIME, &boot);
+	/* Nothing has started after now. */
+	if (ticks > ((uint64_t)boot.tv_sec + 1) * (uint64_t)hertz)
+		return json_null();
 	ns = (real.tv_sec - boot.tv_sec) * second + real.tv_nsec - boot.tv_nsec;
 	ns += (int64_t)ticks * (second / hertz);
 	seconds = ns / second;
