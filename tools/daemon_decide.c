@@ -201,6 +201,15 @@ static bool is_blind_import(const struct mw_daemon_matter *m)
 	       (!path2 || mw_daemon_is_bytecode(m, path2));
 }
 
+/* What `run` has every program map, that of a load too. */
+static bool is_shim(const struct mw_daemon_judge *judge)
+{
+	const struct mw_daemon_matter *m = &judge->matter;
+
+	return m->effect.class == MW_MAP && judge->shim_ino &&
+	       mw_k_is_file(&m->k->file, judge->shim_dev, judge->shim_ino);
+}
+
 void mw_daemon_decide(struct mw_daemon_judge *judge)
 {
 	struct mw_daemon_matter *m = &judge->matter;
@@ -212,7 +221,7 @@ void mw_daemon_decide(struct mw_daemon_judge *judge)
 		return;
 	}
 	m->effect.cause = mw_daemon_cause_of(m);
-	if (is_mere_library(m) || is_blind_import(m)) {
+	if (is_mere_library(m) || is_blind_import(m) || is_shim(judge)) {
 		judge->count.harmless++;
 		return;
 	}

@@ -1,11 +1,25 @@
 #include "daemon_judge.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "daemon_matter.h"
+#include "installed.h"
+
+static void find_shim(struct mw_daemon_judge *judge)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (mw_installed("libmodelwatch.so", path) || stat(path, &st))
+		return;
+	judge->shim_dev = st.st_dev;
+	judge->shim_ino = st.st_ino;
+}
 
 int mw_daemon_judge_open(const struct mw_daemon_judge_options *options,
                          struct mw_daemon_judge **ret)
@@ -16,6 +30,7 @@ int mw_daemon_judge_open(const struct mw_daemon_judge_options *options,
 		return -ENOMEM;
 	judge->options = *options;
 	judge->policy = options->policy;
+	find_shim(judge);
 	if (mw_unwinder_new(&judge->unwinder) < 0) {
 		free(judge);
 		return -ENOMEM;

@@ -142,6 +142,8 @@ struct mw_daemon_judge {
 	struct mw_unwinder *unwinder;
 	struct mw_daemon_scope scope;
 	struct mw_givens givens;
+	dev_t shim_dev; /* of our own library, which `run` preloads; 0: there is none */
+	ino_t shim_ino;
 	struct mw_daemon_counters count;
 	uint64_t bound[MW_DAEMON_BOUND];   /* loads that have bound sockets */
 	uint64_t seen[MW_DAEMON_REPEATED]; /* keys of effects, each where its key says */
