@@ -51,7 +51,7 @@ MODULES = ["argparse", "ast", "asyncio.base_events", "collections", "ctypes", "d
 @pytest.fixture(scope="module")
 def program():
     out = os.path.relpath(BUILD, ROOT)
-    subprocess.run(["make", "-s", "-C", ROOT, f"O={out}", f"{pathlib.Path(BUILD).resolve()}/tests/walk"], check=True,
+    subprocess.run(["make", "-s", "-C", ROOT, f"O={out}", f"{out}/tests/walk"], check=True,
                    env={k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")})
     return f"{BUILD}/tests/walk"
 

@@ -85,7 +85,7 @@ def read(path):
     table = as_lists(tomllib.loads(path.read_text()))
     table["kernel"] = as_lists(table.get("kernel", {}))
     attack = Attack(name=path.stem, **table)
-    assert set(attack.kernel) <= {"classes", "calls", "at", "then", "unseen"}
+    assert set(attack.kernel) <= {"classes", "calls", "at", "then", "path", "unseen"}
     assert set(attack.classes + attack.kernel.get("classes", [])) <= CLASSES
     assert attack.marker in ("file", "connection", "none")
     assert set(attack.places) <= set(PLACES) and set(attack.then) <= CLASSES
