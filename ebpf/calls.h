@@ -101,7 +101,7 @@ static __always_inline void call_begins(const struct pt_regs *regs, int64_t numb
 	if (!call || !call->watched)
 		return;
 	keep_arguments(begun, regs);
-	if (call->test >= 0 && !(begun->args[call->test & 7] & call->bits))
+	if (call->test >= 0 && !mw_k_is_looked_at(call, begun->args[call->test & 7]))
 		return;
 	begun->path_len =
 	        call->path >= 0 ? keep_string(begun->path, begun->args[call->path & 3]) : 0;

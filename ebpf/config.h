@@ -9,6 +9,7 @@
 #define MW_K_PROCESSES 8192 /* that run an interpreter */
 #define MW_K_TASKS 65536    /* threads that load or are in scope */
 #define MW_K_CALLS 512      /* system calls, by number; those of 32-bit programs come behind */
+#define MW_K_VALUES 8
 #define MW_K_BODIES 4
 #define MW_K_BELOW 8
 #define MW_K_IN_MESSAGE 6 /* an address: in the struct msghdr that argument 1 points at */
@@ -70,8 +71,22 @@ struct mw_k_call {
 	int8_t fd;          /* the descriptor that it is about; of an open, its flags */
 	int8_t address;     /* a struct sockaddr, its length right behind */
 	int8_t test;        /* looked at only if this argument ... */
-	uint64_t bits;      /* ... has one of these bits */
+	uint8_t value_count;
+	uint64_t bits;                /* ... has one of these bits, ... */
+	uint32_t values[MW_K_VALUES]; /* ... or, where there are any, is one of them */
 };
+
+/* Whether argument `test` makes it worth a look. */
+static inline int mw_k_is_looked_at(const struct mw_k_call *call, uint64_t argument)
+{
+	int found = 0;
+
+	if (!call->value_count)
+		return (argument & call->bits) != 0;
+	for (uint32_t i = 0; i < MW_K_VALUES; i++)
+		found |= i < call->value_count && call->values[i] == (uint32_t)argument;
+	return found;
+}
 
 enum mw_k_call_kind {
 	MW_K_CALL_ANY,

@@ -120,6 +120,16 @@ static struct mw_daemon_call *find(struct mw_daemon_call *calls, size_t count, i
 	return NULL;
 }
 
+/* A call that is looked at for more reasons than one, all of them values of one argument. */
+static void add_value(const struct mw_floor_call *row, struct mw_k_call *look)
+{
+	if (row->when == MW_FLOOR_EQUAL && look->value_count && look->value_count < MW_K_VALUES &&
+	    look->test == (int8_t)row->arg)
+		look->values[look->value_count++] = (uint32_t)row->value;
+	else
+		look->test = NONE;
+}
+
 static size_t put(const struct mw_floor_call *row, int number, bool compat,
                   struct mw_daemon_call *ret, size_t count)
 {
@@ -128,7 +138,7 @@ static size_t put(const struct mw_floor_call *row, int number, bool compat,
 	if (number < 0 || number >= MW_K_CALLS)
 		return count;
 	if (call) {
-		call->look.test = NONE; /* looked at for more reasons than one */
+		add_value(row, &call->look);
 		return count;
 	}
 	call = &ret[count];
@@ -141,6 +151,9 @@ static size_t put(const struct mw_floor_call *row, int number, bool compat,
 	if (row->when == MW_FLOOR_ANY_BIT && call->look.kind != MW_K_CALL_OPEN) {
 		call->look.test = (int8_t)row->arg;
 		call->look.bits = row->value;
+	} else if (row->when == MW_FLOOR_EQUAL) {
+		call->look.test = (int8_t)row->arg;
+		call->look.values[call->look.value_count++] = (uint32_t)row->value;
 	}
 	return count + 1;
 }
