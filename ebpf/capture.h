@@ -223,6 +223,14 @@ __attribute__((noinline)) int drop_pure(struct scratch *s, struct state *st)
 	return 0;
 }
 
+static __always_inline struct mw_k_program program_of(struct task_struct *task)
+{
+	struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+
+	return (struct mw_k_program){.ino = BPF_CORE_READ(inode, i_ino),
+	                             .dev = BPF_CORE_READ(inode, i_sb, s_dev)};
+}
+
 /* Starts an event about the current thread, when it is in scope. Returns NULL when it is not; then
  * nothing has to be done. Otherwise the caller fills in what it knows and calls finish(). */
 static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind kind,
@@ -250,6 +258,8 @@ static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind
 	fill_head(&e->head, kind, new_id());
 	e->hook = hook;
 	fill_registers(&s->regs, e->regs);
+	e->program = program_of(s->replaced ? BPF_CORE_READ(current_task(), real_parent)
+	                                    : current_task());
 	if (!s->replaced) {
 		walk_python(s, st);
 		drop_pure(s, st);

@@ -41,12 +41,6 @@ struct mw_k_site {
 	uint8_t below[MW_K_BODIES][MW_K_BELOW];
 };
 
-/* A file. */
-struct mw_k_program {
-	uint64_t ino;
-	uint32_t dev, pad;
-};
-
 /* A file that holds an interpreter's runtime. */
 struct mw_k_runtime {
 	uint64_t distance; /* from where the first byte of the file would be mapped to _PyRuntime */

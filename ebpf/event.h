@@ -112,6 +112,12 @@ struct mw_k_head {
 	uint64_t cgroup;
 };
 
+/* A file. */
+struct mw_k_program {
+	uint64_t ino;
+	uint32_t dev, pad; /* the kernel's own encoding */
+};
+
 struct mw_k_frame {
 	uint64_t frame, code; /* addresses */
 	uint64_t table_at;    /* address of the line table's first byte in `table` */
@@ -159,6 +165,8 @@ struct mw_k_effect {
 	uint8_t in_kernel;    /* done by the kernel on the task's behalf: io_uring's workers */
 	uint8_t compat;       /* a 32-bit call */
 	uint32_t uid, gid;
+	/* What the process runs. Where that has just been replaced, what its parent runs. */
+	struct mw_k_program program;
 	int64_t number; /* system call, signal, state, opcode, or the tid of the born */
 	int64_t result; /* what it returned; 0 where the hook knows of none */
 	uint64_t args[6];

@@ -111,6 +111,7 @@ struct fs_struct {
 
 struct mm_struct {
 	unsigned long arg_start, arg_end;
+	struct file *exe_file;
 };
 
 struct thread_struct {
@@ -126,7 +127,7 @@ struct task_struct {
 	unsigned int flags;
 	int pid, tgid;
 	struct mm_struct *mm;
-	struct task_struct *group_leader;
+	struct task_struct *group_leader, *real_parent;
 	__u64 start_boottime;
 	const struct cred *cred;
 	char comm[16];

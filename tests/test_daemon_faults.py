@@ -5,11 +5,14 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
+from attacks.run import finish
 from attacks.stream import assemble, call
-from daemon import PATIENCE, Made, Victim, until
+from daemon import PARENT, PATIENCE, Made, Victim, until
+from test_honest import PROGRAMS
 
 # Loads argv[1], which may call wait(): until the file argv[2] is there.
 VICTIM = """
@@ -77,6 +80,21 @@ def test_what_does_not_fit_is_counted_and_told(own_daemon, tmp_path):
     job = Job(again, call("posix.mkdir", f"{again}/made"))
     job.finish()
     assert of_class(own_daemon.wait_for(job.victim, since), "write")
+
+
+@pytest.mark.parametrize("program", ["shared_memory_elsewhere", "cold_ctypes", "cold_bytecode"])
+def test_honest_though_it_has_gone_when_it_is_judged(program, own_daemon, tmp_path):
+    """What the evidence is has to come with the event."""
+    source, since = next(path for path in PROGRAMS if path.stem == program), own_daemon.mark()
+    own_daemon.signal(signal.SIGSTOP)
+    try:
+        process, _, errors = finish([*PARENT, sys.executable, source], timeout=PATIENCE)
+        time.sleep(0.5)  # for what it leaves behind
+    finally:
+        own_daemon.signal(signal.SIGCONT)
+    own_daemon.settle()
+    assert (process.returncode, errors) == (0, "")
+    assert own_daemon.alerts_of(Victim(tmp_path, source, pid=process.pid), since) == []
 
 
 def reload(daemon, *lines):

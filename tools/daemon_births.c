@@ -1,7 +1,4 @@
 /* What loads start: why, and whether it answers for them. */
-#include <stdio.h>
-#include <sys/stat.h>
-
 #include "daemon_matter.h"
 
 /* A child of the load that becomes a program does what the load had it started for. */
@@ -57,19 +54,12 @@ static void remember(struct mw_daemon_judge *judge, uint64_t id, uint32_t tgid, 
 	                                .parent = m->k->head.tgid,
 	                                .parent_start = m->k->head.start,
 	                                .tgid = tgid,
+	                                .program = m->k->program,
 	                                .cause = cause,
 	                                .called = m->effect.facts & MW_FACT_CALLED,
 	                                .makes_code = m->globals.makes_code,
 	                                .is_free = is_free(m, tgid, cause)};
 
-	char link[40];
-	struct stat st;
-
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)m->pid);
-	if (!stat(link, &st)) {
-		birth.dev = st.st_dev;
-		birth.ino = st.st_ino;
-	}
 	mw_daemon_fill_lines(judge);
 	mw_daemon_scope_born(&judge->scope, &birth, m->pid, &judge->record.load, at,
 	                     judge->record.frames, judge->record.frame_count, judge->record.inside);

@@ -90,14 +90,10 @@ static bool keeps_environment(const struct mw_daemon_matter *m)
 /* Whether it is the program that the load runs in, as its own interpreter is. */
 static bool is_interpreter(const struct mw_daemon_matter *m)
 {
-	const struct mw_daemon_birth *birth = m->birth;
-	struct stat st;
-	char link[40];
+	const struct mw_k_program *program = m->birth ? &m->birth->program : &m->k->program;
 
-	if (birth)
-		return mw_k_is_file(&m->k->file, birth->dev, birth->ino);
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)m->pid);
-	return m->load && !stat(link, &st) && mw_k_is_file(&m->k->file, st.st_dev, st.st_ino);
+	return (m->birth || m->load) && program->ino && m->k->file.ino == program->ino &&
+	       m->k->file.dev == program->dev;
 }
 
 bool mw_daemon_program_effect(struct mw_daemon_matter *m)

@@ -39,8 +39,7 @@ struct mw_daemon_birth {
 	enum mw_cause cause;
 	uint32_t tgid; /* of the task that was born */
 	bool ran;      /* which has become a program already */
-	dev_t dev;     /* of the program that the load ran in */
-	ino_t ino;
+	struct mw_k_program program; /* that the load ran in */
 	bool called;     /* the load had called beyond plain rebuilders by then */
 	bool makes_code; /* and could have made code */
 	bool is_free;    /* started by an import or an installed library: lives on by itself */

@@ -61,6 +61,7 @@ static inline struct mw_k_path put_path(const char *path)
 static inline void event(enum mw_k_hook hook, int64_t number)
 {
 	static uint64_t id = 100;
+	struct stat st;
 
 	memset(&e, 0, sizeof(e));
 	used = 0;
@@ -73,6 +74,10 @@ static inline void event(enum mw_k_hook hook, int64_t number)
 	e.number = number;
 	e.uid = getuid();
 	e.gid = getgid();
+	if (!stat("/proc/self/exe", &st)) {
+		e.program.ino = st.st_ino;
+		e.program.dev = major(st.st_dev) << 20 | minor(st.st_dev);
+	}
 }
 
 static inline void add_frame(const char *name, const char *file, uint64_t frame)
