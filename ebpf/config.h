@@ -26,6 +26,14 @@ enum mw_k_convention {
 	MW_K_BY_FAST,   /* an array of objects is the second */
 	MW_K_BY_METHOD, /* ... or the third */
 	MW_K_BY_THIS,   /* C++: `this`, then the rest */
+	MW_K_BY_USDT,   /* where its note says */
+};
+
+/* An argument of a USDT: in a register, or in memory at a distance from where one points. */
+struct mw_k_usdt {
+	uint32_t at; /* bytes of the register into struct pt_regs */
+	uint32_t in_memory;
+	int64_t distance;
 };
 
 struct mw_k_site {
@@ -39,6 +47,7 @@ struct mw_k_site {
 	int32_t from[MW_K_BODIES], to[MW_K_BODIES]; /* code of the call, counted from its entry */
 	/* How far below the call's return address that of the next call may lie, in words. */
 	uint8_t below[MW_K_BODIES][MW_K_BELOW];
+	struct mw_k_usdt usdt[2]; /* the name of the event, and what comes with it */
 };
 
 /* A file that holds an interpreter's runtime. */

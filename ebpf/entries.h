@@ -12,6 +12,7 @@
 #define NEAR_FRAMES 24
 #define PURE_FRAMES 8 /* between sys.audit() and load() */
 #define AUDIT_FIND_CLASS "pickle.find_class"
+#define TUPLE 24 /* of a tuple: its first item */
 
 /* What is read of the context, once: the verifier follows no pointer into the middle of one. */
 struct called {
@@ -214,20 +215,24 @@ static __always_inline uint64_t pure_load(struct state *st)
 	return 0;
 }
 
-/* An unpickler written in Python says what it fetches. Its load is the frame called `load` among
- * those that led here; that it still runs is told by that frame. */
-static __always_inline void audit(const struct called *ctx, const struct mw_k_site *site)
+static __always_inline bool is_find_class(uint64_t event)
 {
-	uint64_t event = argument(ctx, site, 0), frame;
-	struct open_load *load;
-	struct state *st;
 	char name[24] = {0};
 
-	if (bpf_probe_read_user(name, sizeof(AUDIT_FIND_CLASS),
-	                        (void *)(event + text_in(event, text_of(site)))) ||
-	    !IS_TEXT(name, AUDIT_FIND_CLASS))
-		return;
-	st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
+	return !bpf_probe_read_user(name, sizeof(AUDIT_FIND_CLASS), (void *)event) &&
+	       IS_TEXT(name, AUDIT_FIND_CLASS);
+}
+
+/* An unpickler written in Python says what it fetches. Its load is the frame called `load` among
+ * those that led here; that it still runs is told by that frame. `items` is where the addresses of
+ * module and name lie. */
+static __always_inline void say(const struct called *ctx, const struct mw_k_site *site,
+                                uint64_t items)
+{
+	struct state *st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
+	struct open_load *load;
+	uint64_t frame;
+
 	if (!st)
 		return;
 	frame = pure_load(st);
@@ -242,7 +247,43 @@ static __always_inline void audit(const struct called *ctx, const struct mw_k_si
 		count_load(MW_K_PURE);
 	}
 	load->globals++;
-	keep_global(st, argument(ctx, site, 1), argument(ctx, site, 2), text_of(site));
+	keep_global(st, word_at(items), word_at(items + 8), text_of(site));
+}
+
+/* Called from Python. */
+static __always_inline void audit(const struct called *ctx, const struct mw_k_site *site)
+{
+	uint64_t event = argument(ctx, site, 0);
+
+	if (!is_find_class(event + text_in(event, text_of(site))))
+		return;
+	learn_process(ctx->ip);
+	say(ctx, site, ctx->si + 8);
+}
+
+static __always_inline uint64_t usdt_argument(const struct pt_regs *ctx,
+                                              const struct mw_k_usdt *where)
+{
+	uint64_t value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (const char *)ctx + where->at);
+	return where->in_memory ? word_at(value + where->distance) : value;
+}
+
+/* Everybody's events come by here, those raised in C as well. What an unpickler in Python says is
+ * in a string of Python; what _pickle says its own probes have seen. */
+static __always_inline void audit_usdt(const struct pt_regs *regs, const struct called *ctx,
+                                       const struct mw_k_site *site)
+{
+	uint64_t event = usdt_argument(regs, &site->usdt[0]);
+	struct type_name type;
+
+	if (!is_find_class(event))
+		return;
+	learn_process(ctx->ip);
+	name_of_type(event - text_of(site), &type);
+	if (IS(&type, "str"))
+		say(ctx, site, usdt_argument(regs, &site->usdt[1]) + TUPLE);
 }
 
 static __always_inline void open_reader(const struct called *ctx, const struct mw_k_site *site)
@@ -287,7 +328,10 @@ int entry(struct pt_regs *ctx)
 		fetch(&called, site, number);
 		break;
 	case MW_K_SYS_AUDIT:
-		audit(&called, site);
+		if (site->convention == MW_K_BY_USDT)
+			audit_usdt(ctx, &called, site);
+		else
+			audit(&called, site);
 		break;
 	case MW_K_READER_OPEN:
 		open_reader(&called, site);

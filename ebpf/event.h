@@ -51,7 +51,6 @@ enum mw_k_entry {
 	MW_K_SYS_AUDIT,                     /* sys.audit(), called from Python */
 	MW_K_READER_OPEN,                   /* PyTorchStreamReader's constructors */
 	MW_K_READER_CLOSE,                  /* and its destructor */
-	MW_K_USDT_AUDIT,                    /* python:audit, where the build has it */
 	MW_K_SITE_COUNT
 };
 

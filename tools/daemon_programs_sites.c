@@ -1,8 +1,10 @@
 /* The probes in interpreters, and the processes that run them. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/user.h>
 
 #include <bpf/bpf.h>
 
@@ -37,6 +39,20 @@ static uint32_t text_offset(uint32_t version)
 	return version < 0x030c ? 48 : 40;
 }
 
+/* The kernel's struct pt_regs begins as this does. */
+static uint32_t place_of(uint8_t reg)
+{
+	static const uint32_t places[] = {
+#define PLACE(name) offsetof(struct user_regs_struct, name)
+	        PLACE(rax), PLACE(rdx), PLACE(rcx), PLACE(rbx), PLACE(rsi), PLACE(rdi),
+	        PLACE(rbp), PLACE(rsp), PLACE(r8),  PLACE(r9),  PLACE(r10), PLACE(r11),
+	        PLACE(r12), PLACE(r13), PLACE(r14), PLACE(r15),
+#undef PLACE
+	};
+
+	return places[reg];
+}
+
 static void translate(const struct mw_site *from, uint32_t version, struct mw_k_site *to)
 {
 	*to = (struct mw_k_site){
@@ -52,6 +68,10 @@ static void translate(const struct mw_site *from, uint32_t version, struct mw_k_
 		for (int j = 0; j < MW_K_BELOW; j++)
 			to->below[i][j] = (uint8_t)(from->body[i].below[j] / 8);
 	}
+	for (int i = 0; i < 2; i++)
+		to->usdt[i] = (struct mw_k_usdt){.at = place_of(from->usdt_arg[i].reg),
+		                                 .in_memory = from->usdt_arg[i].in_memory,
+		                                 .distance = from->usdt_arg[i].distance};
 }
 
 /* Enters the sites under numbers of their own. */
@@ -64,13 +84,12 @@ static int number_sites(struct mw_programs *p, const struct mw_python_sites *sit
 		struct mw_k_site look;
 		uint32_t number;
 
-		if (sites->site[i].kind == MW_K_USDT_AUDIT)
-			continue;
 		error = take_number(p, &number);
 		if (error)
 			break;
 		translate(&sites->site[i], sites->version, &look);
 		ret->offset[ret->count] = sites->site[i].offset;
+		ret->semaphore[ret->count] = sites->site[i].semaphore;
 		ret->cookie[ret->count++] = number;
 		error = bpf_map_update_elem(fd, &number, &look, BPF_ANY);
 	}

@@ -34,6 +34,7 @@ static int attach_all(int program, pid_t pid, const char *path, struct mw_uprobe
 	        .type = TRACE_UPROBE_MULTI,
 	        .path = (uint64_t)(uintptr_t)path,
 	        .offsets = (uint64_t)(uintptr_t)u->offset,
+	        .semaphores = (uint64_t)(uintptr_t)u->semaphore,
 	        .cookies = (uint64_t)(uintptr_t)u->cookie,
 	        .count = (uint32_t)u->count,
 	        .pid = (uint32_t)pid,
@@ -65,7 +66,8 @@ bool mw_uprobes_can_share(void)
 static int attach_one(const struct bpf_program *program, pid_t pid, const char *path,
                       struct mw_uprobes *u, size_t i)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = u->cookie[i]);
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = u->cookie[i],
+	            .ref_ctr_offset = u->semaphore[i]);
 	struct bpf_link *link =
 	        bpf_program__attach_uprobe_opts(program, pid ? pid : -1, path, u->offset[i], &opts);
 

@@ -15,6 +15,8 @@ struct bpf_program;
 struct mw_uprobes {
 	size_t count;
 	uint64_t offset[MW_UPROBES_MAX]; /* in the file */
+	/* Of a USDT, also in the file: the kernel counts it up wherever that is mapped. 0: none. */
+	uint64_t semaphore[MW_UPROBES_MAX];
 	uint64_t cookie[MW_UPROBES_MAX];
 	int link[MW_UPROBES_MAX]; /* one when `multi`; -1: not attached */
 	bool multi;

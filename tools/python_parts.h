@@ -22,7 +22,7 @@ int mw_sites_methods(struct mw_python_sites *sites, const struct mw_elf *elf,
 int mw_sites_torch(struct mw_python_sites *sites, const struct mw_elf *elf,
                    const struct mw_elf_dynamic *dynamic);
 
-/* The probe python:audit, by its note. */
+/* The probe python:audit, by its note: a site of the same kind as sys.audit(). */
 int mw_sites_usdt(struct mw_python_sites *sites, const struct mw_elf *elf);
 
 /* Fills in the bodies of a site. */

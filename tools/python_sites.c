@@ -7,6 +7,8 @@
 #include "insn.h"
 #include "python_parts.h"
 
+#define NOP 0x90
+
 const char *mw_site_refusal(enum mw_site_refusal why)
 {
 	static const char *const words[MW_SITE_REFUSALS] = {
@@ -14,7 +16,7 @@ const char *mw_site_refusal(enum mw_site_refusal why)
 	        [MW_SITE_TRAP] = "starts with what no probe may be put on",
 	        [MW_SITE_ELSEWHERE] = "is not the start of a function of this file",
 	        [MW_SITE_CONVENTION] = "takes its arguments in a way that is not known",
-	        [MW_SITE_SEMAPHORE] = "has its semaphore outside of the file",
+	        [MW_SITE_SEMAPHORE] = "has its semaphore where none can be",
 	        [MW_SITE_TOO_MANY] = "is one of too many",
 	};
 
@@ -49,7 +51,7 @@ static int read_start(const struct mw_elf *elf, uint64_t vaddr, uint8_t *buf, si
 
 /* An address out of a table is only believed where the compiler says that code starts there: a
  * breakpoint in the middle of an instruction would break the process. Without any unwind entry
- * there is nothing to ask. A USDT's instruction was put where it is on purpose. */
+ * there is nothing to ask. A USDT's instruction was put where it is on purpose, and is a nop. */
 static int is_start(const struct mw_elf *elf, const struct mw_site *site)
 {
 	uint64_t from, to;
@@ -83,7 +85,7 @@ static int place(struct mw_python_sites *sites, const struct mw_elf *elf, struct
 		return 0;
 	}
 	cost = mw_insn_cost(code + skip, (size_t)r - skip);
-	if (cost == MW_INSN_REFUSED) {
+	if (cost == MW_INSN_REFUSED || (site->convention == MW_BY_USDT && code[0] != NOP)) {
 		mw_sites_refuse(sites, site->kind, site->entry,
 		                mw_insn_is_nop5(code + skip, (size_t)r - skip) ? MW_SITE_NOP5
 		                                                               : MW_SITE_TRAP);
@@ -131,11 +133,18 @@ int mw_sites_add(struct mw_python_sites *sites, const struct mw_elf *elf, struct
 	return 0;
 }
 
-static bool has(const struct mw_python_sites *sites, uint32_t kind)
+static bool has_site(const struct mw_python_sites *sites, uint32_t kind)
 {
 	for (uint32_t i = 0; i < sites->count; i++)
 		if (sites->site[i].kind == kind)
 			return true;
+	return false;
+}
+
+static bool has(const struct mw_python_sites *sites, uint32_t kind)
+{
+	if (has_site(sites, kind))
+		return true;
 	for (uint32_t i = 0; i < sites->refused_count; i++)
 		if (sites->refused[i].kind == kind)
 			return true;
@@ -161,7 +170,8 @@ static int find(struct mw_python_sites *sites, const struct mw_elf *elf)
 	if (r < 0)
 		return r;
 	sites->wants_pickle = sites->runtime && !has(sites, MW_K_UNPICKLER);
-	return mw_sites_usdt(sites, elf);
+	/* Every event of the interpreter costs something while it is on, from id() to open(). */
+	return has_site(sites, MW_K_SYS_AUDIT) ? 0 : mw_sites_usdt(sites, elf);
 }
 
 int mw_python_sites(const struct mw_elf *elf, struct mw_python_sites *ret)

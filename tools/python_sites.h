@@ -20,7 +20,14 @@ enum mw_convention {
 	MW_BY_FAST,   /* PyObject *const *args in rsi, their count in rdx: METH_FASTCALL */
 	MW_BY_METHOD, /* the class in rsi, then as MW_BY_FAST from rdx on: METH_METHOD */
 	MW_BY_THIS,   /* C++: `this` in rdi, the arguments from rsi on */
-	MW_BY_USDT,
+	MW_BY_USDT,   /* where its note says */
+};
+
+/* An argument of a USDT: in a register, or in memory at a distance from where one points. */
+struct mw_usdt_arg {
+	int32_t distance;
+	uint8_t reg; /* as core/regs.h numbers them */
+	bool in_memory;
 };
 
 /* Code that is at the top of a call's frame while the call is not over, relative to the function's
@@ -40,9 +47,9 @@ struct mw_site {
 	uint32_t skip;       /* bytes of the function before that instruction */
 	uint64_t entry;      /* linked address of the function, or of the instruction of a USDT */
 	uint64_t semaphore;  /* USDT: where in the file it lies; 0: none */
-	int8_t usdt_arg[2];  /* USDT: register, as core/regs.h numbers them, with the event's name
-	                        and  with its arguments; -1: not in a register */
-	bool slow;           /* single-stepped: ten times the cost of the others */
+	struct mw_usdt_arg usdt_arg[2]; /* USDT: the event's name, a string of C, and the tuple of
+	                                   what comes with it */
+	bool slow;                      /* single-stepped: ten times the cost of the others */
 	bool takes_path;     /* a reader's constructor with a std::string const & in rsi */
 	bool bodies_cut;     /* there are more than fit, or code that could not be read */
 	uint32_t body_count; /* 0: the file has no unwind entry for it */
@@ -55,7 +62,7 @@ enum mw_site_refusal {
 	MW_SITE_TRAP,       /* no instruction, or one that leaves the process's own code */
 	MW_SITE_ELSEWHERE,  /* not code of this file, or not the first byte of a function */
 	MW_SITE_CONVENTION, /* called in a way that is not known */
-	MW_SITE_SEMAPHORE,  /* USDT whose semaphore is not in the file */
+	MW_SITE_SEMAPHORE,  /* USDT whose semaphore does not lie among the file's semaphores */
 	MW_SITE_TOO_MANY,
 	MW_SITE_REFUSALS
 };

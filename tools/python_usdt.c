@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -15,32 +16,78 @@ static const char *const registers[] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi"
 struct notes {
 	struct mw_python_sites *sites;
 	const struct mw_elf *elf;
-	uint64_t base; /* where .stapsdt.base is linked now; 0: the file has none */
+	uint64_t base;              /* where .stapsdt.base is linked now; 0: the file has none */
+	uint64_t semaphores;        /* where .probes is, which has them all ... */
+	struct mw_elf_table probes; /* ... and how large */
 };
 
-/* One argument: "8@%rdi", where the 8 is its size, negative if signed. */
-static int8_t parse_argument(const char *text, size_t len)
+/* "%rdi" */
+static bool parse_register(const char *text, size_t len, uint8_t *ret)
 {
-	if (len > 1 && *text == '-')
-		text++, len--;
-	if (len < 4 || memcmp(text, "8@%", 3))
-		return -1;
-	for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
-		if (strlen(registers[i]) == len - 3 && !memcmp(registers[i], text + 3, len - 3))
-			return (int8_t)i;
-	return -1;
+	for (uint8_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
+		if (len != strlen(registers[i]) + 1 || *text != '%' ||
+		    memcmp(registers[i], text + 1, len - 1))
+			continue;
+		*ret = i;
+		return true;
+	}
+	return false;
 }
 
-static void parse_arguments(const char *text, int8_t ret[static 2])
+/* "(%rbp)", with a number before it where it is not 0. The text goes on with a space or its end. */
+static bool parse_memory(const char *text, size_t len, struct mw_usdt_arg *ret)
+{
+	size_t digits = strcspn(text, "( ");
+	char *end = (char *)text;
+	long distance = 0;
+
+	if (digits && (isdigit((unsigned char)*text) || *text == '-'))
+		distance = strtol(text, &end, 10);
+	if (end != text + digits || distance < INT32_MIN || distance > INT32_MAX)
+		return false;
+	ret->in_memory = true;
+	ret->distance = (int32_t)distance;
+	text += digits + 1;
+	len -= digits;
+	return len > 2 && text[len - 2] == ')' && parse_register(text, len - 2, &ret->reg);
+}
+
+/* "8@%rdi" or "8@-16(%rbp)", where the 8 is its size, negative if signed. */
+static bool parse_argument(const char *text, size_t len, struct mw_usdt_arg *ret)
+{
+	*ret = (struct mw_usdt_arg){0};
+	if (len && *text == '-')
+		text++, len--;
+	if (len < 4 || memcmp(text, "8@", 2))
+		return false;
+	return parse_register(text + 2, len - 2, &ret->reg) || parse_memory(text + 2, len - 2, ret);
+}
+
+static bool parse_arguments(const char *text, struct mw_usdt_arg ret[static 2])
 {
 	for (size_t i = 0; i < 2; i++) {
 		size_t len;
 
 		text += strspn(text, " ");
 		len = strcspn(text, " ");
-		ret[i] = parse_argument(text, len);
+		if (!parse_argument(text, len, &ret[i]))
+			return false;
 		text += len;
 	}
+	return true;
+}
+
+/* The kernel counts it up in every process: nothing else may lie there. Returns whether it is one,
+ * and where in the file. */
+static bool find_semaphore(const struct notes *notes, uint64_t vaddr, uint64_t *ret)
+{
+	const struct mw_elf_load *load = mw_elf_load_at(notes->elf, vaddr);
+
+	if (!load || !(load->flags & PF_W) || vaddr < notes->semaphores ||
+	    vaddr - notes->semaphores >= notes->probes.size)
+		return false;
+	*ret = vaddr - load->vaddr + load->offset;
+	return !(*ret % sizeof(uint16_t));
 }
 
 static int add_audit(const struct notes *notes, const uint64_t addresses[static 3],
@@ -48,20 +95,16 @@ static int add_audit(const struct notes *notes, const uint64_t addresses[static 
 {
 	/* What was linked before (prelink) moved, and the note did not. */
 	uint64_t moved = notes->base ? notes->base - addresses[1] : 0;
-	struct mw_site site = {.kind = MW_K_USDT_AUDIT, .convention = MW_BY_USDT};
-	const struct mw_elf_load *load;
+	struct mw_site site = {.kind = MW_K_SYS_AUDIT, .convention = MW_BY_USDT};
+	bool known = parse_arguments(arguments, site.usdt_arg);
 
 	site.entry = addresses[0] + moved;
-	parse_arguments(arguments, site.usdt_arg);
-	if (addresses[2]) {
-		load = mw_elf_load_at(notes->elf, addresses[2] + moved);
-		if (!load || !(load->flags & PF_W)) {
-			mw_sites_refuse(notes->sites, site.kind, site.entry, MW_SITE_SEMAPHORE);
-			return 0;
-		}
-		site.semaphore = addresses[2] + moved - load->vaddr + load->offset;
-	}
-	return mw_sites_add(notes->sites, notes->elf, site);
+	if (known &&
+	    (!addresses[2] || find_semaphore(notes, addresses[2] + moved, &site.semaphore)))
+		return mw_sites_add(notes->sites, notes->elf, site);
+	mw_sites_refuse(notes->sites, site.kind, site.entry,
+	                known ? MW_SITE_SEMAPHORE : MW_SITE_CONVENTION);
+	return 0;
 }
 
 /* Description: the instruction, .stapsdt.base as it was linked, the semaphore; then provider, name
@@ -125,6 +168,8 @@ int mw_sites_usdt(struct mw_python_sites *sites, const struct mw_elf *elf)
 	if (r < 0 || !section.size || section.size > NOTES_MAX)
 		return r == -ENOENT ? 0 : r;
 	r = mw_elf_find_section(elf, ".stapsdt.base", &notes.base, &base);
+	if (!r || r == -ENOENT)
+		r = mw_elf_find_section(elf, ".probes", &notes.semaphores, &notes.probes);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	text = malloc(section.size);

@@ -49,8 +49,11 @@ static void check_site(const struct mw_elf *elf, const struct file *file,
 	check(site->body_count <= MW_BODIES_MAX);
 	for (uint32_t i = 0; i < site->body_count; i++)
 		check(site->body[i].from < site->body[i].to);
+	check(!(site->semaphore % 2));
+	if (site->convention == MW_BY_USDT)
+		check(file->data[site->offset] == 0x90);
 	for (size_t i = 0; i < 2; i++)
-		check(site->usdt_arg[i] >= -1 && site->usdt_arg[i] < 16);
+		check(site->usdt_arg[i].reg < 16);
 }
 
 /* Bytes that are any code, in memory of just that size. */

@@ -143,5 +143,6 @@ small="-O2 -nostdlib -s -fno-ident -Wl,-z,noseparate-code,-z,max-page-size=4096,
 gcc $small -shared -fPIC -DUSDT -o "$out/library" tables.c
 gcc $small -shared -fPIC -fcf-protection -Wl,-z,pack-relative-relocs -o "$out/packed" tables.c
 gcc $small -static -no-pie -fno-pie -DUSDT -o "$out/program" tables.c
+sed 's/addaudithook/addauditbook/' "$out/library" >"$out/usdt" # where sys.audit() is not found
 g++ $small -fno-inline -fno-exceptions -shared -fPIC -o "$out/torch" reader.cc
 g++ $small -fno-inline -fno-exceptions -shared -fPIC -Wl,--hash-style=sysv -o "$out/torch-sysv" reader.cc

@@ -25,7 +25,7 @@
 
 #include "../../tools/capture.h"
 #include "../../tools/maps.h"
-#include "../../tools/python_sites.h"
+#include "../../tools/python_parts.h"
 #include "../../tools/unwind.h"
 
 #define STACK_MAX (256 << 10)
@@ -93,7 +93,8 @@ struct run {
 	struct call call[CALLS];
 	struct mw_unwinder *unwinder;
 	uint64_t version, runtime;
-	uint64_t usdt; /* address of a breakpoint on a USDT that was not met yet */
+	struct mw_python_sites noted; /* what the file's notes alone would give */
+	uint64_t usdt;                /* address of a breakpoint on it that was not met yet */
 	bool usdt_met;
 	size_t entered, stopped;
 };
@@ -295,16 +296,22 @@ static void plant_next(void)
 	plant(0, probe_at(&run.call[run.entered]));
 }
 
-/* A USDT's code is only run while somebody has counted its semaphore up. */
+/* A USDT's code is only run while somebody has counted its semaphore up. It stands in for
+ * sys.audit() where that is not found. */
 static void plant_usdt(void)
 {
 	const struct call *audit = &run.call[CALLS - 1];
-	const struct mw_site *usdt = site_of(&audit->file.sites, MW_K_USDT_AUDIT);
 	uint64_t bias = audit->address - audit->site->entry, semaphore = 0;
 	const struct mw_elf *elf = &audit->file.elf;
+	const struct mw_site *usdt;
 
+	assert_int_not_equal(audit->site->convention, MW_BY_USDT);
+	assert_int_equal(mw_sites_usdt(&run.noted, elf), 0);
+	assert_int_equal(run.noted.refused_count, 0);
+	usdt = site_of(&run.noted, MW_K_SYS_AUDIT);
 	if (!usdt)
 		return;
+	assert_int_equal(usdt->convention, MW_BY_USDT);
 	assert_false(usdt->slow);
 	for (size_t i = 0; i < elf->load_count; i++)
 		if (elf->loads[i].flags & PF_W && usdt->semaphore >= elf->loads[i].offset)
@@ -346,6 +353,16 @@ static uint64_t object_of(const struct call *call, const struct mw_regs *regs)
 	return object;
 }
 
+static uint64_t usdt_argument(const struct mw_usdt_arg *arg, const struct mw_regs *regs)
+{
+	uint64_t value = regs->r[arg->reg];
+
+	if (arg->in_memory)
+		read_memory(run.pid, value + (uint64_t)(int64_t)arg->distance, &value,
+		            sizeof(value));
+	return value;
+}
+
 static void at_breakpoint(void)
 {
 	struct call *call = &run.call[run.entered % CALLS];
@@ -354,11 +371,10 @@ static void at_breakpoint(void)
 
 	get_regs(run.pid, &regs);
 	if (run.usdt && regs.r[MW_REGS_PC] == run.usdt) {
-		const struct mw_site *usdt =
-		        site_of(&run.call[CALLS - 1].file.sites, MW_K_USDT_AUDIT);
+		const struct mw_site *usdt = site_of(&run.noted, MW_K_SYS_AUDIT);
 
-		assert_true(usdt->usdt_arg[0] >= 0 && usdt->usdt_arg[1] >= 0);
-		read_memory(run.pid, regs.r[usdt->usdt_arg[0]], event, sizeof(event));
+		read_memory(run.pid, usdt_argument(&usdt->usdt_arg[0], &regs), event,
+		            sizeof(event));
 		assert_string_equal(event, "pickle.find_class");
 		plant(1, 0);
 		run.usdt_met = true;
