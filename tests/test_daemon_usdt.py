@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import PATIENCE, Made, Victim
-from test_daemon_hosts import STATIC, need_static
+from daemon import PATIENCE, Made, Victim, until
+from test_daemon_hosts import AT_ONCE, HELD, STATIC, need_static
 
 SHARED = "/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0"
 MAIN = "int Py_BytesMain(int, char **); int main(int argc, char **argv) { return Py_BytesMain(argc, argv); }"
@@ -55,6 +55,19 @@ while not select.select([0], [], [], 0)[0]:
 """
 # How often the USDT is counted up, in a process of its own: its semaphore lies where it was linked to.
 COUNT = "import ctypes, sys; print(ctypes.c_uint16.from_address(int(sys.argv[1], 16)).value)"
+# Maps a file with a semaphore that the kernel can not count up, then its code.
+SPOILER = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype, libc.mmap.argtypes = ctypes.c_size_t, [ctypes.c_size_t] * 6
+READ, WRITE, EXEC, PRIVATE = 1, 2, 4, 2
+file = os.open(sys.argv[1], os.O_RDONLY)
+size = os.fstat(file).st_size
+ctypes.c_uint16.from_address(libc.mmap(0, size, READ | WRITE, PRIVATE, file, 0) + int(sys.argv[2])).value = 0x8000
+assert libc.mmap(0, size, READ | EXEC, PRIVATE, file, 0) % 4096 == 0
+print("spoiled", flush=True)
+sys.stdin.read()
+"""
 
 
 def segments(program):
@@ -203,3 +216,16 @@ def test_comes_and_goes(unknown, daemons):
         daemon = daemons()
         assert daemon.stop() == 0
         assert process.poll() is None
+
+
+def test_spoiled_semaphore(unknown, daemons, tmp_path):
+    """Whoever may read an interpreter can keep python:audit off it; the other probes are put, and it is counted."""
+    daemon = daemons(config=HELD)
+    try:
+        before, since = daemon.status(), daemon.mark()
+        with running(STATIC, SPOILER, unknown, offset_of(int(semaphore(), 16), unknown)):
+            until(lambda: daemon.status()["refused_sites"] > before["refused_sites"], PATIENCE, "nothing refused", daemon)
+            subprocess.run([unknown, "-I", "-S", "-c", AT_ONCE, pickle.dumps(Made(f"{tmp_path}/made")).hex()], check=True)
+            assert daemon.wait_for(Victim(tmp_path), since), "no alert"
+    finally:
+        assert daemon.stop() == 0

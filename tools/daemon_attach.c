@@ -77,8 +77,11 @@ void mw_attach_count(const struct mw_found_object *object, unsigned int *ret_sit
 {
 	const struct mw_python_sites *sites = &file_of(object)->sites;
 
-	if (ret_sites)
-		*ret_sites += sites->count;
-	if (ret_refused)
-		*ret_refused += sites->refused_count;
+	*ret_refused += sites->refused_count;
+	for (uint32_t i = 0; i < sites->count; i++) {
+		bool attached = mw_programs_is_attached(object->probes, i);
+
+		*ret_sites += attached;
+		*ret_refused += !attached;
+	}
 }

@@ -17,7 +17,8 @@ struct mw_attach {
 /* Fills the callbacks; `attach` is their context. All of it is borrowed. */
 void mw_attach_callbacks(struct mw_attach *attach, struct mw_found_options *ret);
 
-/* Probes that are put into `object`, and those that must not be. Either may be NULL. */
+/* Adds the probes that are put into `object`, and those that must not be or that the kernel
+ * refuses. */
 void mw_attach_count(const struct mw_found_object *object, unsigned int *ret_sites,
                      unsigned int *ret_refused);
 

@@ -100,8 +100,8 @@ static void put_counts(FILE *out, const struct mw_engine_view *view)
 	one(out, "interpreter_processes", "gauge", "Processes that run such a file.",
 	    view->processes);
 	one(out, "probe_sites", "gauge", "Places with a probe.", view->sites);
-	one(out, "probe_sites_refused", "gauge", "Places where a probe would do harm.",
-	    view->refused_sites);
+	one(out, "probe_sites_refused", "gauge",
+	    "Places where a probe would do harm, or that the kernel refuses.", view->refused_sites);
 	one(out, "reports_total", "counter", "Reports taken from shims.", view->reports);
 	one(out, "reports_refused_total", "counter", "Reports of shims refused.",
 	    view->reports_refused);

@@ -54,6 +54,9 @@ int mw_programs_attach(struct mw_programs *programs, const char *path,
                        const struct mw_python_sites *sites, struct mw_probes **ret);
 void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes);
 
+/* Whether the kernel has put the probe on that one of the sites; of none when `probes` is NULL. */
+bool mw_programs_is_attached(const struct mw_probes *probes, uint32_t site);
+
 /* Whether the code `at` bytes from the entry point that probe `number` is in runs while a call of
  * it is not over. */
 bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at);

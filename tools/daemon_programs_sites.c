@@ -129,6 +129,11 @@ void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes)
 	free(probes);
 }
 
+bool mw_programs_is_attached(const struct mw_probes *probes, uint32_t site)
+{
+	return probes && site < probes->uprobes.count && probes->uprobes.attached[site];
+}
+
 bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at)
 {
 	struct mw_k_site site;

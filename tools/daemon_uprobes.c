@@ -27,23 +27,25 @@ void mw_uprobes_prepare(struct bpf_program *program)
 	bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)TRACE_UPROBE_MULTI);
 }
 
-static int attach_all(int program, pid_t pid, const char *path, struct mw_uprobes *u)
+/* From `first` on. */
+static int attach_some(int program, pid_t pid, const char *path, struct mw_uprobes *u, size_t first,
+                       size_t count)
 {
 	struct multi attr = {
 	        .program = (uint32_t)program,
 	        .type = TRACE_UPROBE_MULTI,
 	        .path = (uint64_t)(uintptr_t)path,
-	        .offsets = (uint64_t)(uintptr_t)u->offset,
-	        .semaphores = (uint64_t)(uintptr_t)u->semaphore,
-	        .cookies = (uint64_t)(uintptr_t)u->cookie,
-	        .count = (uint32_t)u->count,
+	        .offsets = (uint64_t)(uintptr_t)(u->offset + first),
+	        .semaphores = (uint64_t)(uintptr_t)(u->semaphore + first),
+	        .cookies = (uint64_t)(uintptr_t)(u->cookie + first),
+	        .count = (uint32_t)count,
 	        .pid = (uint32_t)pid,
 	};
 	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 
 	if (fd < 0)
 		return -errno;
-	u->link[0] = fd;
+	u->link[first] = fd;
 	return 0;
 }
 
@@ -54,7 +56,7 @@ bool mw_uprobes_can_share(void)
 	int program = mw_trial_load(BPF_PROG_TYPE_KPROBE, TRACE_UPROBE_MULTI, 0, nothing,
 	                            MW_BPF_COUNT(nothing));
 	bool can = program >= 0 && !mw_selftest_offset(&u.offset[0]) &&
-	           !attach_all(program, getpid(), "/proc/self/exe", &u);
+	           !attach_some(program, getpid(), "/proc/self/exe", &u, 0, 1);
 
 	if (u.link[0] >= 0)
 		close(u.link[0]);
@@ -79,23 +81,38 @@ static int attach_one(const struct bpf_program *program, pid_t pid, const char *
 	return u->link[i] < 0 ? -errno : 0;
 }
 
+/* The end of those from `first` on that may share a link. Whoever maps the file can spoil the
+ * semaphore in his memory; the kernel then refuses the whole link, for all processes. */
+static size_t end_of_link(const struct mw_uprobes *u, size_t first)
+{
+	size_t i = first;
+
+	while (i < u->count && !u->semaphore[i] == !u->semaphore[first])
+		i++;
+	return i;
+}
+
 int mw_uprobes_attach(const struct bpf_program *program, pid_t pid, const char *path,
                       struct mw_uprobes *uprobes)
 {
+	bool multi = bpf_program__expected_attach_type(program) == TRACE_UPROBE_MULTI;
 	int error = -ENOENT, r;
-	size_t attached = 0;
+	bool any = false;
 
 	for (size_t i = 0; i < MW_UPROBES_MAX; i++)
 		uprobes->link[i] = -1;
-	uprobes->multi = bpf_program__expected_attach_type(program) == TRACE_UPROBE_MULTI;
-	if (uprobes->multi)
-		return attach_all(bpf_program__fd(program), pid, path, uprobes);
-	for (size_t i = 0; i < uprobes->count; i++) {
-		r = attach_one(program, pid, path, uprobes, i);
-		attached += !r;
+	for (size_t i = 0, end; i < uprobes->count; i = end) {
+		end = multi ? end_of_link(uprobes, i) : i + 1;
+		if (multi)
+			r = attach_some(bpf_program__fd(program), pid, path, uprobes, i, end - i);
+		else
+			r = attach_one(program, pid, path, uprobes, i);
+		for (size_t j = i; j < end; j++)
+			uprobes->attached[j] = !r;
+		any |= !r;
 		error = r ? r : error;
 	}
-	return attached ? 0 : error;
+	return any ? 0 : error;
 }
 
 void mw_uprobes_detach(struct mw_uprobes *uprobes)

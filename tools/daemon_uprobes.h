@@ -1,5 +1,5 @@
-/* Probes on entry, by one link for all of a file where the kernel can (6.6 and newer), else by one
- * for each: a link takes a while to go, whatever it holds. */
+/* Probes on entry, by one link for all of a file where the kernel can (6.6 and newer), and one for
+ * its USDTs; else by one for each: a link takes a while to go, whatever it holds. */
 #ifndef MW_TOOLS_DAEMON_UPROBES_H
 #define MW_TOOLS_DAEMON_UPROBES_H
 
@@ -18,8 +18,8 @@ struct mw_uprobes {
 	/* Of a USDT, also in the file: the kernel counts it up wherever that is mapped. 0: none. */
 	uint64_t semaphore[MW_UPROBES_MAX];
 	uint64_t cookie[MW_UPROBES_MAX];
-	int link[MW_UPROBES_MAX]; /* one when `multi`; -1: not attached */
-	bool multi;
+	bool attached[MW_UPROBES_MAX];
+	int link[MW_UPROBES_MAX]; /* -1: not attached, or by the link of one before it */
 };
 
 /* Whether this kernel has one link for all of a file: one is made and taken away. */
