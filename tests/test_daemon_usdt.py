@@ -194,6 +194,7 @@ def test_a_load_is_told(interpreter, daemon, tmp_path):
     assert (effect["class"], effect["detail"]["path"]) == ("write", str(made))
     assert (inside["entry"], inside["call"], alerts[0]["cause"]) == ("pickle._Unpickler.load", "posix.mkdir", "call")
     assert (inside["artifact"]["path"], inside["offset"]) == (str(artifact), stream.rindex(b"R"))
+    assert daemon.status()["usdt_sites"] > 0
 
 
 def test_what_pickle_says_in_c_opens_no_load(interpreter, daemon, tmp_path):
@@ -214,6 +215,7 @@ def test_comes_and_goes(unknown, daemons):
     """Counted up and down while events are raised."""
     with running(unknown, WORKER) as process:
         daemon = daemons()
+        assert daemon.status()["usdt_sites"] > 0
         assert daemon.stop() == 0
         assert process.poll() is None
 

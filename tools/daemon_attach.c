@@ -73,7 +73,7 @@ void mw_attach_callbacks(struct mw_attach *attach_to, struct mw_found_options *r
 }
 
 void mw_attach_count(const struct mw_found_object *object, unsigned int *ret_sites,
-                     unsigned int *ret_refused)
+                     unsigned int *ret_refused, unsigned int *ret_usdt)
 {
 	const struct mw_python_sites *sites = &file_of(object)->sites;
 
@@ -83,5 +83,6 @@ void mw_attach_count(const struct mw_found_object *object, unsigned int *ret_sit
 
 		*ret_sites += attached;
 		*ret_refused += !attached;
+		*ret_usdt += attached && sites->site[i].convention == MW_BY_USDT;
 	}
 }

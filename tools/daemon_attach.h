@@ -17,9 +17,9 @@ struct mw_attach {
 /* Fills the callbacks; `attach` is their context. All of it is borrowed. */
 void mw_attach_callbacks(struct mw_attach *attach, struct mw_found_options *ret);
 
-/* Adds the probes that are put into `object`, and those that must not be or that the kernel
- * refuses. */
+/* Adds the probes that are put into `object`, those that must not be or that the kernel refuses,
+ * and of the first those on a USDT, which cost a process the most. */
 void mw_attach_count(const struct mw_found_object *object, unsigned int *ret_sites,
-                     unsigned int *ret_refused);
+                     unsigned int *ret_refused, unsigned int *ret_usdt);
 
 #endif

@@ -59,7 +59,7 @@ struct mw_engine_view {
 	uint64_t loads, effects, alerts;
 	unsigned int interpreters; /* files with probes in them */
 	unsigned int processes;    /* that run one of them */
-	unsigned int sites, refused_sites;
+	unsigned int sites, refused_sites, usdt_sites;
 	uint64_t unwind_failed; /* native stacks that could not be unwound to their end */
 	uint64_t events_broken; /* what the kernel sent that made no sense */
 	uint64_t mappings_lost; /* news of mapped files that came too fast */

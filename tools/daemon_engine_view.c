@@ -32,7 +32,7 @@ static void count_sites(void *context, const struct mw_found_object *object)
 {
 	struct mw_engine_view *ret = context;
 
-	mw_attach_count(object, &ret->sites, &ret->refused_sites);
+	mw_attach_count(object, &ret->sites, &ret->refused_sites, &ret->usdt_sites);
 }
 
 void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret)

@@ -102,6 +102,8 @@ static void put_counts(FILE *out, const struct mw_engine_view *view)
 	one(out, "probe_sites", "gauge", "Places with a probe.", view->sites);
 	one(out, "probe_sites_refused", "gauge",
 	    "Places where a probe would do harm, or that the kernel refuses.", view->refused_sites);
+	one(out, "probe_sites_usdt", "gauge", "Places with a probe on python:audit.",
+	    view->usdt_sites);
 	one(out, "reports_total", "counter", "Reports taken from shims.", view->reports);
 	one(out, "reports_refused_total", "counter", "Reports of shims refused.",
 	    view->reports_refused);

@@ -80,6 +80,7 @@ static void add_counts(json_t *out, const struct mw_engine_view *view)
 	        {"processes", view->processes},
 	        {"sites", view->sites},
 	        {"refused_sites", view->refused_sites},
+	        {"usdt_sites", view->usdt_sites},
 	        {"loads", view->loads},
 	        {"effects", view->effects},
 	        {"alerts", view->alerts},

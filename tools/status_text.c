@@ -70,9 +70,12 @@ void mw_status_text(FILE *out, const json_t *status)
 		fprintf(out, " (%s is asked for)", asked);
 	fprintf(out, "\npolicy        %s\nalerts file   %s\n", text(status, "policy_digest"),
 	        text(status, "alerts_file"));
-	fprintf(out, "interpreters  %llu, in %llu processes; %llu probes, %llu places refused\n",
+	fprintf(out, "interpreters  %llu, in %llu processes; %llu probes, %llu places refused",
 	        count(status, "interpreters"), count(status, "processes"), count(status, "sites"),
 	        count(status, "refused_sites"));
+	if (count(status, "usdt_sites"))
+		fprintf(out, "; python:audit in %llu", count(status, "usdt_sites"));
+	fputc('\n', out);
 	fprintf(out, "seen          %llu loads, %llu effects, %llu alerts\n",
 	        count(status, "loads"), count(status, "effects"), count(status, "alerts"));
 	put_losses(out, status);
