@@ -332,7 +332,8 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 	       e->frame_count * sizeof(struct mw_k_frame);
 	if (size > sizeof(*e))
 		size = sizeof(*e);
-	if (bpf_ringbuf_output(&events, e, size, 0))
+	/* By itself the kernel wakes nobody while the parts before it wait to be read. */
+	if (bpf_ringbuf_output(&events, e, size, BPF_RB_FORCE_WAKEUP))
 		count(e->hook, MW_K_RING_FULL);
 	else
 		count(e->hook, MW_K_SENT);

@@ -182,7 +182,7 @@ static __always_inline void hold(struct linux_binprm *program)
 	event->ino = key.ino;
 	event->dev = key.dev;
 	bpf_send_signal(19); /* SIGSTOP: it waits for somebody to have read this */
-	bpf_ringbuf_submit(event, 0);
+	bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
 }
 
 /* What was open in the program before, and where things lay in its memory. */
