@@ -14,18 +14,29 @@
 
 #define RING (256 << 10) /* a CPU: some 2000 records */
 #define RING_SMALL (32 << 10)
+#define BELL 8192 /* holds the longest record */
 #define CPUS_MANY 64
 #define CPUS_MAX 4096
 
+struct cpu {
+	struct mw_ring ring;
+	struct mw_ring bell; /* gets the same records, and wakes us; what is in it is not read */
+};
+
+/* While nothing happens the bells wake us with the next record. As soon as something does, they are
+ * stopped, and a timer has the rings read, until nothing has come for a while. */
 struct mw_mappings {
 	const struct mw_mappings_callbacks *callbacks;
 	void *context;
-	int epoll;
-	int timer; /* -1: the rings wake us */
+	int epoll, timer;
+	struct timespec interval;
+	bool rings; /* the bells */
+	bool runs;  /* the timer */
+	bool news;  /* since it was read */
 	uint64_t lost;
 	bool missed; /* the caller has not been told yet */
 	int cpus;
-	struct mw_ring ring[];
+	struct cpu cpu[];
 };
 
 static int watch(const struct mw_mappings *mappings, int fd)
@@ -35,15 +46,21 @@ static int watch(const struct mw_mappings *mappings, int fd)
 	return epoll_ctl(mappings->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-static int start_timer(struct mw_mappings *mappings, unsigned interval_ms)
+static int run_timer(struct mw_mappings *mappings, bool on)
 {
-	struct timespec every = {interval_ms / 1000, interval_ms % 1000 * 1000000L};
-	struct itimerspec timer = {every, every};
+	struct itimerspec timer = {.it_value = {0}};
 
-	mappings->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (mappings->timer < 0 || timerfd_settime(mappings->timer, 0, &timer, NULL) < 0)
-		return -errno;
-	return watch(mappings, mappings->timer);
+	if (on)
+		timer = (struct itimerspec){mappings->interval, mappings->interval};
+	mappings->runs = on;
+	return timerfd_settime(mappings->timer, 0, &timer, NULL) < 0 ? -errno : 0;
+}
+
+static void set_bells(struct mw_mappings *mappings, bool on)
+{
+	mappings->rings = on;
+	for (int cpu = 0; cpu < mappings->cpus; cpu++)
+		mw_ring_listen(&mappings->cpu[cpu].bell, on);
 }
 
 static void set_range(bool *online, int cpus, long first, long last)
@@ -74,18 +91,29 @@ static void read_online(bool *online, int cpus)
 	}
 }
 
-static int open_cpu(struct mw_mappings *mappings, int cpu)
+static void close_cpu(struct cpu *cpu)
+{
+	mw_ring_close(&cpu->ring);
+	mw_ring_close(&cpu->bell);
+}
+
+static int open_cpu(struct mw_mappings *mappings, int number)
 {
 	size_t size = mappings->cpus > CPUS_MANY ? RING_SMALL : RING;
-	struct mw_ring *ring = &mappings->ring[cpu];
+	struct cpu *cpu = &mappings->cpu[number];
 	int r;
 
-	r = mw_ring_open(ring, cpu, size, mappings->timer < 0);
+	r = mw_ring_open(&cpu->ring, number, size, false);
+	if (r >= 0)
+		r = mw_ring_open(&cpu->bell, number, BELL, true);
+	if (r >= 0)
+		r = watch(mappings, cpu->ring.fd);
+	if (r >= 0)
+		r = watch(mappings, cpu->bell.fd);
 	if (r < 0)
-		return r;
-	r = watch(mappings, ring->fd);
-	if (r < 0)
-		mw_ring_close(ring);
+		close_cpu(cpu);
+	else
+		mw_ring_listen(&cpu->bell, mappings->rings);
 	return r;
 }
 
@@ -98,8 +126,8 @@ static int open_online(struct mw_mappings *mappings)
 	read_online(online, mappings->cpus);
 	for (int cpu = 0; cpu < mappings->cpus; cpu++) {
 		if (!online[cpu])
-			mw_ring_close(&mappings->ring[cpu]);
-		if (!online[cpu] || mappings->ring[cpu].fd >= 0)
+			close_cpu(&mappings->cpu[cpu]);
+		if (!online[cpu] || mappings->cpu[cpu].ring.fd >= 0)
 			continue;
 		r = open_cpu(mappings, cpu);
 		if (r < 0 && r != -ENODEV)
@@ -115,16 +143,16 @@ static int allocate(struct mw_mappings **ret)
 	struct mw_mappings *mappings;
 
 	cpus = cpus < 1 ? 1 : cpus > CPUS_MAX ? CPUS_MAX : cpus;
-	mappings = calloc(1, sizeof(*mappings) + (size_t)cpus * sizeof(struct mw_ring));
+	mappings = calloc(1, sizeof(*mappings) + (size_t)cpus * sizeof(struct cpu));
 	if (!mappings)
 		return -ENOMEM;
 	mappings->cpus = (int)cpus;
-	mappings->timer = -1;
-	for (int cpu = 0; cpu < mappings->cpus; cpu++)
-		mappings->ring[cpu].fd = -1;
+	for (int i = 0; i < mappings->cpus; i++)
+		mappings->cpu[i].ring.fd = mappings->cpu[i].bell.fd = -1;
 	mappings->epoll = epoll_create1(EPOLL_CLOEXEC);
+	mappings->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	*ret = mappings;
-	return mappings->epoll < 0 ? -errno : 0;
+	return mappings->epoll < 0 || mappings->timer < 0 ? -errno : 0;
 }
 
 int mw_mappings_open(const struct mw_mappings_callbacks *callbacks, void *context,
@@ -138,11 +166,12 @@ int mw_mappings_open(const struct mw_mappings_callbacks *callbacks, void *contex
 		goto out;
 	mappings->callbacks = callbacks;
 	mappings->context = context;
-	if (interval_ms)
-		r = start_timer(mappings, interval_ms);
-	if (r < 0)
-		goto out;
-	r = open_online(mappings);
+	mappings->interval = (struct timespec){interval_ms / 1000, interval_ms % 1000 * 1000000L};
+	r = watch(mappings, mappings->timer);
+	if (r >= 0)
+		r = run_timer(mappings, true);
+	if (r >= 0)
+		r = open_online(mappings);
 	if (r < 0)
 		goto out;
 	*ret = mappings;
@@ -157,7 +186,7 @@ void mw_mappings_close(struct mw_mappings *mappings)
 	if (!mappings)
 		return;
 	for (int cpu = 0; cpu < mappings->cpus; cpu++)
-		mw_ring_close(&mappings->ring[cpu]);
+		close_cpu(&mappings->cpu[cpu]);
 	if (mappings->timer >= 0)
 		close(mappings->timer);
 	if (mappings->epoll >= 0)
@@ -219,7 +248,7 @@ static struct mw_ring *oldest(struct mw_mappings *mappings)
 	struct mw_ring *found = NULL;
 
 	for (int cpu = 0; cpu < mappings->cpus; cpu++) {
-		struct mw_ring *ring = &mappings->ring[cpu];
+		struct mw_ring *ring = &mappings->cpu[cpu].ring;
 
 		if (ring->len && (!found || ring->time < found->time))
 			found = ring;
@@ -227,25 +256,67 @@ static struct mw_ring *oldest(struct mw_mappings *mappings)
 	return found;
 }
 
-/* What a fork and an exec mean depends on which was first, and they may be on different CPUs. */
-void mw_mappings_poll(struct mw_mappings *mappings)
+/* What a fork and an exec mean depends on which was first, and they may be on different CPUs. True
+ * when something had come. */
+static bool read_rings(struct mw_mappings *mappings)
 {
 	struct mw_ring *ring;
-	uint64_t ticks;
+	bool any = false;
 
-	/* Also lowers the descriptor until the next time. */
-	if (mappings->timer >= 0 && read(mappings->timer, &ticks, sizeof(ticks)) < 0)
-		ticks = 0;
 	for (int cpu = 0; cpu < mappings->cpus; cpu++)
-		if (mappings->ring[cpu].fd >= 0 && !mw_ring_begin(&mappings->ring[cpu]))
+		if (mappings->cpu[cpu].ring.fd >= 0 && !mw_ring_begin(&mappings->cpu[cpu].ring))
 			mappings->missed = true;
 	for (int cpu = 0; cpu < mappings->cpus; cpu++)
-		if (mappings->ring[cpu].fd >= 0)
-			mw_ring_peek(&mappings->ring[cpu]);
+		if (mappings->cpu[cpu].ring.fd >= 0)
+			mw_ring_peek(&mappings->cpu[cpu].ring);
 	while ((ring = oldest(mappings))) {
+		any = true;
 		hand_over(mappings, ring);
 		mw_ring_peek(ring);
 	}
+	return any;
+}
+
+/* The kernel may write into a bell before it does into the ring: who is quick finds nothing there.
+ */
+static bool has_rung(struct mw_mappings *mappings)
+{
+	for (int cpu = 0; mappings->rings && cpu < mappings->cpus; cpu++)
+		if (mw_ring_has_news(&mappings->cpu[cpu].bell))
+			return true;
+	return false;
+}
+
+static void keep_reading(struct mw_mappings *mappings)
+{
+	if (mappings->rings)
+		set_bells(mappings, false);
+	if (!mappings->runs)
+		run_timer(mappings, true);
+}
+
+/* Bells first, then one more look by the timer: a record that was written as they were set may have
+ * rung none. */
+static void calm_down(struct mw_mappings *mappings)
+{
+	if (mappings->rings)
+		run_timer(mappings, false);
+	else
+		set_bells(mappings, true);
+}
+
+void mw_mappings_poll(struct mw_mappings *mappings)
+{
+	uint64_t ticks;
+	bool ticked = mappings->runs && read(mappings->timer, &ticks, sizeof(ticks)) > 0;
+
+	mappings->news |= read_rings(mappings) || has_rung(mappings);
+	if (mappings->news)
+		keep_reading(mappings);
+	else if (ticked)
+		calm_down(mappings);
+	if (ticked)
+		mappings->news = false;
 	if (mappings->missed) {
 		mappings->missed = false;
 		mappings->callbacks->lost(mappings->context);

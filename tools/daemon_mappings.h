@@ -28,9 +28,10 @@ struct mw_mappings_callbacks {
 	void (*scanned)(void *context, pid_t pid, bool ends);
 };
 
-/* Opens the side-band of every CPU. `interval_ms`: the kernel is read that often, as waking us for
- * each record is a tax on whoever causes it; 0: for each record. `callbacks` and `context` are
- * borrowed. Returns 0 or a negative errno; the caller releases with mw_mappings_close(). */
+/* Opens the side-band of every CPU. The kernel wakes us with the first record after a while without
+ * any; as being woken for each is a tax on whoever causes it, the side-band is then read every
+ * `interval_ms`, not 0, until nothing comes any more. `callbacks` and `context` are borrowed.
+ * Returns 0 or a negative errno; the caller releases with mw_mappings_close(). */
 int mw_mappings_open(const struct mw_mappings_callbacks *callbacks, void *context,
                      unsigned interval_ms, struct mw_mappings **ret);
 

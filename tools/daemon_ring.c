@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -73,6 +74,33 @@ bool mw_ring_begin(struct mw_ring *ring)
 	return ring->head - ring->tail + MW_RECORD_SIDE_MAX <= ring->size;
 }
 
+static void give_back(struct mw_ring *ring, uint64_t tail)
+{
+	struct perf_event_mmap_page *control = ring->memory;
+
+	ring->tail = tail;
+	__atomic_store_n(&control->data_tail, tail, __ATOMIC_RELEASE);
+}
+
+void mw_ring_listen(struct mw_ring *ring, bool on)
+{
+	if (ring->fd < 0)
+		return;
+	if (on) {
+		mw_ring_begin(ring);
+		give_back(ring, ring->head);
+	}
+	ioctl(ring->fd, PERF_EVENT_IOC_PAUSE_OUTPUT, !on);
+}
+
+bool mw_ring_has_news(struct mw_ring *ring)
+{
+	if (ring->fd < 0)
+		return false;
+	mw_ring_begin(ring);
+	return ring->head != ring->tail;
+}
+
 static const uint8_t *data(const struct mw_ring *ring)
 {
 	return (const uint8_t *)ring->memory + page();
@@ -121,9 +149,6 @@ const void *mw_ring_record(const struct mw_ring *ring, uint8_t copy[MW_RECORD_SI
 
 void mw_ring_next(struct mw_ring *ring)
 {
-	struct perf_event_mmap_page *control = ring->memory;
-
-	ring->tail += ring->len;
+	give_back(ring, ring->tail + ring->len);
 	ring->len = 0;
-	__atomic_store_n(&control->data_tail, ring->tail, __ATOMIC_RELEASE);
 }

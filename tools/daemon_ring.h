@@ -18,12 +18,19 @@ struct mw_ring {
 	uint64_t time; /* of that */
 };
 
-/* Opens the side-band of a CPU. `wake_each`: its descriptor is readable after each record,
- * otherwise when the ring is half full. Returns 0 or a negative errno, -ENODEV for a CPU that is
- * offline. */
+/* Opens the side-band of a CPU. `wake_each`: its descriptor becomes readable with each record,
+ * which is a tax on whoever causes it; otherwise when the ring is half full. Returns 0 or a
+ * negative errno, -ENODEV for a CPU that is offline. */
 int mw_ring_open(struct mw_ring *ret, int cpu, size_t size, bool wake_each);
 
 void mw_ring_close(struct mw_ring *ring);
+
+/* Has the kernel write into it, after what is there was dropped, or leave it alone: then it costs
+ * next to nothing, and wakes nobody. Nothing is done to one that is closed. */
+void mw_ring_listen(struct mw_ring *ring, bool on);
+
+/* Whether anything was written that was not read. Of one that is closed: no. */
+bool mw_ring_has_news(struct mw_ring *ring);
 
 /* Takes what has been written until now to be read next. False when the ring was too full for
  * another record: the kernel says that it dropped some only before the next one it writes. */

@@ -250,6 +250,23 @@ static void test_started(void **state)
 	assert_true(wait_for(world, is_gone, second));
 }
 
+/* Where nothing happens nobody is woken, and the next program is told of all the same. On a machine
+ * that is never calm it is told of by the timer. */
+static void test_calm(void **state)
+{
+	struct world *world = *state;
+	struct pollfd fd = {mw_mappings_fd(world->mappings), POLLIN, 0};
+	pid_t pid;
+
+	need_root(world);
+	for (int i = 0; i < 300 && poll(&fd, 1, 100); i++)
+		mw_mappings_poll(world->mappings);
+	pid = start(world->path, "wait");
+	assert_true(wait_for(world, is_told, pid));
+	stop(pid);
+	assert_true(wait_for(world, is_gone, pid));
+}
+
 /* The child of `pid` that came and went. */
 static const struct mw_found_process *child_of(const struct world *world, pid_t pid)
 {
@@ -470,7 +487,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	        TEST(test_started), TEST(test_family),    TEST(test_deleted),
 	        TEST(test_scanned), TEST(test_namespace), TEST(test_namespace_deleted),
-	        TEST(test_image),   TEST(test_lost),
+	        TEST(test_image),   TEST(test_lost),      TEST(test_calm),
 	};
 
 	if (argc > 1)
