@@ -110,6 +110,13 @@ static void ended(void *context, pid_t pid, pid_t tid)
 	mw_found_ended(engine->found, pid, tid);
 }
 
+static void caught_up(void *context)
+{
+	struct mw_engine *engine = context;
+
+	mw_found_caught_up(engine->found);
+}
+
 static void scanned(void *context, pid_t pid, bool ends)
 {
 	struct mw_engine *engine = context;
@@ -123,6 +130,7 @@ static const struct mw_mappings_callbacks callbacks = {
         .forked = forked,
         .ended = ended,
         .lost = lost_mappings,
+        .caught_up = caught_up,
         .scanned = scanned,
 };
 

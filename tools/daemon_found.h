@@ -10,6 +10,7 @@
 #define MW_FOUND_SEGMENTS 4
 #define MW_FOUND_USED 8 /* objects that one process has; others are not let go before they idle */
 #define MW_FOUND_BUCKETS 4096
+#define MW_FOUND_CHILDREN 64
 
 struct mw_found_entry {
 	struct mw_found_object object; /* first: it is what the callbacks get */
@@ -36,6 +37,7 @@ struct mw_found_running {
 	uint8_t used_count;
 	uint8_t met;  /* by the scan that runs: a bit for each of `used` */
 	bool leaving; /* its first thread has ended */
+	bool untold;  /* a child that may be about to run another program */
 };
 
 struct mw_found {
@@ -48,6 +50,8 @@ struct mw_found {
 	struct mw_found_entry *object[MW_FOUND_OBJECTS];
 	uint16_t bucket[MW_FOUND_BUCKETS]; /* index + 1 */
 	uint16_t free, fresh; /* processes: index + 1 of one let go; how many were ever in use */
+	uint16_t child[MW_FOUND_CHILDREN]; /* index of those that may be untold */
+	size_t children;
 	struct mw_found_running running[MW_FOUND_PROCESSES];
 };
 

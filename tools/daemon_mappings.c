@@ -309,8 +309,11 @@ void mw_mappings_poll(struct mw_mappings *mappings)
 {
 	uint64_t ticks;
 	bool ticked = mappings->runs && read(mappings->timer, &ticks, sizeof(ticks)) > 0;
+	bool any = read_rings(mappings);
 
-	mappings->news |= read_rings(mappings) || has_rung(mappings);
+	if (any)
+		mappings->callbacks->caught_up(mappings->context);
+	mappings->news |= any || has_rung(mappings);
 	if (mappings->news)
 		keep_reading(mappings);
 	else if (ticked)

@@ -23,6 +23,8 @@ struct mw_mappings_callbacks {
 	 * all the time makes this come with every mw_mappings_poll(): one scan a second is enough.
 	 */
 	void (*lost)(void *context);
+	/* All that has come so far was handed over, and something had. */
+	void (*caught_up)(void *context);
 	/* Around the mappings of one process in a scan, `ends` being false, then true; at last once
 	 * with `pid` 0. */
 	void (*scanned)(void *context, pid_t pid, bool ends);

@@ -56,8 +56,9 @@ struct mw_found_options {
 	 * negative errno, then detach() is not called. */
 	int (*attach)(void *context, struct mw_found_object *object);
 	void (*detach)(void *context, struct mw_found_object *object);
-	/* A process runs an interpreter, or more is known of one that does. `process` is good for
-	 * the call, its object until detach(). */
+	/* A process runs an interpreter, or more is known of one that does; of a child as soon as
+	 * all that has come was handed over. `process` is good for the call, its object until
+	 * detach(). */
 	void (*process)(void *context, const struct mw_found_process *process);
 	/* It does so no more: it ended or runs another program. */
 	void (*gone)(void *context, pid_t pid, uint64_t start);
@@ -101,6 +102,7 @@ void mw_found_exec(void *context, pid_t pid);
 void mw_found_forked(void *context, pid_t pid, pid_t parent);
 void mw_found_ended(void *context, pid_t pid, pid_t tid);
 void mw_found_scanned(void *context, pid_t pid, bool ends);
+void mw_found_caught_up(void *context);
 
 /* Attaches to the files where interpreters usually are, and to those that `patterns` (NULL at the
  * end; glob(7) without braces, absolute) lead to, at most MW_FOUND_USUAL_MAX, before anybody runs

@@ -162,10 +162,11 @@ static struct mw_found_process describe(const struct mw_found *found,
 	};
 }
 
-static void tell(const struct mw_found *found, const struct mw_found_running *running)
+static void tell(const struct mw_found *found, struct mw_found_running *running)
 {
 	struct mw_found_process process = describe(found, running);
 
+	running->untold = false;
 	found->options.process(found->options.context, &process);
 }
 
@@ -246,6 +247,15 @@ void mw_found_exec(void *context, pid_t pid)
 		leave(found, running);
 }
 
+/* Most children run another program at once: who they are need not be looked up. */
+static void tell_later(struct mw_found *found, struct mw_found_running *child)
+{
+	if (found->children == MW_FOUND_CHILDREN)
+		mw_found_caught_up(found);
+	child->untold = true;
+	found->child[found->children++] = (uint16_t)(child - found->running);
+}
+
 void mw_found_forked(void *context, pid_t pid, pid_t parent)
 {
 	struct mw_found *found = context;
@@ -264,7 +274,20 @@ void mw_found_forked(void *context, pid_t pid, pid_t parent)
 	for (size_t i = 0; i < from->used_count; i++)
 		add_object(child, found->object[from->used[i]]);
 	if (child->runtime)
-		tell(found, child);
+		tell_later(found, child);
+}
+
+void mw_found_caught_up(void *context)
+{
+	struct mw_found *found = context;
+
+	for (size_t i = 0; i < found->children; i++) {
+		struct mw_found_running *child = &found->running[found->child[i]];
+
+		if (child->pid && child->untold)
+			tell(found, child);
+	}
+	found->children = 0;
 }
 
 /* Its first thread may end before the others. */

@@ -70,7 +70,8 @@ static void lost(void *context)
 }
 
 static const struct mw_mappings_callbacks callbacks = {
-        mw_found_mapped, mw_found_exec, mw_found_forked, mw_found_ended, lost, mw_found_scanned};
+        mw_found_mapped,    mw_found_exec,   mw_found_forked, mw_found_ended, lost,
+        mw_found_caught_up, mw_found_scanned};
 
 static uint64_t copy(const char *from, const char *to)
 {

@@ -59,7 +59,7 @@ static void scanned(void *context, pid_t pid, bool ends)
 	(void)ends;
 }
 
-static const struct mw_mappings_callbacks callbacks = {mapped, one, two, two, lost, scanned};
+static const struct mw_mappings_callbacks callbacks = {mapped, one, two, two, lost, lost, scanned};
 
 static void *read_all(void *context)
 {

@@ -310,6 +310,9 @@ static void test_fork(void **state)
 	write_file(world, "python", interpreter);
 	map_in(world, "python", getpid());
 	mw_found_forked(world->found, pid, getpid());
+	assert_int_equal(world->told, 1);
+	mw_found_caught_up(world->found);
+	mw_found_caught_up(world->found);
 	assert_int_equal(world->told, 2);
 	assert_int_equal(world->last.pid, pid);
 	assert_int_equal(world->last.runtime, ADDRESS - CODE_VADDR + RUNTIME);
@@ -322,6 +325,44 @@ static void test_fork(void **state)
 	assert_int_equal(world->gone, 1);
 	mw_found_forked(world->found, getpid(), getppid());
 	assert_int_equal(world->gone, 2);
+}
+
+/* Nobody is told of a child that has become another program by the time all has been read. */
+static void test_fork_and_exec(void **state)
+{
+	struct world *world = *state;
+	pid_t first = start(), second = start();
+
+	write_file(world, "python", interpreter);
+	map_in(world, "python", getpid());
+	mw_found_forked(world->found, first, getpid());
+	mw_found_exec(world->found, first);
+	mw_found_forked(world->found, second, getpid());
+	assert_int_equal(world->gone, 1);
+	mw_found_caught_up(world->found);
+	assert_int_equal(world->told, 2);
+	assert_int_equal(world->last.pid, second);
+	stop(first);
+	stop(second);
+}
+
+/* However many come at once. */
+static void test_many_forks(void **state)
+{
+	struct world *world = *state;
+	pid_t pid = start();
+
+	write_file(world, "python", interpreter);
+	map_in(world, "python", getpid());
+	for (unsigned i = 0; i < 200; i++) {
+		mw_found_forked(world->found, pid, getpid());
+		mw_found_exec(world->found, pid);
+	}
+	mw_found_forked(world->found, pid, getpid());
+	mw_found_caught_up(world->found);
+	assert_int_equal(world->told, 2);
+	assert_int_equal(world->last.pid, pid);
+	stop(pid);
 }
 
 /* Written over in place, by somebody who may: what it is now counts. */
@@ -518,11 +559,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	        TEST(test_once),       TEST(test_process),          TEST(test_version),
-	        TEST(test_grace),      TEST(test_grace_ends),       TEST(test_fork),
-	        TEST(test_changed),    TEST(test_others_may_write), TEST(test_knows),
-	        TEST(test_refused),    TEST(test_unopened),         TEST(test_scan),
-	        TEST(test_companions), TEST(test_prescan),          TEST(test_full),
+	        TEST(test_once),          TEST(test_process),
+	        TEST(test_version),       TEST(test_grace),
+	        TEST(test_grace_ends),    TEST(test_fork),
+	        TEST(test_fork_and_exec), TEST(test_many_forks),
+	        TEST(test_changed),       TEST(test_others_may_write),
+	        TEST(test_knows),         TEST(test_refused),
+	        TEST(test_unopened),      TEST(test_scan),
+	        TEST(test_companions),    TEST(test_prescan),
+	        TEST(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
