@@ -16,6 +16,7 @@ struct mw_merge {
 	struct mw_merge_sinks sinks;
 	char policy[MW_MESSAGE_DIGEST];
 	struct mw_merge_counters count;
+	int64_t due; /* when there is something to do next; INT64_MAX: nothing is remembered */
 	struct mw_losers losers;
 	struct mw_trees trees;
 	struct mw_known known;
@@ -44,6 +45,7 @@ int mw_merge_open(const struct mw_merge_sinks *sinks, const char *policy_digest,
 	if (!merge)
 		return -ENOMEM;
 	merge->sinks = *sinks;
+	merge->due = INT64_MAX;
 	mw_merge_policy(merge, policy_digest);
 	*ret = merge;
 	return 0;
@@ -95,6 +97,12 @@ static bool name_it(void *context, json_t *alert)
 		if (report->sensors >> s & 1)
 			news |= mw_alert_json_seen(alert, (enum mw_sensor)s);
 	return news;
+}
+
+static void plan(struct mw_merge *merge, int64_t at)
+{
+	if (at < merge->due)
+		merge->due = at;
 }
 
 static void set_merged(struct mw_merge *merge, struct mw_known_report *report)
@@ -162,6 +170,7 @@ static struct mw_known_effect *remember(struct mw_merge *merge,
 	known->who = *who;
 	known->gone = gone;
 	known->at = now;
+	plan(merge, now + MW_MERGE_KEPT_MS);
 	return known;
 }
 
@@ -173,6 +182,7 @@ static bool hold(struct mw_merge *merge, struct mw_known_effect *known, json_t *
 	if (merge->known.held < MW_MERGE_HELD) {
 		known->alert = json_incref(alert);
 		known->deadline = now + MW_MERGE_PATIENCE_MS;
+		plan(merge, known->deadline);
 		merge->known.held++;
 		return true;
 	}
@@ -188,10 +198,13 @@ bool mw_merge_kernel(struct mw_merge *merge, const struct mw_merge_effect *effec
                      int64_t now)
 {
 	struct mw_member who;
-	int tree = mw_trees_find(&merge->trees, effect->pid, effect->start, effect->uid, &who);
+	int tree;
 	struct mw_known_effect *known;
 	struct mw_known_report *report;
 
+	if (!merge->trees.count)
+		return false;
+	tree = mw_trees_find(&merge->trees, effect->pid, effect->start, effect->uid, &who);
 	if (tree == MW_TREE_NONE ||
 	    (tree == MW_TREE_GONE && !mw_trees_any(&merge->trees, effect->uid)))
 		return false;
@@ -328,14 +341,16 @@ static int add(struct mw_merge *merge, const struct mw_member *who, uid_t uid,
 		return -ENOMEM;
 	take_in(merge, known, report, uid, who);
 	known->at = now;
+	known->deadline = now + MW_MERGE_KERNEL_MS;
 	known->alert = report->alert;
 	report->alert = NULL;
+	plan(merge, now + MW_MERGE_KEPT_MS);
 	if (name_in_effect(merge, known))
 		set_merged(merge, known);
-	else if (kernel_may_see(known))
-		known->deadline = now + MW_MERGE_KERNEL_MS;
-	else
+	else if (!kernel_may_see(known))
 		stop_waiting(merge, known);
+	else
+		plan(merge, known->deadline);
 	return 0;
 }
 
@@ -355,42 +370,44 @@ int mw_merge_report(struct mw_merge *merge, int tree, struct mw_message *report,
 	return error;
 }
 
-void mw_merge_tick(struct mw_merge *merge, int64_t now)
+static void tend_effect(struct mw_merge *merge, struct mw_known_effect *effect, int64_t now)
 {
-	for (size_t i = 0; i < MW_KNOWN_SEEN; i++) {
-		struct mw_known_effect *effect = &merge->known.effect[i];
-
-		if (effect->alert && now >= effect->deadline)
-			decide(merge, effect, now);
-		else if (!effect->alert && now - effect->at >= MW_MERGE_KEPT_MS)
-			mw_known_effect_forget(effect);
-	}
-	for (size_t i = 0; i < MW_KNOWN_REPORTS; i++) {
-		struct mw_known_report *report = &merge->known.report[i];
-
-		if (report->alert && now >= report->deadline)
-			stop_waiting(merge, report);
-		if (report->number && now - report->at >= MW_MERGE_KEPT_MS)
-			mw_known_forget(report);
-	}
+	if (effect->alert && now >= effect->deadline)
+		decide(merge, effect, now);
+	else if (!effect->alert && now - effect->at >= MW_MERGE_KEPT_MS)
+		mw_known_effect_forget(effect);
+	if (effect->id[0])
+		plan(merge, effect->alert ? effect->deadline : effect->at + MW_MERGE_KEPT_MS);
 }
 
-static int64_t sooner(int64_t next, const json_t *alert, int64_t deadline)
+static void tend_report(struct mw_merge *merge, struct mw_known_report *report, int64_t now)
 {
-	return alert && deadline < next ? deadline : next;
+	if (report->alert && now >= report->deadline)
+		stop_waiting(merge, report);
+	if (now - report->at >= MW_MERGE_KEPT_MS)
+		mw_known_forget(report);
+	if (report->number)
+		plan(merge, report->alert ? report->deadline : report->at + MW_MERGE_KEPT_MS);
+}
+
+void mw_merge_tick(struct mw_merge *merge, int64_t now)
+{
+	if (now < merge->due)
+		return;
+	merge->due = INT64_MAX;
+	for (size_t i = 0; i < MW_KNOWN_SEEN; i++)
+		if (merge->known.effect[i].id[0])
+			tend_effect(merge, &merge->known.effect[i], now);
+	for (size_t i = 0; i < MW_KNOWN_REPORTS; i++)
+		if (merge->known.report[i].number)
+			tend_report(merge, &merge->known.report[i], now);
 }
 
 int mw_merge_wait(const struct mw_merge *merge, int64_t now)
 {
-	int64_t next = INT64_MAX;
-
-	for (size_t i = 0; i < MW_KNOWN_SEEN; i++)
-		next = sooner(next, merge->known.effect[i].alert, merge->known.effect[i].deadline);
-	for (size_t i = 0; i < MW_KNOWN_REPORTS; i++)
-		next = sooner(next, merge->known.report[i].alert, merge->known.report[i].deadline);
-	if (next == INT64_MAX)
+	if (merge->due == INT64_MAX)
 		return -1;
-	return next > now ? (int)(next - now) : 0;
+	return merge->due > now ? (int)(merge->due - now) : 0;
 }
 
 void mw_merge_close(struct mw_merge *merge)

@@ -46,6 +46,7 @@ struct mw_reports {
 	int listener, epoll;
 	char path[108];
 	unsigned int open;
+	bool owes; /* some user's losses have not been said */
 	struct mw_reports_counters count;
 	struct mw_uids uids;
 	struct connection connection[CONNECTIONS_MAX];
@@ -252,6 +253,7 @@ static bool hear(struct mw_reports *r, struct connection *c, size_t len, int64_t
 
 	if (!mw_uids_take(&r->uids, c->user, now)) {
 		r->count.limited++;
+		r->owes = true;
 		mw_merge_lost(r->merge, c->user->uid, 0, "", now);
 		return true;
 	}
@@ -323,7 +325,7 @@ int mw_reports_poll(struct mw_reports *r, int64_t now)
 {
 	int ready = epoll_wait(r->epoll, r->events, CONNECTIONS_MAX + 1, 0), count = 0;
 
-	for (size_t i = 0; i < MW_UIDS_MAX; i++)
+	for (size_t i = 0; ready > 0 && i < MW_UIDS_MAX; i++)
 		r->uids.uid[i].turn = 0;
 	for (int i = 0; i < ready; i++) {
 		uint32_t which = r->events[i].data.u32;
@@ -341,9 +343,21 @@ static bool is_late(const struct connection *c, int64_t now)
 	return c->state != SUPERVISING && c->deadline <= now;
 }
 
+static void say_losses(struct mw_reports *r, int64_t now)
+{
+	r->owes = false;
+	for (size_t i = 0; i < MW_UIDS_MAX; i++) {
+		struct mw_uid *user = &r->uids.uid[i];
+
+		if (user->limited && (!user->said || now - user->said >= SAID_MS))
+			say_lost(r, user, now);
+		r->owes |= user->limited > 0;
+	}
+}
+
 void mw_reports_tick(struct mw_reports *r, int64_t now)
 {
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+	for (size_t i = 0; r->open && i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &r->connection[i];
 
 		if (c->fd < 0)
@@ -355,12 +369,8 @@ void mw_reports_tick(struct mw_reports *r, int64_t now)
 			arm(r, c, EPOLL_CTL_MOD);
 		}
 	}
-	for (size_t i = 0; i < MW_UIDS_MAX; i++) {
-		struct mw_uid *user = &r->uids.uid[i];
-
-		if (user->limited && (!user->said || now - user->said >= SAID_MS))
-			say_lost(r, user, now);
-	}
+	if (r->owes)
+		say_losses(r, now);
 }
 
 static void soonest(int64_t *next, int64_t at)
@@ -373,7 +383,7 @@ int mw_reports_wait(const struct mw_reports *r, int64_t now)
 {
 	int64_t next = INT64_MAX;
 
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+	for (size_t i = 0; r->open && i < CONNECTIONS_MAX; i++) {
 		const struct connection *c = &r->connection[i];
 
 		if (c->fd >= 0 && c->state != SUPERVISING)
@@ -381,7 +391,7 @@ int mw_reports_wait(const struct mw_reports *r, int64_t now)
 		if (c->fd >= 0 && !c->armed)
 			soonest(&next, c->user->asleep);
 	}
-	for (size_t i = 0; i < MW_UIDS_MAX; i++)
+	for (size_t i = 0; r->owes && i < MW_UIDS_MAX; i++)
 		if (r->uids.uid[i].limited)
 			soonest(&next, r->uids.uid[i].said ? r->uids.uid[i].said + SAID_MS : now);
 	if (next == INT64_MAX)

@@ -17,6 +17,7 @@ int mw_trees_add(struct mw_trees *trees, const struct mw_supervisor *supervisor)
 		if (!trees->tree[i])
 			return -ENOMEM;
 		*trees->tree[i] = *supervisor;
+		trees->count++;
 		return i;
 	}
 	return -ENOSPC;
@@ -24,8 +25,11 @@ int mw_trees_add(struct mw_trees *trees, const struct mw_supervisor *supervisor)
 
 void mw_trees_remove(struct mw_trees *trees, int tree)
 {
+	if (!trees->tree[tree])
+		return;
 	free(trees->tree[tree]);
 	trees->tree[tree] = NULL;
+	trees->count--;
 }
 
 void mw_trees_clear(struct mw_trees *trees)

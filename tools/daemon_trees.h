@@ -12,6 +12,7 @@
 #define MW_TREE_GONE (-2) /* the process has ended: it cannot be told */
 
 struct mw_trees {
+	int count;
 	struct mw_supervisor *tree[MW_MERGE_TREES]; /* NULL: free */
 };
 
