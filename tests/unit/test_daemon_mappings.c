@@ -28,7 +28,8 @@
 #include "../../tools/maps.h"
 
 #define RUNTIME 0x10
-#define EVENTS 64
+#define EVENTS 8192 /* others run interpreters, too */
+#define MANY 20000  /* mappings: many times what a ring holds */
 
 /* This program is the interpreter: it holds the words that make a file worth a look. */
 static const char interpreter[] = "find_class";
@@ -228,6 +229,16 @@ static uint64_t bias_of(pid_t pid, uint64_t ino)
 	return bias;
 }
 
+/* For up to ten seconds, until it runs the file. */
+static void wait_until_runs(pid_t pid, const struct world *world)
+{
+	struct stat st;
+
+	assert_int_equal(stat(world->path, &st), 0);
+	for (int i = 0; i < 1000 && !bias_of(pid, st.st_ino); i++)
+		usleep(10000);
+}
+
 static void test_started(void **state)
 {
 	struct world *world = *state;
@@ -310,7 +321,7 @@ static void test_deleted(void **state)
 	need_root(world);
 	assert_int_equal(stat(world->path, &st), 0);
 	pid = start(world->path, "wait");
-	usleep(100000);
+	wait_until_runs(pid, world);
 	unlink(world->path);
 	assert_true(wait_for(world, is_told, pid));
 	assert_int_equal(attached(world, st.st_ino), 1);
@@ -325,7 +336,7 @@ static void test_scanned(void **state)
 	need_root(world);
 	mw_mappings_close(world->mappings);
 	pid = start(world->path, "wait");
-	usleep(100000);
+	wait_until_runs(pid, world);
 	assert_int_equal(mw_mappings_open(&callbacks, world->found, 10, &world->mappings), 0);
 	assert_null(told(world, pid));
 	assert_int_equal(mw_mappings_scan(world->mappings), 0);
@@ -444,10 +455,9 @@ static void test_lost(void **state)
 			CPU_SET(cpu, &first);
 	run_on(&first);
 	pid = start(world->path, "many");
-	usleep(300000);
-	stop(pid);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	pid = start(world->path, "wait");
-	usleep(100000);
+	wait_until_runs(pid, world);
 	losses = 0;
 	mw_mappings_poll(world->mappings);
 	assert_int_equal(losses, 1);
@@ -471,12 +481,14 @@ _Noreturn static void be_started(const char *self, const char *how)
 		usleep(100000);
 		execl("/bin/sleep", "sleep", "100", NULL);
 	}
-	while (!strcmp(how, "many")) {
+	for (int i = 0; !strcmp(how, "many"); i++) {
 		int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 		void *at = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 
 		close(fd);
 		munmap(at, 4096);
+		if (i == MANY)
+			_exit(0);
 	}
 	for (;;)
 		pause();
