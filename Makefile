@@ -31,9 +31,9 @@ TEST_PYTHON = $(if $(PYTHON),$(PYTHON),.venv/bin/python)
 first_of = $(firstword $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
 MSGPACK := $(call first_of,msgpack-c msgpack)
 HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto yaml-0.1 zlib liblzma libseccomp \
-	libbpf libelf
+	libbpf libelf libnghttp2 libprotobuf-c
 MISSING := $(strip $(foreach p,$(HOST_LIBRARIES),$(if $(call first_of,$(p)),,$(p))) \
-	$(if $(MSGPACK),,msgpack-c))
+	$(if $(MSGPACK),,msgpack-c) $(if $(shell command -v protoc-c),,protoc-c))
 ifeq ($(MISSING),)
 LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK) $(HOST_LIBRARIES))
 GUEST_LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK))
@@ -105,9 +105,9 @@ libraries:
 # One archive of every object but main, so that a test links only what it uses.
 $(O)/guest/core.a: $(call objects,guest,$(CORE))
 $(O)/host/core.a: $(call objects,host,$(CORE))
-$(O)/host/tools.a: $(call objects,host,$(TOOLS_REST))
+$(O)/host/tools.a: $(call objects,host,$(TOOLS_REST)) $(O)/host/cri.pb-c.o
 $(O)/fuzz/core.a: $(call objects,fuzz,$(CORE))
-$(O)/fuzz/tools.a: $(call objects,fuzz,$(TOOLS_REST))
+$(O)/fuzz/tools.a: $(call objects,fuzz,$(TOOLS_REST)) $(O)/fuzz/cri.pb-c.o
 $(O)/%.a:
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -151,6 +151,24 @@ $(O)/ebpf/%.skel.h: $(O)/ebpf/%.bpf.o
 WITH_PROGRAMS := $(foreach k,host fuzz,$(patsubst %.c,$(O)/$(k)/%.o,$(wildcard tools/daemon_programs*.c)))
 $(WITH_PROGRAMS): $(O)/ebpf/modelwatch.skel.h
 $(WITH_PROGRAMS): CPPFLAGS_ALL += -I$(O)/ebpf
+
+# The messages of container runtimes, and who knows them.
+$(O)/messages/%.pb-c.c $(O)/messages/%.pb-c.h: tools/%.proto
+	$(call say,PROTO)
+	$(Q)mkdir -p $(@D) && protoc-c --proto_path=tools --c_out=$(@D) $<
+
+$(O)/host/%.pb-c.o: $(O)/messages/%.pb-c.c Makefile | libraries
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(HOST_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(O)/fuzz/%.pb-c.o: $(O)/messages/%.pb-c.c Makefile | libraries
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS_ALL) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link \
+		$(CFLAGS) -c -o $@ $<
+
+WITH_MESSAGES := $(O)/host/tools/cri_message.o $(O)/fuzz/tools/cri_message.o
+$(WITH_MESSAGES): $(O)/messages/cri.pb-c.h
+$(WITH_MESSAGES): CPPFLAGS_ALL += -I$(O)/messages
 
 $(O)/host/tools/default_policy.o $(O)/fuzz/tools/default_policy.o: core/default-policy.yaml
 $(O)/host/tools/report_files.o $(O)/fuzz/tools/report_files.o: tools/report.html tools/report.css \
@@ -230,9 +248,10 @@ FORMATTED := $(wildcard core/*.[ch] ebpf/*.[ch] preload/*.[ch] pyext/*.[ch] tool
 
 lint: ## clang-tidy, cppcheck, format and manual pages
 	@PYTHON='$(PYTHON)' tests/setup.sh lint
-	@$(MAKE) --no-print-directory libraries
+	@$(MAKE) --no-print-directory libraries $(O)/ebpf/modelwatch.skel.h $(O)/messages/cri.pb-c.h
 	@CFLAGS="-std=c11 $(subst ",\",$(filter-out -MMD -MP,$(CPPFLAGS_ALL))) $(LIBRARY_CFLAGS) \
-		-DPy_LIMITED_API=0x03090000 -isystem $(PYTHON_INCLUDE)" \
+		-DPy_LIMITED_API=0x03090000 -isystem $(PYTHON_INCLUDE) -isystem $(O)/ebpf \
+		-isystem $(O)/messages" \
 		tests/lint.sh $(FORMATTED) $(MAN) $(MAN5) $(MAN8)
 
 format: ## rewrite the C files in the project's format

@@ -119,6 +119,9 @@ look()
 	need zlib1g-dev have_library zlib
 	need libelf-dev have_library libelf
 	need libbpf-dev have_library libbpf
+	need libnghttp2-dev have_library libnghttp2
+	need libprotobuf-c-dev have_library libprotobuf-c
+	need protobuf-c-compiler have protoc-c
 	need bpftool have_bpftool
 	need clang have clang
 	need liblzma-dev have_library liblzma
