@@ -317,9 +317,8 @@ static struct recent *find(struct mw_alerts *a, struct mw_str id)
 	return NULL;
 }
 
-int mw_alerts_amend(struct mw_alerts *a, struct mw_str id, mw_alert_change *change, void *context)
+static int amend(struct mw_alerts *a, struct recent *recent, mw_alert_change *change, void *context)
 {
-	struct recent *recent = find(a, id);
 	json_t *json = recent && recent->line ? json_loads(recent->line, 0, NULL) : NULL;
 
 	if (!json)
@@ -329,6 +328,19 @@ int mw_alerts_amend(struct mw_alerts *a, struct mw_str id, mw_alert_change *chan
 	else
 		json_decref(json);
 	return 0;
+}
+
+int mw_alerts_amend(struct mw_alerts *a, struct mw_str id, mw_alert_change *change, void *context)
+{
+	return amend(a, find(a, id), change, context);
+}
+
+void mw_alerts_amend_all(struct mw_alerts *a, const char *word, mw_alert_change *change,
+                         void *context)
+{
+	for (size_t i = 0; i < RECENT_MAX; i++)
+		if (a->recent[i].line && strstr(a->recent[i].line, word))
+			amend(a, &a->recent[i], change, context);
 }
 
 static bool add_sensor(void *context, json_t *alert)
@@ -369,7 +381,11 @@ void mw_alerts_write(struct mw_alerts *a, json_t *alert)
 	struct recent *recent = id ? find(a, (struct mw_str){id, (uint32_t)strlen(id)}) : NULL;
 	bool ours = recent && recent->held;
 	size_t len = 0;
-	char *line = dump(alert, &len);
+	char *line;
+
+	if (a->options.identities)
+		mw_identity_complete(a->options.identities, alert);
+	line = dump(alert, &len);
 
 	if (line) {
 		write_line(a, line, len);

@@ -109,6 +109,10 @@ typedef bool mw_alert_change(void *context, json_t *alert);
  * no recent one. */
 int mw_alerts_amend(struct mw_alerts *a, struct mw_str id, mw_alert_change *change, void *context);
 
+/* The same for every recent alert that has the text `word` in it. */
+void mw_alerts_amend_all(struct mw_alerts *a, const char *word, mw_alert_change *change,
+                         void *context);
+
 /* Writes an alert that is complete: one that was kept back, or somebody else's. Takes over the
  * reference. */
 void mw_alerts_write(struct mw_alerts *a, json_t *alert);

@@ -39,6 +39,7 @@ void mw_daemon_config_free(struct mw_daemon_config *config)
 	json_decref(config->policies);
 	json_decref(config->interpreters);
 	json_decref(config->labels);
+	json_decref(config->cri_sockets);
 	free(config->alerts);
 	free(config->metrics_listen);
 	free(config->metrics_textfile);

@@ -31,6 +31,7 @@ struct mw_daemon_config {
 	enum mw_file_writes file_writes;
 	uint32_t ring_bytes; /* a power of two, of whole pages */
 	json_t *labels;      /* an object of strings */
+	json_t *cri_sockets; /* where container runtimes are asked; NULL: where they usually are */
 };
 
 /* Reads `file` (NULL: MW_DAEMON_CONFIG, which need not be there) and then, in the order of their

@@ -142,6 +142,19 @@ static bool hold_alert(void *context, pid_t pid, const struct mw_record *record,
 	return mw_daemon_hold(engine->merge, pid, record, alert, now_ms());
 }
 
+/* Alerts do not wait for the names of a container: what has gone out without them is amended. */
+static bool complete(void *context, json_t *alert)
+{
+	return mw_identity_complete(context, alert);
+}
+
+static void take_names(void *context, const char *id)
+{
+	struct mw_engine *engine = context;
+
+	mw_alerts_amend_all(engine->alerts, id, complete, engine->identities);
+}
+
 static int watch(struct mw_engine *engine, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN};
@@ -168,7 +181,7 @@ static int open_judge(struct mw_engine *engine, const struct mw_engine_options *
 	};
 	const struct mw_merge_sinks sinks = mw_merge_alerts(options->alerts);
 	const struct mw_reports_limits limits = {.a_minute = options->config->reports_per_minute};
-	int error = mw_identity_cache_new("", &engine->identities);
+	int error = mw_identity_cache_new("", options->config->cri_sockets, &engine->identities);
 
 	if (!error)
 		error = mw_daemon_judge_open(&judge, &engine->judge);
@@ -182,7 +195,8 @@ static int open_judge(struct mw_engine *engine, const struct mw_engine_options *
 		return fail(why, size, error, options->config->report_socket);
 	mw_alerts_hold(options->alerts, hold_alert, engine);
 	mw_alerts_identities(options->alerts, engine->identities);
-	return watch(engine, mw_reports_fd(engine->reports));
+	error = watch(engine, mw_identity_fd(engine->identities));
+	return error ? error : watch(engine, mw_reports_fd(engine->reports));
 }
 
 static int open_programs(struct mw_engine *engine, const struct mw_engine_options *options,
@@ -328,6 +342,7 @@ int mw_engine_poll(struct mw_engine *engine)
 	events = mw_programs_poll(engine->programs);
 	mw_reports_tick(engine->reports, now);
 	mw_merge_tick(engine->merge, now);
+	mw_identity_poll(engine->identities, take_names, engine);
 	tick(engine, now);
 	return events;
 }

@@ -64,6 +64,7 @@ struct mw_engine_view {
 	uint64_t events_broken; /* what the kernel sent that made no sense */
 	uint64_t mappings_lost; /* news of mapped files that came too fast */
 	uint64_t identity_missing;
+	uint64_t runtimes_failed; /* containers that a runtime which is there did not tell of */
 	uint64_t reports, reports_refused; /* through the report socket */
 	unsigned int hooks;
 	struct mw_engine_hook hook[MW_ENGINE_HOOKS];

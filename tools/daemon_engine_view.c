@@ -51,7 +51,8 @@ void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret)
 	        .processes = (unsigned int)found.processes,
 	        .unwind_failed = judged->not_unwound,
 	        .mappings_lost = mw_mappings_lost(engine->mappings),
-	        .identity_missing = identities.unknown + identities.state_missing,
+	        .identity_missing = identities.unknown + identities.containers.missing,
+	        .runtimes_failed = identities.containers.failed,
 	        .reports = reports->reports,
 	        .reports_refused = reports->refused + reports->limited + reports->malformed +
 	                           reports->oversized + reports->unpermitted + reports->forged,

@@ -152,16 +152,45 @@ static int take_textfile(struct mw_source *s, const char *name, struct mw_daemon
 	return error ? error : keep(s, value, &config->metrics_textfile);
 }
 
-static int take_socket(struct mw_source *s, const char *name, char **place)
+static int socket_path(struct mw_source *s, const char *name, const char **ret)
 {
 	struct sockaddr_un address;
-	const char *value;
-	int error = absolute(s, name, &value);
+	int error = absolute(s, name, ret);
 
-	if (!error && strlen(value) >= sizeof(address.sun_path))
+	if (!error && strlen(*ret) >= sizeof(address.sun_path))
 		error = mw_source_complain(s, "%s: a socket's path has at most %zu bytes", name,
 		                           sizeof(address.sun_path) - 1);
+	return error;
+}
+
+static int take_socket(struct mw_source *s, const char *name, char **place)
+{
+	const char *value;
+	int error = socket_path(s, name, &value);
+
 	return error ? error : keep(s, value, place);
+}
+
+static int take_runtime(struct mw_source *s, const char *name, void *out)
+{
+	const char *value;
+	int error = text(s, name, &value);
+
+	if (!error && !strcmp(value, "off"))
+		return 0;
+	if (!error)
+		error = socket_path(s, name, &value);
+	return error ? error : add_to(s, out, value);
+}
+
+/* "off" is a list of none. */
+static int take_runtimes(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+{
+	if (!config->cri_sockets)
+		config->cri_sockets = json_array();
+	if (!config->cri_sockets)
+		return mw_source_no_room(s, -ENOMEM);
+	return mw_source_items(s, name, take_runtime, config->cri_sockets);
 }
 
 static int take_control(struct mw_source *s, const char *name, struct mw_daemon_config *config)
@@ -258,6 +287,7 @@ static const struct key control[] = {{.name = "socket", .take = take_control}, {
 static const struct key reports[] = {
         {.name = "socket", .take = take_report}, {.name = "per_uid", .take = take_per_uid}, {0}};
 static const struct key interpreters[] = {{.name = "paths", .take = take_paths}, {0}};
+static const struct key cri[] = {{.name = "sockets", .take = take_runtimes}, {0}};
 static const struct key ring[] = {{.name = "bytes", .take = take_bytes}, {0}};
 static const struct key keys[] = {
         {.name = "mode", .take = take_mode},
@@ -270,6 +300,7 @@ static const struct key keys[] = {
         {.name = "interpreters", .below = interpreters},
         {.name = "hold_new_interpreters", .take = take_hold},
         {.name = "file_writes", .take = take_writes},
+        {.name = "cri", .below = cri},
         {.name = "ring", .below = ring},
         {0},
 };

@@ -109,6 +109,9 @@ static void put_counts(FILE *out, const struct mw_engine_view *view)
 	    view->reports_refused);
 	one(out, "identity_missing_total", "counter", "Names of pods and images not to be had.",
 	    view->identity_missing);
+	one(out, "runtimes_failed_total", "counter",
+	    "Containers that their runtime was asked about and did not tell of.",
+	    view->runtimes_failed);
 	one(out, "events_broken_total", "counter", "Events of the kernel that made no sense.",
 	    view->events_broken);
 	one(out, "mappings_lost_total", "counter", "News of mapped files lost.",

@@ -87,6 +87,7 @@ static void add_counts(json_t *out, const struct mw_engine_view *view)
 	        {"reports", view->reports},
 	        {"reports_refused", view->reports_refused},
 	        {"identity_missing", view->identity_missing},
+	        {"runtimes_failed", view->runtimes_failed},
 	};
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)

@@ -4,6 +4,7 @@
 #ifndef MW_TOOLS_IDENTITY_H
 #define MW_TOOLS_IDENTITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,9 +33,15 @@ void mw_identity_cgroup(pid_t pid, struct mw_cgroup *ret);
  * says) from the process's own environment, of which nothing else is looked at; with `pid` 0, from
  * the control group alone. */
 json_t *mw_identity_job(pid_t pid, const struct mw_cgroup *cgroup);
-/* `state` is what its runtime says, or NULL. */
-json_t *mw_identity_container(const struct mw_cgroup *cgroup,
-                              const struct mw_container_state *state);
+json_t *mw_identity_container(const struct mw_cgroup *cgroup);
+
+/* The other way round: fills `ret` with the id, the pod and the runtime, which is borrowed, of such
+ * a container. False when they are not of the host's word. */
+bool mw_identity_container_cgroup(const json_t *container, struct mw_cgroup *ret);
+
+/* Adds to a container that mw_identity_container() has made what its runtime says, where it is
+ * null. True when that is news. */
+bool mw_identity_name_container(json_t *container, const struct mw_container_state *state);
 
 /* Reads at most `size` - 1 bytes of /proc/<pid>/<name> and ends them with a NUL. Returns how many;
  * 0 when it cannot be read. */

@@ -25,20 +25,23 @@ struct mw_identity_cache {
 	struct mw_identity_counts counts;
 };
 
-int mw_identity_cache_new(const char *root, struct mw_identity_cache **ret)
+int mw_identity_cache_new(const char *root, const json_t *cri_sockets,
+                          struct mw_identity_cache **ret)
 {
 	struct mw_identity_cache *cache = calloc(1, sizeof(*cache));
+	int error;
 
 	if (!cache)
 		return -ENOMEM;
 	cache->store = mw_identity_store_new(MW_IDENTITY_PROCESSES);
-	cache->containers = mw_container_states_new(root);
-	if (!cache->store || !cache->containers || mw_cgroup_paths_open(&cache->paths) == -ENOMEM) {
+	error = mw_container_states_new(root, cri_sockets, &cache->containers);
+	if (!error && (!cache->store || mw_cgroup_paths_open(&cache->paths) == -ENOMEM))
+		error = -ENOMEM;
+	if (error)
 		mw_identity_cache_free(cache);
-		return -ENOMEM;
-	}
-	*ret = cache;
-	return 0;
+	else
+		*ret = cache;
+	return error;
 }
 
 void mw_identity_cache_free(struct mw_identity_cache *cache)
@@ -55,20 +58,46 @@ void mw_identity_counts(const struct mw_identity_cache *cache, struct mw_identit
 {
 	*ret = cache->counts;
 	mw_identity_store_size(cache->store, &ret->processes, &ret->bytes);
-	mw_container_states_counts(cache->containers, &ret->state_found, &ret->state_missing);
+	mw_container_states_counts(cache->containers, &ret->containers);
 }
 
 static json_t *container_of(struct mw_identity_cache *cache, const struct mw_cgroup *cgroup)
 {
-	struct mw_container_state state = {0};
+	json_t *container = mw_identity_container(cgroup);
+	const struct mw_container_state *state = NULL;
+	struct mw_container_state files;
 
 	if (cgroup->container_trust < MW_CGROUP_HOST)
-		return mw_identity_container(cgroup, NULL);
+		return container;
 	if (cache)
-		return mw_identity_container(cgroup,
-		                             mw_container_states_get(cache->containers, cgroup));
-	mw_container_state("", cgroup, &state);
-	return mw_identity_container(cgroup, &state);
+		state = mw_container_states_get(cache->containers, cgroup);
+	else if (!mw_container_state("", cgroup, &files))
+		state = &files;
+	if (state)
+		mw_identity_name_container(container, state);
+	return container;
+}
+
+bool mw_identity_complete(struct mw_identity_cache *cache, json_t *alert)
+{
+	json_t *container = json_object_get(alert, "container");
+	const struct mw_container_state *state;
+	struct mw_cgroup cgroup;
+
+	if (!mw_identity_container_cgroup(container, &cgroup))
+		return false;
+	state = mw_container_states_get(cache->containers, &cgroup);
+	return state && mw_identity_name_container(container, state);
+}
+
+int mw_identity_fd(const struct mw_identity_cache *cache)
+{
+	return mw_container_states_fd(cache->containers);
+}
+
+void mw_identity_poll(struct mw_identity_cache *cache, mw_container_news *news, void *context)
+{
+	mw_container_states_poll(cache->containers, news, context);
 }
 
 static json_t *read_process(struct mw_identity_cache *cache, pid_t pid, pid_t tid)
@@ -328,6 +357,8 @@ json_t *mw_identity_gather(struct mw_identity_cache *cache, const struct mw_iden
 		who = of_the_dead(cache, hint, who);
 	else if (cache)
 		cache->counts.live++;
+	if (cache)
+		mw_identity_complete(cache, who);
 	/* The kernel's number of the thread that acts, which may have ended since. */
 	json_object_set_new(json_object_get(who, "process"), "tid",
 	                    hint->tid > 0 ? json_integer(hint->tid) : json_null());

@@ -10,14 +10,19 @@
 
 #include <jansson.h>
 
+#include "container_states.h"
+
 #define MW_IDENTITY_PROCESSES 4096
 #define MW_IDENTITY_BYTES 2048 /* for one process, at most */
 
 struct mw_identity_cache;
 
 /* Makes an empty cache. `root` is put before the paths of what the container runtimes keep, "" for
- * this host; it is borrowed. Returns 0, or -ENOMEM. Free with mw_identity_cache_free(). */
-int mw_identity_cache_new(const char *root, struct mw_identity_cache **ret);
+ * this host; it is borrowed. `cri_sockets` is an array of paths where they are asked; NULL: their
+ * usual ones (cri.h). Returns 0 or a negative errno. Free with
+ * mw_identity_cache_free(). */
+int mw_identity_cache_new(const char *root, const json_t *cri_sockets,
+                          struct mw_identity_cache **ret);
 void mw_identity_cache_free(struct mw_identity_cache *cache);
 
 /* Remembers what /proc says of process `pid` now, under its start time, in place of what was
@@ -44,6 +49,14 @@ struct mw_identity_hint {
  * may be NULL. A new reference, or NULL when there is no memory. */
 json_t *mw_identity_gather(struct mw_identity_cache *cache, const struct mw_identity_hint *hint);
 
+/* Adds to the `container` of an alert what its runtime has told since. True when that is news. */
+bool mw_identity_complete(struct mw_identity_cache *cache, json_t *alert);
+
+/* Takes what the runtimes have answered, without ever waiting, and tells `news` of which containers
+ * there is some. The descriptor is readable when there is something to take. */
+int mw_identity_fd(const struct mw_identity_cache *cache);
+void mw_identity_poll(struct mw_identity_cache *cache, mw_container_news *news, void *context);
+
 /* Whether the process that is meant still is the one that has the pid. */
 bool mw_identity_is_there(const struct mw_identity_hint *hint);
 
@@ -52,8 +65,7 @@ struct mw_identity_counts {
 	uint64_t noted, evicted;
 	uint64_t live, remembered, inherited, unknown; /* where an identity that was asked for came
 	                                                  from */
-	uint64_t state_found,
-	        state_missing; /* containers whose runtime tells of them, or does not */
+	struct mw_container_counts containers;
 };
 void mw_identity_counts(const struct mw_identity_cache *cache, struct mw_identity_counts *ret);
 

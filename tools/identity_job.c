@@ -101,26 +101,58 @@ json_t *mw_identity_job(pid_t pid, const struct mw_cgroup *cgroup)
 	                 trusts[cgroup->job_trust]);
 }
 
-static json_t *pod_of(const char *uid, const struct mw_container_state *state)
+json_t *mw_identity_container(const struct mw_cgroup *cgroup)
 {
-	if (!uid[0] && !state->pod[0])
-		return json_null();
-	return json_pack("{s:o, s:o, s:o}", "namespace", mw_json_text(state->namespace), "name",
-	                 mw_json_text(state->pod), "uid", mw_json_text(uid[0] ? uid : state->uid));
-}
-
-json_t *mw_identity_container(const struct mw_cgroup *cgroup,
-                              const struct mw_container_state *state)
-{
-	static const struct mw_container_state nothing;
-	const char *runtime = cgroup->runtime;
+	const char *runtime = cgroup->runtime ? cgroup->runtime : "";
+	json_t *pod = json_null();
 
 	if (cgroup->container_trust == MW_CGROUP_NOTHING)
 		return json_null();
-	state = state ? state : &nothing;
-	runtime = runtime ? runtime : state->runtime;
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}", "id", mw_json_text(cgroup->container),
-	                 "runtime", mw_json_text(runtime ? runtime : ""), "name",
-	                 mw_json_text(state->name), "image", mw_json_text(state->image), "pod",
-	                 pod_of(cgroup->pod, state), "trust", trusts[cgroup->container_trust]);
+	if (cgroup->pod[0])
+		pod = json_pack("{s:n, s:n, s:o}", "namespace", "name", "uid",
+		                mw_json_text(cgroup->pod));
+	return json_pack("{s:o, s:o, s:n, s:n, s:o, s:s}", "id", mw_json_text(cgroup->container),
+	                 "runtime", mw_json_text(runtime), "name", "image", "pod", pod, "trust",
+	                 trusts[cgroup->container_trust]);
+}
+
+static void copy_text(char out[static MW_CGROUP_ID], const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	snprintf(out, MW_CGROUP_ID, "%s", text ? text : "");
+}
+
+bool mw_identity_container_cgroup(const json_t *container, struct mw_cgroup *ret)
+{
+	const char *trust = json_string_value(json_object_get(container, "trust"));
+
+	*ret = (struct mw_cgroup){.container_trust = MW_CGROUP_HOST};
+	copy_text(ret->container, container, "id");
+	copy_text(ret->pod, json_object_get(container, "pod"), "uid");
+	ret->runtime = json_string_value(json_object_get(container, "runtime"));
+	return trust && !strcmp(trust, trusts[MW_CGROUP_HOST]);
+}
+
+static bool add_text(json_t *object, const char *key, const char *text)
+{
+	if (!text || !text[0] || !json_is_null(json_object_get(object, key)))
+		return false;
+	return !json_object_set_new(object, key, mw_json_text(text));
+}
+
+bool mw_identity_name_container(json_t *container, const struct mw_container_state *state)
+{
+	json_t *pod = json_object_get(container, "pod");
+	bool news = add_text(container, "runtime", state->runtime);
+
+	news |= add_text(container, "name", state->name);
+	news |= add_text(container, "image", state->image);
+	if (json_is_null(pod) && state->pod[0]) {
+		pod = json_pack("{s:n, s:n, s:n}", "namespace", "name", "uid");
+		json_object_set_new(container, "pod", pod);
+	}
+	news |= add_text(pod, "namespace", state->namespace);
+	news |= add_text(pod, "name", state->pod);
+	return add_text(pod, "uid", state->uid) || news;
 }

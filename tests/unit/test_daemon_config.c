@@ -51,6 +51,7 @@ static void has_defaults(void **state)
 		assert_int_equal(config.reports_per_minute, 600);
 		assert_false(config.hold_new_interpreters);
 		assert_int_equal(config.file_writes, MW_WRITES_AUTO);
+		assert_null(config.cri_sockets);
 		assert_int_equal(config.ring_bytes, 4 << 20);
 		mw_daemon_config_free(&config);
 	}
@@ -70,6 +71,7 @@ static void takes_every_key(void **state)
 	                           "interpreters: {paths: ['/opt/**/bin/app', '**/python-x']}\n"
 	                           "hold_new_interpreters: true\n"
 	                           "file_writes: tracepoints\n"
+	                           "cri: {sockets: [/run/a.sock, /run/b.sock]}\n"
 	                           "ring: {bytes: 16 MiB}\n";
 	struct mw_daemon_config config;
 	char why[1024] = "";
@@ -91,6 +93,9 @@ static void takes_every_key(void **state)
 	                    "**/python-x");
 	assert_true(config.hold_new_interpreters);
 	assert_int_equal(config.file_writes, MW_WRITES_TRACEPOINTS);
+	assert_int_equal(json_array_size(config.cri_sockets), 2);
+	assert_string_equal(json_string_value(json_array_get(config.cri_sockets, 1)),
+	                    "/run/b.sock");
 	assert_int_equal(config.ring_bytes, 16 << 20);
 	mw_daemon_config_free(&config);
 }
@@ -122,6 +127,8 @@ static const struct {
         {"interpreters: {paths: '/[a'}\n", "x.yaml:1:23: paths: '/[a': "},
         {"hold_new_interpreters: yes\n", "x.yaml:1:24: hold_new_interpreters: 'yes' is neither"},
         {"file_writes: lsm\n", "x.yaml:1:14: file_writes: 'lsm' is none of"},
+        {"cri: {sockets: [/run/a.sock, b.sock]}\n", "x.yaml:1:30: sockets: 'b.sock' does not"},
+        {"cri: {sockets: on}\n", "x.yaml:1:16: sockets: 'on' does not begin"},
         {"ring: {bytes: 3 MiB}\n", "x.yaml:1:15: bytes: '3 MiB' is no power of two"},
         {"ring: {bytes: 4096}\n", "x.yaml:1:15: bytes: '4096' is no power of two"},
         {"ring: {bytes: 2 GiB}\n", "x.yaml:1:15: bytes: '2 GiB' is no power of two"},
