@@ -43,10 +43,10 @@ have_library() # any of the names
 	return 1
 }
 
-# It lies where only root's PATH leads.
-have_bpftool()
+# Of those that lie where only root's PATH leads.
+have_admin()
 {
-	have bpftool || [ -x /usr/sbin/bpftool ]
+	have "$1" || [ -x "/usr/sbin/$1" ]
 }
 
 have_header()
@@ -122,7 +122,7 @@ look()
 	need libnghttp2-dev have_library libnghttp2
 	need libprotobuf-c-dev have_library libprotobuf-c
 	need protobuf-c-compiler have protoc-c
-	need bpftool have_bpftool
+	need bpftool have_admin bpftool
 	need clang have clang
 	need liblzma-dev have_library liblzma
 	need libseccomp-dev have_library libseccomp
@@ -141,6 +141,12 @@ look()
 		need gdb have gdb
 		need strace have strace
 		need bubblewrap have bwrap
+		need containerd have containerd
+		need runc have_admin runc
+		need curl have curl
+		need systemd [ -x /lib/systemd/systemd ]
+		need slurmctld have_admin slurmctld
+		need slurmd have_admin slurmd
 		need prometheus have promtool
 		need qemu-system-x86 have qemu-system-x86_64
 		! can_have_browser || need chromium have_browser
