@@ -44,7 +44,9 @@ static __always_inline void keep_address(struct begun *begun, int8_t where)
 
 	if (where == MW_K_IN_MESSAGE) {
 		at = word_at(begun->args[1]);
-		len = (uint32_t)word_at(begun->args[1] + 8);
+		len = begun->compat ? at >> 32 : (uint32_t)word_at(begun->args[1] + 8);
+		if (begun->compat)
+			at = (uint32_t)at;
 	}
 	if (len > sizeof(begun->address))
 		len = sizeof(begun->address);
@@ -74,6 +76,62 @@ static __always_inline void keep_arguments(struct begun *begun, const struct pt_
 	begun->args[5] = regs->r9;
 }
 
+static __always_inline void fetch_arguments(struct begun *begun, uint64_t from)
+{
+	for (uint64_t i = 0; i < 6; i++) {
+		uint32_t word = 0;
+
+		/* Behind the last one there may be nothing. */
+		bpf_probe_read_user(&word, sizeof(word), (void *)(from + 4 * i));
+		begun->args[i] = word;
+	}
+}
+
+/* Which call a number of socketcall(2) stands for; negative: none that is looked at. */
+static __always_inline int64_t socket_call(uint64_t number)
+{
+	switch (number) {
+	case 2:
+		return MW_K_BIND;
+	case 3:
+		return MW_K_CONNECT;
+	case 9: /* send(2): sendto(2) without an address */
+	case 11:
+		return MW_K_SENDTO;
+	case 16:
+		return MW_K_SENDMSG;
+	case 20:
+		return MW_K_SENDMMSG;
+	default:
+		return -1;
+	}
+}
+
+/* Spells a 32-bit call out that has another one behind it. Returns the number of that. */
+static __always_inline int64_t spell_out(struct begun *begun, int64_t number)
+{
+	uint64_t which = begun->args[0];
+
+	switch (number) {
+	case MW_K_OLD_MMAP:
+		fetch_arguments(begun, begun->args[0]);
+		return number;
+	case MW_K_SOCKETCALL:
+		fetch_arguments(begun, begun->args[1]);
+		if (which == 9)
+			begun->args[4] = begun->args[5] = 0;
+		return socket_call(which);
+	case MW_K_IPC:
+		if ((which & 0xffff) != MW_K_IPC_SHMAT)
+			return -1;
+		begun->args[0] = begun->args[1];
+		begun->args[1] = begun->args[4];
+		return MW_K_SHMAT; /* its flags are where they were */
+	default:
+		return number;
+	}
+}
+
 /* Where nobody can tell of a program right before it runs, which loads were open is known now only.
  */
 static __always_inline bool is_exec(int64_t number)
@@ -97,10 +155,12 @@ static __always_inline void call_begins(const struct pt_regs *regs, int64_t numb
 		still_open(st, regs->sp);
 		st->prepared = EXEC_IS_ASKED;
 	}
+	keep_arguments(begun, regs);
+	if (begun->compat)
+		number = spell_out(begun, number);
 	call = call_of(number, begun->compat);
 	if (!call || !call->watched)
 		return;
-	keep_arguments(begun, regs);
 	if (call->test >= 0 && !mw_k_is_looked_at(call, begun->args[call->test & 7]))
 		return;
 	begun->path_len =

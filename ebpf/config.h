@@ -15,6 +15,20 @@
 #define MW_K_IN_MESSAGE 6 /* an address: in the struct msghdr that argument 1 points at */
 #define MW_K_NAME 32      /* bytes of a name that makes a path worth a look */
 
+/* Calls of 32-bit programs: those whose arguments lie in memory, and those that have others behind
+ * them ... */
+#define MW_K_OLD_MMAP 90
+#define MW_K_SOCKETCALL 102
+#define MW_K_IPC 117
+#define MW_K_IPC_SHMAT 21
+/* ... which have numbers of their own, too. */
+#define MW_K_SENDMMSG 345
+#define MW_K_BIND 361
+#define MW_K_CONNECT 362
+#define MW_K_SENDTO 369
+#define MW_K_SENDMSG 370
+#define MW_K_SHMAT 397
+
 /* A name of a secret's path that begins so is what a name ends in. */
 #define MW_K_TAIL '*'
 #define MW_K_TAIL_BYTES 7

@@ -158,20 +158,59 @@ static size_t put(const struct mw_floor_call *row, int number, bool compat,
 	return count + 1;
 }
 
+#if defined(__x86_64__)
+/* Of 32-bit programs: behind these are others, as which the programs in the kernel look at them. */
+static const struct mw_daemon_call behind[] = {
+        {.name = "socketcall", .number = MW_K_SOCKETCALL, .compat = true},
+        {.name = "ipc", .number = MW_K_IPC, .compat = true},
+};
+
+/* By these names libseccomp knows what is behind them, by numbers that no program uses. */
+static const struct {
+	const char *name;
+	int number;
+} before[] = {
+        {"bind", MW_K_BIND},       {"connect", MW_K_CONNECT},   {"sendto", MW_K_SENDTO},
+        {"sendmsg", MW_K_SENDMSG}, {"sendmmsg", MW_K_SENDMMSG}, {"shmat", MW_K_SHMAT},
+};
+
+static int narrow_number(const char *name)
+{
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++)
+		if (!strcmp(before[i].name, name))
+			return before[i].number;
+	return seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86, name);
+}
+#endif
+
 /* The same call as 32-bit programs number it. Its arguments are where they are in the other, but
- * for the old mmap(2), all of whose lie in memory. */
+ * for the old mmap(2), all of whose lie in memory, where they may be turned meanwhile: it is told
+ * of whatever it asks for. */
 static size_t put_narrow(const struct mw_floor_call *row, struct mw_daemon_call *ret, size_t count)
 {
 #if defined(__x86_64__)
-	int number = seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86, row->name);
+	size_t after = put(row, narrow_number(row->name), true, ret, count);
 
-	if (!strcmp(row->name, "mmap"))
-		return count;
-	return put(row, number, true, ret, count);
+	if (after > count && !strcmp(row->name, "mmap")) {
+		ret[count].name = "ia32_mmap";
+		ret[count].look.test = NONE;
+	}
+	return after;
 #else
 	(void)row, (void)ret;
 	return count;
 #endif
+}
+
+static size_t put_behind(struct mw_daemon_call *ret, size_t count, size_t cap)
+{
+#if defined(__x86_64__)
+	for (size_t i = 0; i < sizeof(behind) / sizeof(*behind) && count < cap; i++)
+		ret[count++] = behind[i];
+#else
+	(void)ret, (void)cap;
+#endif
+	return count;
 }
 
 static size_t add(const struct mw_floor_call *row, struct mw_daemon_call *ret, size_t count,
@@ -192,5 +231,5 @@ size_t mw_daemon_calls(struct mw_daemon_call *ret, size_t cap)
 		count = add(&mw_floor_calls[i], ret, count, cap);
 	for (size_t i = 0; i < mw_floor_new_call_count; i++)
 		count = add(&mw_floor_new_calls[i], ret, count, cap);
-	return count;
+	return put_behind(ret, count, cap);
 }

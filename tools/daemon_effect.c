@@ -137,6 +137,17 @@ static bool by_class(struct mw_daemon_matter *m, const struct mw_policy *policy,
 	}
 }
 
+/* By another entry of the kernel than the program's own. */
+static bool narrow_effect(struct mw_daemon_matter *m)
+{
+	enum mw_class class = m->effect.class;
+	bool network = class == MW_CONNECT || class == MW_SEND || class == MW_LISTEN;
+	bool counts = !network || network_effect(m);
+
+	m->effect.number = m->k->number;
+	return counts;
+}
+
 /* Reading is not on the floor's list; here an open for reading may be one of a secret. */
 static bool is_open(const struct mw_k_effect *k)
 {
@@ -157,16 +168,14 @@ static bool call_effect(struct mw_daemon_matter *m, const struct mw_policy *poli
 	if (!row && !k->compat && is_open(k))
 		row = mw_floor_call(NATIVE, SYS_openat);
 	if (!row || row->effect == MW_FLOOR_BIRTH || row->effect == MW_FLOOR_TALK ||
-	    row->effect == MW_EXEC || (k->result < 0 && row->effect != MW_CONNECT && row->effect != MW_TAMPER))
+	    row->effect == MW_EXEC ||
+	    (k->result < 0 && row->effect != MW_CONNECT && row->effect != MW_TAMPER))
 		return false;
 	m->effect.op = row->name;
 	m->effect.class = row->effect < MW_CLASS_COUNT ? (enum mw_class)row->effect : MW_TAMPER;
 	if (!k->compat && is_open(k))
 		m->effect.class = MW_WRITE;
-	if (!k->compat)
-		return by_class(m, policy, second);
-	m->effect.number = k->number; /* another entry of the kernel than the program's own */
-	return !second;
+	return k->compat ? !second && narrow_effect(m) : by_class(m, policy, second);
 }
 
 /* The same as a call, made by the kernel on the task's behalf. */
