@@ -228,7 +228,7 @@ static void window_global(struct mw_machine *m, const struct mw_global *g)
 		w->placed = w->closed = false;
 		if (w->query->importing || w->query->fetching)
 			answer_global(m, g, w->answer);
-	} else if (!is_silent(m, g)) {
+	} else if (!w->query->unheard && !is_silent(m, g)) {
 		w->closed = true;
 	}
 }

@@ -20,6 +20,7 @@ struct mw_pickle_query {
 	const struct mw_str *seen; /* the last globals fetched, oldest first, "module name" */
 	size_t count;
 	uint64_t total; /* globals fetched so far */
+	bool unheard;   /* whoever reads the stream says nothing of what it fetches */
 	int64_t tell; /* reader's position, or -1; of a frame, which is read as a whole, its end */
 	bool tell_exact;    /* the reader does not read ahead; otherwise it is not before `tell` */
 	bool importing;     /* the effect comes from the import of the last global */

@@ -79,6 +79,7 @@ struct mw_record_load {
 	uint32_t copy_len;
 	uint32_t dev; /* of the file at `path`, as the kernel encodes it (major << 20 | minor) */
 	uint64_t ino; /* 0: not known. A file of that path that is another one is not read */
+	bool archive; /* it reads an archive of PyTorch's: the stream is the one called data.pkl */
 };
 
 struct mw_record_effect {

@@ -188,6 +188,7 @@ int mw_locate_read(pid_t pid, const struct mw_record *record, size_t first,
 		        .tell = load->tell,
 		        .tell_exact = load->tell_exact,
 		        .importing = load->importing,
+		        .unheard = load->archive,
 		};
 		int error = mw_stream_read(pid, load, limit, ret);
 
@@ -202,14 +203,14 @@ int mw_locate_read(pid_t pid, const struct mw_record *record, size_t first,
 	}
 }
 
-/* A stream in memory may be one that an archive holds: it is told by its bytes. */
+/* A stream may be one that an archive holds: it is told by its bytes. */
 static void find_member(pid_t pid, const struct mw_record_load *load,
                         const struct mw_stream *stream, struct mw_location *ret)
 {
 	struct stat status;
 	int fd;
 
-	if (!load->data || stream->cut || stream->len != load->data_len)
+	if (stream->cut || (load->data ? stream->len != load->data_len : !load->archive))
 		return;
 	fd = mw_stream_open(pid, load, &status);
 	if (fd < 0)
@@ -257,7 +258,7 @@ void mw_locate(pid_t pid, const struct mw_record *record, struct mw_location *re
 	ret->nested = search.inner || (load->depth && load->data && !ret->member[0]);
 	if (!ret->call.found) {
 		fall_back(load, &ret->call);
-	} else if (!load->data && !search.inner) {
+	} else if (!load->data && !load->archive && !search.inner) {
 		ret->call.offset += load->start;
 		ret->call.offset_end += load->start;
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "unpack.h"
+#include "zip.h"
 
 /* Looks before it opens: opening a device or a pipe can have effects of its own. */
 static int open_regular(const char *path, struct stat *ret)
@@ -156,12 +157,30 @@ static int unpack(size_t limit, struct mw_stream *stream)
 	return 0;
 }
 
+/* Opens what a load reads from a file. Returns a descriptor, with where its stream is. */
+static int open_stream(pid_t pid, const struct mw_record_load *load, uint64_t *ret_start,
+                       uint64_t *ret_size)
+{
+	struct stat st;
+	int error = 0, fd = mw_stream_open(pid, load, &st);
+	uint64_t size = fd < 0 ? 0 : (uint64_t)st.st_size;
+
+	*ret_start = load->start;
+	*ret_size = size > load->start ? size - load->start : 0;
+	if (fd >= 0 && load->archive)
+		error = mw_zip_pickle(fd, size, ret_start, ret_size);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
 int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
                    struct mw_stream *ret)
 {
-	struct stat st = {0};
 	uint8_t *room;
-	uint64_t size;
+	uint64_t start = 0, size;
 	size_t len;
 	ssize_t got;
 	int fd = -1;
@@ -169,10 +188,9 @@ int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
 	if (load->data) {
 		size = load->data_len;
 	} else {
-		fd = mw_stream_open(pid, load, &st);
+		fd = open_stream(pid, load, &start, &size);
 		if (fd < 0)
 			return fd;
-		size = (uint64_t)st.st_size > load->start ? (uint64_t)st.st_size - load->start : 0;
 	}
 	if (limit > MW_STREAM_MAX)
 		limit = MW_STREAM_MAX;
@@ -185,7 +203,7 @@ int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
 	else if (load->data)
 		got = read_stream(pid, load, room, len);
 	else
-		got = read_file(fd, load->start, room, len);
+		got = read_file(fd, start, room, len);
 	if (fd >= 0)
 		close(fd);
 	if (got < 0) {

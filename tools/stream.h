@@ -26,9 +26,10 @@ struct mw_stream {
 
 /* Fetches at most `limit` (and MW_STREAM_MAX) bytes of the stream of `load` from process `pid`:
  * from its memory when the load names a place there, else from the file behind its descriptor or
- * path, which must be a regular one; there, what is compressed is unpacked. Returns 0; free with
- * mw_stream_free(). -ENODATA when the load names no place, -EINVAL when what it names is no regular
- * file, or another negative errno. */
+ * path, which must be a regular one; there, what is compressed is unpacked, and of an archive it is
+ * data.pkl. Returns 0; free with mw_stream_free(). -ENODATA when the load names no place, -EINVAL
+ * when what it names is no regular file, -ENOENT or -EBADMSG when the archive is none that has such
+ * a pickle, or another negative errno. */
 int mw_stream_read(pid_t pid, const struct mw_record_load *load, size_t limit,
                    struct mw_stream *ret);
 

@@ -15,6 +15,8 @@
 #define END64_MAGIC 0x06064b50u
 #define ENTRY_SIZE 46u
 #define ENTRY_MAGIC 0x02014b50u
+#define LOCAL_SIZE 30u
+#define LOCAL_MAGIC 0x04034b50u
 #define WINDOW 8192u
 
 struct archive {
@@ -25,7 +27,15 @@ struct archive {
 struct entry {
 	uint32_t crc;
 	uint64_t size; /* uncompressed */
-	uint16_t name_len, extra_len, comment_len;
+	uint64_t at;   /* of its local header */
+	uint16_t method, name_len, extra_len, comment_len;
+};
+
+/* The entries of a directory, one after the other. */
+struct walk {
+	uint64_t at, left;
+	struct entry entry;
+	uint64_t name_at;
 };
 
 static uint16_t get16(const uint8_t *p)
@@ -132,11 +142,36 @@ static int find_directory(const struct archive *a, uint64_t *ret, uint64_t *ret_
 /* A size of 4 GiB or more stands elsewhere, and is none that a stream in memory has. */
 static void parse_entry(const uint8_t raw[static ENTRY_SIZE], struct entry *ret)
 {
+	ret->method = get16(raw + 10);
 	ret->crc = get32(raw + 16);
 	ret->size = get32(raw + 24);
 	ret->name_len = get16(raw + 28);
 	ret->extra_len = get16(raw + 30);
 	ret->comment_len = get16(raw + 32);
+	ret->at = get32(raw + 42);
+}
+
+static int start_walk(const struct archive *a, struct walk *ret)
+{
+	int error = find_directory(a, &ret->at, &ret->left);
+
+	if (ret->left > MW_ZIP_ENTRIES)
+		ret->left = MW_ZIP_ENTRIES;
+	return error;
+}
+
+static bool next_entry(const struct archive *a, struct walk *walk)
+{
+	uint8_t raw[ENTRY_SIZE];
+
+	if (!walk->left || read_at(a, walk->at, raw, ENTRY_SIZE) || get32(raw) != ENTRY_MAGIC)
+		return false;
+	parse_entry(raw, &walk->entry);
+	walk->left--;
+	walk->name_at = walk->at + ENTRY_SIZE;
+	walk->at = walk->name_at + walk->entry.name_len + walk->entry.extra_len +
+	           walk->entry.comment_len;
+	return true;
 }
 
 static bool is_preferred(const char *name)
@@ -162,35 +197,63 @@ int mw_zip_find(int fd, uint64_t size, const uint8_t *data, uint64_t len, char *
                 size_t ret_size)
 {
 	const struct archive a = {fd, size};
-	uint8_t raw[ENTRY_SIZE];
+	struct walk walk = {0};
 	char name[512];
-	uint64_t at = 0, count = 0;
 	uint32_t crc = 0;
 	bool hashed = false, found = false;
-	int error = find_directory(&a, &at, &count);
+	int error = start_walk(&a, &walk);
 
 	if (error)
 		return error;
-	for (uint64_t i = 0; i < count && i < MW_ZIP_ENTRIES; i++) {
-		struct entry entry;
+	while (next_entry(&a, &walk)) {
+		const struct entry *entry = &walk.entry;
 
-		if (read_at(&a, at, raw, ENTRY_SIZE) || get32(raw) != ENTRY_MAGIC)
-			break;
-		parse_entry(raw, &entry);
-		if (entry.size == len && !hashed) {
+		if (entry->size == len && !hashed) {
 			crc = mw_crc32(data, (size_t)len);
 			hashed = true;
 		}
-		if (entry.size == len && entry.crc == crc &&
-		    !read_name(&a, at + ENTRY_SIZE, entry.name_len, name, sizeof(name)) &&
-		    (!found || is_preferred(name))) {
-			found = true;
-			strncpy(ret, name, ret_size - 1);
-			ret[ret_size - 1] = '\0';
-			if (is_preferred(name))
-				break;
-		}
-		at += ENTRY_SIZE + (uint64_t)entry.name_len + entry.extra_len + entry.comment_len;
+		if (entry->size != len || entry->crc != crc ||
+		    read_name(&a, walk.name_at, entry->name_len, name, sizeof(name)) ||
+		    (found && !is_preferred(name)))
+			continue;
+		found = true;
+		strncpy(ret, name, ret_size - 1);
+		ret[ret_size - 1] = '\0';
+		if (is_preferred(name))
+			break;
 	}
 	return found ? 0 : -ENOENT;
+}
+
+/* Behind its local header, whose name and extra field may be others than the directory's. */
+static int find_bytes(const struct archive *a, const struct entry *entry, uint64_t *ret_at)
+{
+	uint8_t local[LOCAL_SIZE];
+	int error = read_at(a, entry->at, local, LOCAL_SIZE);
+
+	if (error)
+		return error;
+	*ret_at = entry->at + LOCAL_SIZE + get16(local + 26) + get16(local + 28);
+	if (get32(local) != LOCAL_MAGIC || *ret_at > a->size || entry->size > a->size - *ret_at)
+		return -EBADMSG;
+	return 0;
+}
+
+int mw_zip_pickle(int fd, uint64_t size, uint64_t *ret_at, uint64_t *ret_len)
+{
+	const struct archive a = {fd, size};
+	struct walk walk = {0};
+	char name[512];
+	int error = start_walk(&a, &walk);
+
+	if (error)
+		return error;
+	while (next_entry(&a, &walk)) {
+		if (read_name(&a, walk.name_at, walk.entry.name_len, name, sizeof(name)) ||
+		    !is_preferred(name))
+			continue;
+		*ret_len = walk.entry.size;
+		return walk.entry.method ? -ENOENT : find_bytes(&a, &walk.entry, ret_at);
+	}
+	return -ENOENT;
 }

@@ -16,6 +16,11 @@
 int mw_zip_find(int fd, uint64_t size, const uint8_t *data, uint64_t len, char *ret,
                 size_t ret_size);
 
+/* Where the pickle of an archive of PyTorch's lies in the file: the first of these entries that is
+ * called data.pkl. Returns 0 with its first byte and its length, which lie inside of the file;
+ * -ENOENT when there is none, or it is compressed; otherwise as mw_zip_find(). */
+int mw_zip_pickle(int fd, uint64_t size, uint64_t *ret_at, uint64_t *ret_len);
+
 /* CRC-32 as ZIP uses it. */
 uint32_t mw_crc32(const uint8_t *data, size_t len);
 

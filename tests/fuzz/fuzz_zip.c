@@ -14,6 +14,7 @@ static int fd = -1;
 
 static void find(const uint8_t *data, size_t size)
 {
+	uint64_t at = 0, len = 0;
 	char name[64];
 
 	if (fd < 0)
@@ -25,6 +26,8 @@ static void find(const uint8_t *data, size_t size)
 	if (size > 40 && *data <= size - 40 &&
 	    !mw_zip_find(fd, size, data + 40, *data, name, sizeof(name)) &&
 	    (!name[0] || !memchr(name, 0, sizeof(name))))
+		abort();
+	if (!mw_zip_pickle(fd, size, &at, &len) && (at > size || len > size - at))
 		abort();
 }
 
