@@ -172,8 +172,7 @@ __attribute__((noinline)) int copy_globals(struct scratch *s, const struct state
 	return 0;
 }
 
-/* The Python stack. Whether an unpickler written in Python still runs is told by its frame: returns
- * false when it was the only load, and does not. */
+/* The Python stack. */
 __attribute__((noinline)) int walk_python(struct scratch *s, struct state *st)
 {
 	struct mw_k_process *process = process_of(BPF_CORE_READ(current_task(), tgid));
@@ -190,33 +189,16 @@ __attribute__((noinline)) int walk_python(struct scratch *s, struct state *st)
 	return 0;
 }
 
-/* Without a branch for each, which the verifier would follow. */
-static __always_inline bool runs_frame(const struct mw_k_effect *e, uint64_t frame)
+/* Drops the loads that are told by their frames, and over. */
+__attribute__((noinline)) int drop_by_frame(struct state *st)
 {
-	uint64_t count = e->frame_count;
-	uint32_t found = 0;
-
-	for (uint64_t i = 0; i < MW_K_FRAMES; i++) {
-		uint64_t differs = e->frame[i].frame ^ frame, beyond = count - 1 - i;
-
-		/* The top bit: equal, and not beyond the last. */
-		found |= ~((differs | -differs) >> 63 | beyond >> 63) & 1;
-	}
-	return found;
-}
-
-#define PURE_NESTED 3
-
-/* Drops the loads of unpicklers written in Python that are over. */
-__attribute__((noinline)) int drop_pure(struct scratch *s, struct state *st)
-{
-	if (!s || !st)
+	if (!st)
 		return 0;
-	for (int i = 0; i < PURE_NESTED; i++) {
+	for (int i = 0; i < MW_K_LOADS; i++) {
 		uint32_t top = st->depth - 1;
 
-		if (top >= MW_K_LOADS || st->load[top].entry != MW_K_PURE || s->effect.frames_cut ||
-		    runs_frame(&s->effect, st->load[top].frame))
+		if (top >= MW_K_LOADS || !mw_k_by_frame(st->load[top].entry) ||
+		    runs_code(st, st->load[top].frame, st->load[top].code))
 			break;
 		st->depth = top;
 	}
@@ -261,8 +243,8 @@ static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind
 	e->program = program_of(s->replaced ? BPF_CORE_READ(current_task(), real_parent)
 	                                    : current_task());
 	if (!s->replaced) {
+		drop_by_frame(st);
 		walk_python(s, st);
-		drop_pure(s, st);
 	}
 	if (!st->depth && !st->scope) {
 		release(s);

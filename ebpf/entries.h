@@ -8,11 +8,12 @@
 #define LENGTH 16 /* of a string object: how long it is ... */
 #define TEXT 40   /* ... and its characters, where it is compact and ASCII */
 #define TEXT_BEFORE_3_12 48
-#define STATE_BITS 32 /* of a string object: where `ascii` is among them, see is_ascii() */
-#define NEAR_FRAMES 24
-#define PURE_FRAMES 8 /* between sys.audit() and load() */
+#define STATE_BITS 32    /* of a string object: where `ascii` is among them, see is_ascii() */
+#define DEEP_FRAMES 1024 /* of a Python stack that are gone through; a recursion has 1000 */
+#define PURE_FRAMES 8    /* between sys.audit() and load() */
 #define AUDIT_FIND_CLASS "pickle.find_class"
 #define TUPLE 24 /* of a tuple: its first item */
+#define TORCH_FILE "/torch/serialization.py"
 
 /* What is read of the context, once: the verifier follows no pointer into the middle of one. */
 struct called {
@@ -78,10 +79,11 @@ static __always_inline void keep_global(struct state *st, uint64_t module, uint6
 	st->global_count++;
 }
 
-/* Whether the frame is one of the innermost of the current thread. */
-__attribute__((noinline)) int runs_near(struct state *st, uint64_t wanted)
+/* Whether the frame is on the Python stack of the current thread, and runs that code: another call
+ * may have its place. What cannot be told does. */
+__attribute__((noinline)) int runs_code(struct state *st, uint64_t wanted, uint64_t code)
 {
-	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
+	struct mw_k_process *process = process_of(BPF_CORE_READ(current_task(), tgid));
 	struct mw_py_offsets *o = process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
 	uint64_t thread, frame;
 
@@ -89,16 +91,16 @@ __attribute__((noinline)) int runs_near(struct state *st, uint64_t wanted)
 		return 0;
 	thread = python_thread(st, process, o);
 	frame = thread ? mw_py_top(o, thread) : 0;
-	for (int i = 0; i < NEAR_FRAMES && frame; i++) {
+	for (int i = 0; i < DEEP_FRAMES && frame; i++) {
 		if (frame == wanted)
+			return word_at(frame + o->frame_code) == code;
+		if (bpf_probe_read_user(&frame, sizeof(frame), (void *)(frame + o->frame_back)))
 			return 1;
-		frame = word_at(frame + o->frame_back);
 	}
-	return 0;
+	return frame != 0;
 }
 
-/* Loads whose place on the stack the new one takes are over. One that is written in Python has no
- * place there but its frame. */
+/* Loads whose place on the stack the new one takes are over. */
 static __always_inline void make_room(struct state *st, uint64_t sp)
 {
 	for (int i = 0; i < MW_K_LOADS; i++) {
@@ -106,8 +108,9 @@ static __always_inline void make_room(struct state *st, uint64_t sp)
 
 		if (top >= MW_K_LOADS)
 			return;
-		if (st->load[top].entry == MW_K_PURE ? runs_near(st, st->load[top].frame)
-		                                     : st->load[top].sp > sp)
+		if (mw_k_by_frame(st->load[top].entry)
+		            ? runs_code(st, st->load[top].frame, st->load[top].code)
+		            : st->load[top].sp > sp)
 			return;
 		st->depth = top;
 	}
@@ -139,6 +142,8 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 	load->globals = 0;
 	load->object = 0;
 	load->file = 0;
+	load->reader = 0;
+	load->stream_len = 0;
 	load->entry = entry;
 	load->site = number;
 	load->frame = top_frame(st);
@@ -193,26 +198,77 @@ static __always_inline void fetch(const struct called *ctx, const struct mw_k_si
 	keep_global(st, argument(ctx, site, 0), argument(ctx, site, 1), text_of(site));
 }
 
-/* The frame of the pure-Python unpickler's load() among the innermost frames of the thread, or 0.
- * From 3.11 on the name of its code is that of the class and the method. */
-static __always_inline uint64_t pure_load(struct state *st)
+/* Whether a string object ends in a text of `size` bytes, its NUL with it, of 32 at most. */
+static __always_inline bool ends_in(const struct mw_py_offsets *o, uint64_t string,
+                                    const char *text, uint32_t size)
+{
+	uint64_t len = word_at(string + o->text_length);
+	char end[32] = {0};
+
+	return len >= size - 1 &&
+	       !bpf_probe_read_user(end, size - 1,
+	                            (void *)(string + o->text_ascii + len - (size - 1))) &&
+	       is_text(end, text, size);
+}
+
+#define ENDS_IN(o, string, text) ends_in(o, string, text, sizeof(text))
+
+/* From 3.11 on the name of its code is that of the class and the method. */
+static __always_inline bool is_called_load(const struct mw_py_offsets *o, uint64_t code)
+{
+	uint64_t name = word_at(code + o->code_name);
+
+	return ENDS_IN(o, name, ".load") ||
+	       (word_at(name + o->text_length) == 4 && ENDS_IN(o, name, "load"));
+}
+
+static __always_inline const struct mw_py_offsets *offsets_of_current(void)
 {
 	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
-	struct mw_py_offsets *o = process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
-	uint64_t thread = o ? python_thread(st, process, o) : 0;
-	uint64_t frame = thread ? mw_py_top(o, thread) : 0;
+
+	return process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
+}
+
+/* The frame of the pure-Python unpickler's load() among the innermost frames of the thread, or 0.
+ */
+static __always_inline uint64_t pure_load(struct state *st, const struct mw_py_offsets *o)
+{
+	uint64_t frame = top_frame(st);
 
 	for (int i = 0; i < PURE_FRAMES && frame; i++) {
-		uint64_t name = word_at(word_at(frame + o->frame_code) + o->code_name);
-		uint64_t len = word_at(name + o->text_length);
-		char text[8] = {0};
-
-		bpf_probe_read_user(text, 5, (void *)(name + o->text_ascii + len - 5));
-		if (IS_TEXT(text + 1, "load") && (text[0] == '.' || len == 4))
+		if (is_called_load(o, word_at(frame + o->frame_code)))
 			return frame;
 		frame = word_at(frame + o->frame_back);
 	}
 	return 0;
+}
+
+/* The frame of the torch.load() that is making a reader for itself, or 0: a method of its own
+ * module does, which it has called. */
+static __always_inline uint64_t torch_load(struct state *st, const struct mw_py_offsets *o)
+{
+	uint64_t frame = top_frame(st), back = frame ? word_at(frame + o->frame_back) : 0;
+	uint64_t code = back ? word_at(back + o->frame_code) : 0;
+
+	if (!code || !is_called_load(o, code) ||
+	    !ENDS_IN(o, word_at(code + o->code_file), TORCH_FILE) ||
+	    !ENDS_IN(o, word_at(word_at(frame + o->frame_code) + o->code_file), TORCH_FILE))
+		return 0;
+	return back;
+}
+
+static __always_inline struct open_load *push_by_frame(struct state *st, const struct called *ctx,
+                                                       uint32_t entry, uint64_t frame,
+                                                       const struct mw_py_offsets *o)
+{
+	struct open_load *load = push(st, ctx, entry, 0, 0);
+
+	if (!load)
+		return NULL;
+	load->frame = frame;
+	load->code = word_at(frame + o->frame_code);
+	count_load(entry);
+	return load;
 }
 
 static __always_inline bool is_find_class(uint64_t event)
@@ -230,22 +286,20 @@ static __always_inline void say(const struct called *ctx, const struct mw_k_site
                                 uint64_t items)
 {
 	struct state *st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
+	const struct mw_py_offsets *o = offsets_of_current();
 	struct open_load *load;
 	uint64_t frame;
 
 	if (!st)
 		return;
-	frame = pure_load(st);
+	frame = o ? pure_load(st, o) : 0;
 	load = innermost(st);
 	if (!frame)
 		return;
-	if (!load || load->entry != MW_K_PURE || load->frame != frame) {
-		load = push(st, ctx, MW_K_PURE, 0, 0);
-		if (!load)
-			return;
-		load->frame = frame;
-		count_load(MW_K_PURE);
-	}
+	if (!load || load->entry != MW_K_PURE || load->frame != frame)
+		load = push_by_frame(st, ctx, MW_K_PURE, frame, o);
+	if (!load)
+		return;
 	load->globals++;
 	keep_global(st, word_at(items), word_at(items + 8), text_of(site));
 }
@@ -286,6 +340,36 @@ static __always_inline void audit_usdt(const struct pt_regs *regs, const struct 
 		say(ctx, site, usdt_argument(regs, &site->usdt[1]) + TUPLE);
 }
 
+/* An adapter of libtorch's to a file object of Python: behind the address of its methods it keeps
+ * the object. */
+static __always_inline uint64_t adapted(const struct called *ctx, const struct mw_k_site *site)
+{
+	return site->takes_path ? 0 : word_at(word_at(ctx->si) + 8);
+}
+
+/* A load of torch's own unpickler, which is written in Python and says nothing of itself: that its
+ * torch.load() makes a reader is all that is heard of it. The reader may live on; the load is open
+ * while the frame runs. */
+static __always_inline void begin_torch(struct state *st, const struct called *ctx,
+                                        const struct mw_k_site *site)
+{
+	const struct mw_py_offsets *o = offsets_of_current();
+	uint64_t frame = o ? torch_load(st, o) : 0;
+	struct open_load *load;
+
+	if (!frame)
+		return;
+	make_room(st, ctx->sp);
+	load = innermost(st);
+	if (!load || load->entry != MW_K_TORCH || load->frame != frame)
+		load = push_by_frame(st, ctx, MW_K_TORCH, frame, o);
+	if (!load)
+		return;
+	load->reader = ctx->di;
+	load->object = adapted(ctx, site);
+	note_file(st, load, load->object);
+}
+
 static __always_inline void open_reader(const struct called *ctx, const struct mw_k_site *site)
 {
 	struct state *st = make_state((uint32_t)bpf_get_current_pid_tgid(), MW_K_HOOK_ENTRY);
@@ -298,14 +382,18 @@ static __always_inline void open_reader(const struct called *ctx, const struct m
 		len = bpf_probe_read_user_str(st->reader_path, sizeof(st->reader_path),
 		                              (void *)word_at(ctx->si));
 	st->reader_len = len > 1 ? len - 1 : 0;
+	begin_torch(st, ctx, site);
 }
 
 static __always_inline void close_reader(const struct called *ctx)
 {
 	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
+	struct open_load *load = st ? innermost(st) : NULL;
 
 	if (st && st->reader == ctx->di)
 		st->reader = st->reader_len = 0;
+	if (load && load->entry == MW_K_TORCH && load->reader == ctx->di)
+		st->depth--;
 }
 
 SEC("uprobe")

@@ -45,6 +45,7 @@ enum mw_k_entry {
 	MW_K_UNPICKLER,    /* _pickle.Unpickler.load(self) */
 	MW_K_TORCHSCRIPT,  /* torch::jit::Unpickler::parse_ivalue(this) */
 	MW_K_PURE,         /* an unpickler written in Python, which said "pickle.find_class" */
+	MW_K_TORCH,        /* torch.load(), which made a PyTorchStreamReader */
 	MW_K_ENTRY_COUNT,
 	/* The others open nothing. */
 	MW_K_FIND_CLASS = MW_K_ENTRY_COUNT, /* _pickle.Unpickler.find_class */
@@ -53,6 +54,13 @@ enum mw_k_entry {
 	MW_K_READER_CLOSE,                  /* and its destructor */
 	MW_K_SITE_COUNT
 };
+
+/* Written in Python, such a load has no place of its own on the native stack: that it still runs is
+ * told by the frame that runs its code. */
+static inline int mw_k_by_frame(uint32_t entry)
+{
+	return entry == MW_K_PURE || entry == MW_K_TORCH;
+}
 
 /* How an effect was seen. A number below MW_K_HOOKS is a hook; counters are kept for each. */
 enum mw_k_hook {
@@ -132,11 +140,11 @@ struct mw_k_frame {
 };
 
 struct mw_k_load {
-	uint64_t id;        /* never 0 */
-	uint64_t sp, ret;   /* where its return address lies, and what it is */
-	uint64_t ip;        /* of the entry point */
-	uint64_t frame;     /* the Python frame that called it; 0: not known */
-	uint64_t object;    /* file, bytes or unpickler: address of the object */
+	uint64_t id;      /* never 0 */
+	uint64_t sp, ret; /* where its return address lies, and what it is */
+	uint64_t ip;      /* of the entry point */
+	uint64_t frame;  /* the Python frame that called it, or by which it is told; 0: not known */
+	uint64_t object; /* file, bytes or unpickler: address of the object */
 	uint64_t data, len; /* the stream, where it lies in memory */
 	uint64_t position;  /* of the reader in it, or in its file */
 	uint64_t start;     /* of the stream in its file, where it is read from one */

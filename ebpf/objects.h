@@ -67,7 +67,8 @@ __attribute__((noinline)) int describe_load(struct scratch *s, struct state *st,
 		describe_reader(s, load, ret);
 	else if (load->entry == MW_K_UNPICKLER)
 		find_stream(file_of_unpickler(st, load->object), ret);
-	else if (load->entry == MW_K_PICKLE_LOAD || load->entry == MW_K_PICKLE_LOADS)
+	else if (load->entry == MW_K_PICKLE_LOAD || load->entry == MW_K_PICKLE_LOADS ||
+	         load->entry == MW_K_TORCH)
 		find_stream(load->object, ret);
 	return 0;
 }

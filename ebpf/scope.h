@@ -60,8 +60,8 @@ static __always_inline bool is_open(const struct open_load *load, uint64_t sp)
 {
 	uint64_t ret = 0;
 
-	if (load->entry == MW_K_PURE)
-		return true; /* its frames tell: drop_pure() */
+	if (mw_k_by_frame(load->entry))
+		return true; /* drop_by_frame() looks, where the effect is told */
 	if (sp >= load->sp || bpf_probe_read_user(&ret, sizeof(ret), (void *)load->sp) ||
 	    ret != load->ret)
 		return false;

@@ -10,6 +10,8 @@ struct open_load {
 	uint64_t id, sp, ret, ip, frame, object, globals, since;
 	uint32_t entry, site;
 	uint32_t stream_len, stream_pad; /* bytes of the stream that were sent */
+	uint64_t code;                   /* that runs in `frame`, of one that is told by it */
+	uint64_t reader;                 /* the PyTorchStreamReader of a torch.load() */
 	/* Of one that began to read a file: which, and from where on. The stream may close it, or
 	 * have its descriptor stand for another one. */
 	uint64_t file; /* the object that reads; 0: none */

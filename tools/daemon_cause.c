@@ -137,13 +137,27 @@ static bool is_hook(const char *name)
 	return false;
 }
 
-/* The program's own file object and hooks, that the unpickler calls and the stream did not. */
+/* The program's own file object and hooks, that the unpickler calls and the stream did not; of
+ * torch.load() whatever it calls besides its unpickler. */
 static bool is_loader(const struct mw_daemon_matter *m)
 {
 	const struct mw_daemon_frame *root = &m->frame[m->own - 1];
+	bool hook = is_hook(root->function) && !mw_daemon_fetched(m, root->function);
+	/* Inside of another load it would be called with what that one likes. */
+	bool torchs = m->depth == 1 && mw_daemon_is_torch_at_work(m);
 
-	return m->load && is_hook(root->function) && mw_daemon_trusts(m, root->file) &&
-	       !mw_daemon_fetched(m, root->function) && !m->globals.makes_code;
+	return m->load && (hook || torchs) && mw_daemon_trusts(m, root->file) &&
+	       !m->globals.makes_code;
+}
+
+/* torch.load(mmap=True) opens what it reads once more, for writing where it is told to share. */
+static bool maps_artifact(const struct mw_daemon_matter *m)
+{
+	const char *file = m->effect.file;
+
+	return m->effect.class == MW_WRITE && file && m->artifact[0] &&
+	       !strcmp(file, m->artifact) && !m->globals.makes_code &&
+	       mw_daemon_is_torch_at_work(m);
 }
 
 static void note_setstate(struct mw_daemon_matter *m)
@@ -165,7 +179,7 @@ static enum mw_cause python_cause(struct mw_daemon_matter *m)
 	if (!m->whole)
 		return MW_BY_UNKNOWN;
 	if (!m->own)
-		return MW_BY_CALL;
+		return maps_artifact(m) ? MW_BY_LOADER : MW_BY_CALL;
 	if (is_loader(m))
 		return MW_BY_LOADER;
 	note_setstate(m);
@@ -173,10 +187,11 @@ static enum mw_cause python_cause(struct mw_daemon_matter *m)
 }
 
 /* Nothing but the unpickler stands between the stream and the function at work, which does what the
- * stream wants. libtorch's own is called by the library. */
+ * stream wants. libtorch's own is called by the library, and torch.load() calls what it needs. */
 static bool is_called_directly(const struct mw_daemon_matter *m)
 {
-	return m->load && m->load->entry != MW_K_TORCHSCRIPT && m->whole && !m->own;
+	return m->load && m->load->entry != MW_K_TORCHSCRIPT && m->whole && !m->own &&
+	       !mw_daemon_is_torch_at_work(m);
 }
 
 /* Libraries have needs of their own, whoever calls them; rules allow them those. Under an import it

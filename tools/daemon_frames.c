@@ -117,33 +117,76 @@ static bool is_unpickler(const struct mw_daemon_frame *f)
 	        mw_ends_with(f->file, "/_weights_only_unpickler.py"));
 }
 
-/* It is told by the frame of its load(), which lies inside. */
-static bool place_pure_load(struct mw_daemon_matter *m)
+/* torch.load() and what it has called of its own. */
+static bool is_torch(const struct mw_daemon_frame *f)
 {
-	for (uint32_t i = 0; i < m->frame_count; i++) {
-		if (m->k->frame[i].frame != m->load->frame)
-			continue;
-		m->inside = i + 1;
-		m->whole = true;
-		return true;
-	}
+	return mw_ends_with(f->file, "/torch/serialization.py") ||
+	       mw_ends_with(f->file, "/torch/jit/_serialization.py");
+}
+
+static uint32_t find_frame(const struct mw_daemon_matter *m, uint64_t frame)
+{
+	uint32_t i = 0;
+
+	while (i < m->frame_count && (!frame || m->k->frame[i].frame != frame))
+		i++;
+	return i;
+}
+
+bool mw_daemon_is_torchs(const struct mw_daemon_matter *m, const struct mw_k_load *outer,
+                         const struct mw_k_load *inner)
+{
+	uint32_t from = find_frame(m, inner->frame), to = find_frame(m, outer->frame);
+
+	if (outer->entry != MW_K_TORCH || from >= to || to == m->frame_count)
+		return false;
+	for (uint32_t i = from; i < to; i++)
+		if (!is_torch(&m->frame[i]) && !is_unpickler(&m->frame[i]))
+			return false;
+	return true;
+}
+
+bool mw_daemon_is_torch_at_work(const struct mw_daemon_matter *m)
+{
+	return m->load && m->load->entry == MW_K_TORCH && m->whole && m->inside < m->frame_count &&
+	       is_torch(&m->frame[m->inside]);
+}
+
+/* What is called by torch's own code, or by the unpickler below that, lies inside. */
+static void step_over_torch(struct mw_daemon_matter *m)
+{
+	while (m->inside && is_torch(&m->frame[m->inside - 1]))
+		m->inside--;
+	while (m->inside && is_unpickler(&m->frame[m->inside - 1]))
+		m->inside--;
+}
+
+/* It is told by the frame of its load(), which lies inside of what is written in Python as a whole.
+ */
+static bool place_by_own_frame(struct mw_daemon_matter *m)
+{
+	uint32_t at = find_frame(m, m->load->frame);
+
 	m->inside = m->frame_count;
-	return m->k->frames_cut != 0;
+	if (at == m->frame_count)
+		return m->k->frames_cut != 0;
+	m->inside = at + 1;
+	m->whole = true;
+	if (m->load->entry == MW_K_TORCH)
+		step_over_torch(m);
+	return true;
 }
 
 /* Without its frame the load is over, when there is no doubt about the others. */
 static bool place_by_frame(struct mw_daemon_matter *m)
 {
-	for (uint32_t i = 0; i < m->frame_count; i++) {
-		if (!m->load->frame || m->k->frame[i].frame != m->load->frame)
-			continue;
-		m->inside = i;
+	m->inside = find_frame(m, m->load->frame);
+	if (m->inside < m->frame_count) {
 		m->whole = true;
 		return true;
 	}
 	/* C++ calls libtorch's in threads without a Python stack. Without one, the others are of an
 	 * interpreter of which nothing is known yet. */
-	m->inside = m->frame_count;
 	m->whole = m->load->entry == MW_K_TORCHSCRIPT && !m->load->frame && !m->frame_count;
 	return !m->load->frame || !m->frame_count || m->k->frames_cut;
 }
@@ -154,8 +197,8 @@ bool mw_daemon_place_load(struct mw_daemon_matter *m)
 
 	m->inside = m->frame_count;
 	m->whole = !m->k->frames_cut;
-	if (m->load && m->load->entry == MW_K_PURE)
-		open = place_pure_load(m);
+	if (m->load && mw_k_by_frame(m->load->entry))
+		open = place_by_own_frame(m);
 	else if (m->load)
 		open = place_by_frame(m);
 	m->own = m->inside;

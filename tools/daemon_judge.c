@@ -73,7 +73,7 @@ static void start(struct mw_daemon_judge *judge, const struct mw_daemon_event *e
 	m->event = event;
 	m->k = k;
 	m->pid = (pid_t)k->head.tgid;
-	m->depth = 0;
+	m->depth = m->united = 0;
 	m->load = NULL;
 	m->birth = NULL;
 	m->unwinder = judge->unwinder;
@@ -121,6 +121,8 @@ static bool find_load(struct mw_daemon_judge *judge)
 	for (uint32_t i = 0; i < m->k->depth; i++)
 		if (is_open(m, &m->k->load[i]))
 			m->open[m->depth++] = &m->k->load[i];
+	for (uint32_t i = 1; i < m->depth; i++)
+		m->united += mw_daemon_is_torchs(m, m->open[i - 1], m->open[i]);
 	if (m->k->depth)
 		count_unwinding(judge);
 	m->load = m->depth ? m->open[m->depth - 1] : NULL;

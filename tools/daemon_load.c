@@ -20,12 +20,10 @@ static struct mw_str text(const char *s)
 
 static const char *entry_name(uint32_t entry)
 {
-	static const char *const names[MW_K_ENTRY_COUNT] = {[MW_K_PICKLE_LOAD] = "pickle.load",
-	                                                    [MW_K_PICKLE_LOADS] = "pickle.loads",
-	                                                    [MW_K_UNPICKLER] =
-	                                                            "pickle.Unpickler.load",
-	                                                    [MW_K_TORCHSCRIPT] = "torch.jit.load",
-	                                                    [MW_K_PURE] = "pickle._Unpickler.load"};
+	static const char *const names[MW_K_ENTRY_COUNT] = {
+	        [MW_K_PICKLE_LOAD] = "pickle.load",         [MW_K_PICKLE_LOADS] = "pickle.loads",
+	        [MW_K_UNPICKLER] = "pickle.Unpickler.load", [MW_K_TORCHSCRIPT] = "torch.jit.load",
+	        [MW_K_PURE] = "pickle._Unpickler.load",     [MW_K_TORCH] = "torch.load"};
 
 	return names[entry];
 }
@@ -34,7 +32,7 @@ static const char *entry_name(uint32_t entry)
 static bool is_message(const struct mw_daemon_matter *m, const struct mw_caller *caller,
                        uint32_t depth)
 {
-	return m->depth == 1 && !m->k->scope && depth < 4 &&
+	return m->depth - m->united == 1 && !m->k->scope && depth < 4 &&
 	       (!strcmp(caller->entry, "multiprocessing.spawn") ||
 	        strstr(caller->entry, "Connection.recv") || strstr(caller->entry, "Queue.get"));
 }
@@ -257,7 +255,8 @@ static void take_stream(struct mw_daemon_matter *m, struct mw_record_load *ret)
 		ret->fd = load->fd;
 		ret->start = load->start;
 	}
-	if (load->exact && load->position >= ret->start)
+	/* An archive is read here and there. */
+	if (load->entry != MW_K_TORCH && load->exact && load->position >= ret->start)
 		ret->tell = (int64_t)(load->position - ret->start);
 	ret->tell_exact = load->exact && !load->read_ahead;
 }
@@ -266,7 +265,7 @@ static void take_stream(struct mw_daemon_matter *m, struct mw_record_load *ret)
 static bool reads_unknown(const struct mw_daemon_matter *m)
 {
 	for (uint32_t i = 0; i + 1 < m->depth; i++)
-		if (!m->open[i]->data && m->open[i]->fd < 0)
+		if (m->open[i]->entry != MW_K_TORCH && !m->open[i]->data && m->open[i]->fd < 0)
 			return true;
 	return false;
 }
@@ -291,6 +290,16 @@ static void take_file(struct mw_daemon_matter *m, struct mw_record_load *ret)
 		ret->origin = MW_FROM_FILE;
 }
 
+/* libtorch's reader looks its pickle up in the archive that it reads. */
+static void take_archive(const struct mw_daemon_matter *m, struct mw_record_load *ret)
+{
+	ret->archive = m->load->entry == MW_K_TORCH || m->load->entry == MW_K_TORCHSCRIPT;
+	if (!ret->archive)
+		return;
+	ret->data = ret->data_len = ret->copy_len = 0;
+	ret->copy = NULL;
+}
+
 static void describe_birth(struct mw_daemon_matter *m, struct mw_record_load *ret)
 {
 	if (m->birth && m->birth->origin)
@@ -310,7 +319,7 @@ void mw_daemon_load(struct mw_daemon_matter *m, struct mw_record_load *ret)
 	                               .fd = -1,
 	                               .tell = -1,
 	                               .origin = MW_FROM_FILE,
-	                               .depth = m->depth - 1,
+	                               .depth = m->depth - m->united - 1,
 	                               .scope = m->k->scope,
 	                               .sp = m->load->sp,
 	                               .called = m->globals.called,
@@ -318,5 +327,6 @@ void mw_daemon_load(struct mw_daemon_matter *m, struct mw_record_load *ret)
 	take_globals(m, ret);
 	take_stream(m, ret);
 	take_file(m, ret);
+	take_archive(m, ret);
 	look_at_callers(m, ret);
 }

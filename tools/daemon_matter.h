@@ -45,6 +45,7 @@ struct mw_daemon_matter {
 	const struct mw_k_load *load; /* the innermost that is open, or NULL: in scope by birth */
 	const struct mw_k_load *open[MW_K_LOADS]; /* all that are, outermost first */
 	uint32_t depth;                           /* how many */
+	uint32_t united; /* of these, the torch.load()s whose unpickler is the next one */
 	struct mw_daemon_birth *birth; /* when there is no load: NULL when it is not known */
 
 	struct mw_daemon_frame frame[MW_K_FRAMES];
@@ -83,6 +84,11 @@ const char *mw_daemon_path(struct mw_daemon_matter *m, const struct mw_k_path *p
 void mw_daemon_take_frames(struct mw_daemon_matter *m);
 void mw_daemon_take_lines(struct mw_daemon_matter *m); /* for who is told */
 bool mw_daemon_place_load(struct mw_daemon_matter *m);
+/* Whether torch.load()'s own code has had the load `inner` made, with nothing in between. */
+bool mw_daemon_is_torchs(const struct mw_daemon_matter *m, const struct mw_k_load *outer,
+                         const struct mw_k_load *inner);
+/* Whether the load is a torch.load() that does its own work: its unpickler is not on the stack. */
+bool mw_daemon_is_torch_at_work(const struct mw_daemon_matter *m);
 
 /* daemon_native.c: unwinds once. True when there are frames. */
 bool mw_daemon_unwind(struct mw_daemon_matter *m);

@@ -55,7 +55,7 @@ enum mw_daemon_seen mw_daemon_seen(struct mw_daemon_matter *m, const struct mw_k
 {
 	uint64_t cfa = load->sp + sizeof(uint64_t);
 
-	if (load->entry == MW_K_PURE || !load->sp || !mw_daemon_unwind(m))
+	if (mw_k_by_frame(load->entry) || !load->sp || !mw_daemon_unwind(m))
 		return MW_SEEN_NOTHING;
 	for (int i = 0; i < m->native_count && m->native[i].cfa; i++) {
 		if (m->native[i].cfa < cfa)
@@ -124,7 +124,8 @@ bool mw_daemon_by_library(struct mw_daemon_matter *m)
 	const struct mw_native_frame *frame = caller(m);
 
 	/* Frames further out than the load's entry are not in the load. */
-	if (!frame || (m->load && m->load->sp && frame->cfa > m->load->sp))
+	if (!frame ||
+	    (m->load && !mw_k_by_frame(m->load->entry) && m->load->sp && frame->cfa > m->load->sp))
 		return false;
 	return frame->object[0] == '/' && !is_interpreter(m, frame) &&
 	       mw_daemon_trusts(m, frame->object);

@@ -67,11 +67,13 @@ def pack_tar(stream):
 
 
 PACKERS = {"torch_zip": pack_zip, "torch_mmap": pack_zip, "torch_legacy": pack_legacy,
-           "torch_tar": pack_tar, "numpy": pack_numpy, "joblib_zlib": packed_by(zlib.compress),
+           "torch_safe": pack_zip, "torch_safe_mmap": pack_zip, "torch_safe_bytes": pack_zip,
+           "torch_safe_legacy": pack_legacy, "torch_tar": pack_tar, "numpy": pack_numpy, "joblib_zlib": packed_by(zlib.compress),
            "joblib_xz": packed_by(lzma.compress), "gzip": packed_by(gzip.compress),
            "bz2": packed_by(bz2.compress), "lzma": packed_by(lzma.compress)}
 SUFFIXES = {"numpy": ".npy", "torch_zip": ".pt", "torch_mmap": ".pt", "torch_legacy": ".pt",
-            "torch_tar": ".pt", "joblib": ".joblib", "joblib_zlib": ".joblib",
+            "torch_safe": ".pt", "torch_safe_mmap": ".pt", "torch_safe_bytes": ".pt",
+            "torch_safe_legacy": ".pt", "torch_tar": ".pt", "joblib": ".joblib", "joblib_zlib": ".joblib",
             "joblib_xz": ".joblib"}
 
 

@@ -15,6 +15,7 @@ UNSEEN = {
     "later": "acts after the load, or in a thread that was there before it: nothing ties it to the load",
     "local": "the name is in this machine's own list: nobody is asked",
     "birth": "starts a task that does nothing; what it did would be seen",
+    "unheard": "nothing tells that a load has begun: the unpickler is one that says nothing of what it does",
     "shim": "is about the shim, which is not there",
 }
 PLACES = ["direct", "under_import", "old_thread", "nested"]

@@ -69,6 +69,23 @@ def by_torch_mmap(path):
     return torch.load(path, weights_only=False, mmap=True)
 
 
+def by_torch_safe(path):
+    import torch
+    return torch.load(path, weights_only=True)
+
+
+def by_torch_safe_mmap(path):
+    import torch
+    return torch.load(path, weights_only=True, mmap=True)
+
+
+def by_torch_safe_bytes(path):
+    import io
+    import torch
+    with open(path, "rb") as file:
+        return torch.load(io.BytesIO(file.read()), weights_only=True)
+
+
 def by_joblib(path):
     import joblib
     return joblib.load(path)
@@ -93,7 +110,8 @@ def by_pandas(path):
 CARRIERS = {
     "pickle": by_pickle, "bytes": by_bytes, "bytesio": by_bytesio, "unbuffered": by_unbuffered,
     "pure": by_pure, "subclass": by_subclass, "torch_zip": by_torch, "torch_legacy": by_torch,
-    "torch_mmap": by_torch_mmap, "joblib": by_joblib, "joblib_zlib": by_joblib, "dill": by_dill,
+    "torch_mmap": by_torch_mmap, "torch_safe": by_torch_safe, "torch_safe_mmap": by_torch_safe_mmap,
+    "torch_safe_bytes": by_torch_safe_bytes, "torch_safe_legacy": by_torch_safe, "joblib": by_joblib, "joblib_zlib": by_joblib, "dill": by_dill,
     "torch_tar": by_torch, "joblib_xz": by_joblib, "gzip": by_opener("gzip"),
     "bz2": by_opener("bz2"), "lzma": by_opener("lzma"), "numpy": by_numpy, "pandas": by_pandas,
 }

@@ -64,6 +64,27 @@ static void call_of_a_python_function(void **state)
 	assert_cause("call");
 }
 
+#define TORCH "/usr/lib/python3/dist-packages/torch/"
+
+/* torch.load(), which does its own work, or has its unpickler do what the stream says. */
+static void torch_at_work_and_its_stream(void **state)
+{
+	(void)state;
+	for (int stream = 0; stream < 2; stream++) {
+		writes("/models/a.pkl");
+		if (stream) {
+			add_frame("copyfile", "/usr/lib/python3.11/shutil.py", 1);
+			add_frame("Unpickler.load", TORCH "_weights_only_unpickler.py", 2);
+			add_frame("_load", TORCH "serialization.py", 3);
+		}
+		add_frame("load", TORCH "serialization.py", OUTSIDE);
+		add_frame("main", "/srv/job/train.py", OUTSIDE + 1);
+		add_load(next_load(), MW_K_TORCH, OUTSIDE, "/models/a.pkl");
+		assert_cause(stream ? "call" : "loader");
+		assert_text("load.entry", "torch.load");
+	}
+}
+
 static void the_unpickler_imports(void **state)
 {
 	(void)state;
@@ -366,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(call_by_the_stream),
 	        cmocka_unit_test(call_of_a_python_function),
+	        cmocka_unit_test(torch_at_work_and_its_stream),
 	        cmocka_unit_test(the_unpickler_imports),
 	        cmocka_unit_test(only_bytecode_is_the_machinerys),
 	        cmocka_unit_test(an_installed_body_runs),

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "../../tools/zip.h"
 #include "daemon_judge_of.h"
 
 #define OUTSIDE 1000 /* the frame that asked for the load */
@@ -117,6 +118,53 @@ static void torchscript_out_of_an_open_archive(void **state)
 	assert_text("load.artifact.path", path);
 	assert_null(text_at("load.call"));
 	assert_false(json_is_integer(mw_field(last, "load.offset")));
+}
+
+#define LOCAL 30
+#define ENTRY 46
+#define END 22
+#define NAME "a/data.pkl"
+#define NAME_LEN (sizeof(NAME) - 1)
+
+/* An archive with one entry, which is not compressed, as APPNOTE.TXT describes it. */
+static void make_archive(const char *name, char ret[static 128])
+{
+	static uint8_t bytes[512];
+	const uint8_t len = sizeof(SYSTEM) - 1, directory = LOCAL + NAME_LEN + len;
+	uint8_t *entry = bytes + directory, *end = entry + ENTRY + NAME_LEN;
+	const uint32_t crc = mw_crc32((const uint8_t *)SYSTEM, len);
+
+	memcpy(bytes, "PK\3\4", 4);
+	memcpy(entry, "PK\1\2", 4);
+	memcpy(end, "PK\5\6", 4);
+	bytes[26] = entry[28] = NAME_LEN;
+	memcpy(entry + 16, &crc, sizeof(crc));
+	entry[24] = len;
+	end[10] = 1;
+	end[16] = directory;
+	memcpy(bytes + LOCAL, NAME, NAME_LEN);
+	memcpy(bytes + LOCAL + NAME_LEN, SYSTEM, len);
+	memcpy(entry + ENTRY, NAME, NAME_LEN);
+	make_file_of(name, bytes, (size_t)(end + END - bytes), ret);
+}
+
+/* torch's own unpicklers say nothing of what they fetch: the call is what the archive holds. */
+static void what_libtorch_reads(void **state)
+{
+	char path[128];
+
+	(void)state;
+	make_archive("weights.pt", path);
+	for (int script = 0; script < 2; script++) {
+		runs_a_shell();
+		add_frame("load", "/usr/lib/python3/dist-packages/torch/serialization.py", OUTSIDE);
+		add_load(next_load(), script ? MW_K_TORCHSCRIPT : MW_K_TORCH, OUTSIDE, path);
+		assert_non_null(judged());
+		assert_text("load.artifact.path", path);
+		assert_text("load.artifact.member", NAME);
+		assert_text("load.call", "posix.system");
+		assert_int_equal(number_at("load.offset"), SYSTEM_AT);
+	}
 }
 
 /* pickle._loads(b'...') */
@@ -282,6 +330,7 @@ int main(void)
 	        TEST(behind_a_header),
 	        TEST(member_of_an_open_archive),
 	        TEST(torchscript_out_of_an_open_archive),
+	        TEST(what_libtorch_reads),
 	        TEST(bytes_within_the_outer_stream),
 	        TEST(bytes_out_of_an_unknown_reader),
 	        TEST(what_an_import_does_is_at_its_fetch),
