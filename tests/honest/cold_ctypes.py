@@ -16,4 +16,4 @@ with open(sys.argv[1], "wb") as file:
 subprocess.run([sys.executable, "-c", make, stream], check=True)
 with open(stream, "rb") as file:
     print(pickle.load(file))
-time.sleep(0.5)  # a job goes on with its model
+time.sleep(2)  # a job goes on with its model

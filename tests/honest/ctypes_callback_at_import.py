@@ -17,6 +17,6 @@ with open(directory + "/main.py", "w") as file:
     file.write("""
 import pickle, time
 print(type(pickle.loads(b"\\x80\\x04\\x8c\\x07booster\\x8c\\x05Model\\x93)\\x81.")).__name__)
-time.sleep(0.5)  # a job goes on with its model
+time.sleep(2)  # a job goes on with its model
 """)
 subprocess.run([sys.executable, directory + "/main.py"], check=True)

@@ -125,4 +125,4 @@ if "kernels" not in sys.argv:
 import kernels
 
 print(pickle.loads(pickle.dumps(kernels.Model())).answer)
-time.sleep(0.5)  # a job goes on with its model
+time.sleep(2)  # a job goes on with its model

@@ -142,4 +142,4 @@ with open(sys.argv[1] + "/stream", "rb") as file:
 import startup
 
 print(pattern.pattern, startup.ready, model.answer, startup._ring())
-time.sleep(0.5)  # a job goes on with its model
+time.sleep(2)  # a job goes on with its model
