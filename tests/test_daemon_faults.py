@@ -82,6 +82,40 @@ def test_what_does_not_fit_is_counted_and_told(own_daemon, tmp_path):
     assert of_class(own_daemon.wait_for(job.victim, since), "write")
 
 
+def test_whose_code_it_was_is_known_when_it_has_gone(own_daemon, tmp_path):
+    """Its native stack, which also tells whether the load was over by then."""
+    job = Job(tmp_path, call("posix.mkdir", f"{tmp_path}/before"), call("__main__.wait"),
+              call("posix.mkdir", f"{tmp_path}/made"))
+    assert own_daemon.wait_for(job.victim)
+    own_daemon.signal(signal.SIGSTOP)
+    try:
+        job.go.touch()
+        job.finish()
+    finally:
+        own_daemon.signal(signal.SIGCONT)
+    _, alert = own_daemon.wait_for(job.victim, enough=lambda alerts: len(alerts) > 1)
+    symbols = [frame["symbol"] for frame in alert["native_stack"]]
+    assert "mkdir" in symbols[:2] and "_PyEval_EvalFrameDefault" in symbols, symbols
+
+
+@pytest.mark.parametrize("program", ["after_loads", "cold_ctypes"])
+def test_honest_though_it_has_gone_after_it_was_noticed(program, own_daemon, tmp_path):
+    """Whose code made the effect, and whether the load was over, is told by code that is mapped no more."""
+    source, since = next(path for path in PROGRAMS if path.stem == program), own_daemon.mark()
+    process = subprocess.Popen([sys.executable, source], stdout=subprocess.DEVNULL)
+    until(lambda: "python" in os.readlink(f"/proc/{process.pid}/exe"), PATIENCE, "it does not start", own_daemon)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)  # it has only begun to start: what it has mapped is noticed
+    own_daemon.signal(signal.SIGSTOP)
+    try:
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(60) == 0
+    finally:
+        own_daemon.signal(signal.SIGCONT)
+    own_daemon.settle()
+    assert own_daemon.alerts_of(Victim(tmp_path, source, pid=process.pid), since) == []
+
+
 @pytest.mark.parametrize("program", ["shared_memory_elsewhere", "cold_ctypes", "cold_bytecode"])
 def test_honest_though_it_has_gone_when_it_is_judged(program, own_daemon, tmp_path):
     """What the evidence is has to come with the event."""

@@ -13,7 +13,7 @@ SAME = {"entry": "uprobe", "fork": "tp_btf", "exit": "tp_btf", "connect": "cgrou
         "socket": "cgroup", "listen": "tp_btf", "signal": "tp_btf", "uring": "tp_btf"}
 # 6.1 has no sched_prepare_exec, and Debian's is built without fprobes: no kprobe.multi.
 RUNGS = {"6.1": SAME | {"exec": "fentry", "syscall": "tp_btf"}, "6.12": SAME | {"exec": "tp_btf", "syscall": "kprobe"}}
-# Of the kernel's side. A victim that has gone before a slow machine's daemon looks at it has no native stack.
+# Of the kernel's side.
 LOSSES = ["ring_full", "no_scratch", "map_full", "broken"]
 KERNELS = machine.kernels() or [None]
 

@@ -224,9 +224,12 @@ static char *write_first(struct mw_alerts *a, json_t *json, bool held)
 	return line;
 }
 
-void mw_alerts_hint(struct mw_alerts *a, const struct mw_identity_hint *hint)
+void mw_alerts_hint(struct mw_alerts *a, const struct mw_identity_hint *hint,
+                    const struct mw_native_frame *native, int count)
 {
 	a->alert.hint = hint;
+	a->alert.unwound = native;
+	a->alert.unwound_count = count;
 }
 
 void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *record,

@@ -16,6 +16,7 @@
 #include "tally.h"
 
 struct mw_alerts;
+struct mw_native_frame;
 
 enum mw_alert_format { MW_TEXT, MW_JSON };
 
@@ -62,9 +63,10 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
                       const struct mw_decision *decision, char ret_id[static 40],
                       char ret_title[static 600]);
 
-/* What the kernel says of the process of the next mw_alerts_effect(): it may have ended. Borrowed
- * until that returns. */
-void mw_alerts_hint(struct mw_alerts *a, const struct mw_identity_hint *hint);
+/* What the kernel says of the process of the next mw_alerts_effect(), which may have ended, and the
+ * `count` frames of its native stack, which is not unwound again. Borrowed until that returns. */
+void mw_alerts_hint(struct mw_alerts *a, const struct mw_identity_hint *hint,
+                    const struct mw_native_frame *native, int count);
 
 /* What was alerted about so far, less what was only to be observed. */
 struct mw_alerts_sum {

@@ -39,14 +39,25 @@ bool mw_alert_is_ours(const struct mw_native_frame *frame)
 	return !strncmp(base, "libmodelwatch.", 14) || !strncmp(base, "_modelwatch.", 12);
 }
 
+static int take_unwound(struct mw_alert *alert)
+{
+	int count = alert->unwound_count < MW_ALERT_NATIVE ? alert->unwound_count : MW_ALERT_NATIVE;
+
+	if (count > 0)
+		memcpy(alert->native, alert->unwound, (size_t)count * sizeof(*alert->native));
+	return count;
+}
+
 /* The frames on top are ours: they announced the effect. */
 static void unwind(struct mw_alert *alert, struct mw_unwinder *unwinder)
 {
 	const struct mw_record *record = alert->record;
 	int count = 0, ours = 0;
 
-	if (record->stack && record->stack_len)
-		count = mw_unwind(unwinder, alert->pid, &record->regs, record->stack,
+	if (alert->hint)
+		count = take_unwound(alert);
+	else if (record->stack && record->stack_len)
+		count = mw_unwind(unwinder, alert->pid, NULL, &record->regs, record->stack,
 		                  record->stack_len, alert->native, MW_ALERT_NATIVE);
 	while (ours < count && mw_alert_is_ours(&alert->native[ours]))
 		ours++;

@@ -31,6 +31,8 @@ struct mw_alert {
 	const struct mw_location *at; /* never NULL */
 	const struct mw_decision *decision;
 	struct mw_digest digest;
+	const struct mw_native_frame *unwound; /* by who gave the hint: `unwound_count` */
+	int unwound_count;
 	struct mw_native_frame native[MW_ALERT_NATIVE]; /* less our own on top of the effect */
 	int native_count;
 };

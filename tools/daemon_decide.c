@@ -88,11 +88,6 @@ void mw_daemon_fill_record(struct mw_daemon_judge *judge)
 	mw_verdict_record(&m->effect, &record->effect);
 	mw_daemon_load(m, &record->load);
 	fill_frames(m, record);
-	if (m->event->stack && m->k->stack_at == m->k->regs[MW_REGS_SP]) {
-		memcpy(record->regs.r, m->k->regs, sizeof(m->k->regs));
-		record->stack = m->event->stack;
-		record->stack_len = m->k->stack_len;
-	}
 }
 
 void mw_daemon_locate(const struct mw_daemon_judge *judge, struct mw_location *ret)
@@ -159,7 +154,9 @@ static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
 	mw_daemon_fill_lines(judge);
 	fill_born_frames(&judge->matter, &judge->record);
 	hint(judge, &who);
-	mw_alerts_hint(judge->options.alerts, &who);
+	mw_daemon_unwind(&judge->matter);
+	mw_alerts_hint(judge->options.alerts, &who, judge->matter.native,
+	               judge->matter.native_count);
 	mw_alerts_effect(judge->options.alerts, judge->matter.pid, &judge->record,
 	                 &judge->record.load, ret_at, ret, id, title);
 	return true;

@@ -74,6 +74,15 @@ static bool is_body(void *context, uint32_t site, int64_t at)
 	return mw_programs_is_body(engine->programs, site, at);
 }
 
+static const struct mw_maps *code_of(void *context, const struct mw_k_head *head, bool *ret_ended)
+{
+	const struct mw_engine *engine = context;
+	uint64_t ns_per_tick = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
+
+	return mw_found_code(engine->found, (pid_t)head->tgid, head->start / ns_per_tick,
+	                     head->time, ret_ended);
+}
+
 static void lost_mappings(void *context)
 {
 	struct mw_engine *engine = context;
@@ -178,6 +187,7 @@ static int open_judge(struct mw_engine *engine, const struct mw_engine_options *
 	        .context = engine,
 	        .version_of = version_of,
 	        .is_body = is_body,
+	        .code_of = code_of,
 	};
 	const struct mw_merge_sinks sinks = mw_merge_alerts(options->alerts);
 	const struct mw_reports_limits limits = {.a_minute = options->config->reports_per_minute};

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "daemon_cache.h"
+#include "daemon_code.h"
 #include "daemon_objects.h"
 
 #define MW_FOUND_SEGMENTS 4
@@ -30,9 +31,10 @@ struct mw_found_running {
 	pid_t pid; /* 0: free */
 	uint32_t version;
 	uint64_t start, bias;
-	uint32_t scan;    /* the last one that met it */
-	uint16_t next;    /* in its bucket or among the free: index + 1 */
-	uint16_t runtime; /* object: index + 1; 0: none yet */
+	struct mw_code *code; /* NULL: not known */
+	uint32_t scan;        /* the last one that met it */
+	uint16_t next;        /* in its bucket or among the free: index + 1 */
+	uint16_t runtime;     /* object: index + 1; 0: none yet */
 	uint16_t used[MW_FOUND_USED];
 	uint8_t used_count;
 	uint8_t met;  /* by the scan that runs: a bit for each of `used` */
@@ -47,6 +49,7 @@ struct mw_found {
 	uint32_t scan, prescan; /* how many there were */
 	bool scanning;
 	struct mw_cache cache;
+	struct mw_code_past past;
 	struct mw_found_entry *object[MW_FOUND_OBJECTS];
 	uint16_t bucket[MW_FOUND_BUCKETS]; /* index + 1 */
 	uint16_t free, fresh; /* processes: index + 1 of one let go; how many were ever in use */
@@ -77,6 +80,12 @@ void mw_found_use(struct mw_found *found, const struct mw_mapping *mapping,
  * next: its unpickler, its torch. */
 void mw_found_companions(struct mw_found *found, const struct mw_found_entry *entry,
                          const struct mw_found_place *place);
+
+/* A process that is known has mapped a file, whichever. */
+void mw_found_note(struct mw_found *found, const struct mw_mapping *mapping);
+
+/* Forgets all processes; nobody is told. */
+void mw_found_forget_processes(struct mw_found *found);
 
 /* Lets those processes go that ended unseen. */
 void mw_found_tick_processes(struct mw_found *found);

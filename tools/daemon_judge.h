@@ -14,6 +14,7 @@
 #include "../core/words.h"
 #include "../ebpf/event.h"
 #include "alert.h"
+#include "maps.h"
 
 struct mw_daemon_event {
 	const struct mw_k_effect *effect; /* it passed mw_k_check() */
@@ -32,6 +33,11 @@ struct mw_daemon_judge_options {
 	/* Whether the code `at` bytes from an entry point runs while a call of it is not over;
 	 * `site` is the number of the probe in it. NULL: told by symbols alone. */
 	bool (*is_body)(void *context, uint32_t site, int64_t offset);
+	/* The code that the process of the effect had mapped when it came, NULL when that is not
+	 * known; `ret_ended`: it has ended, or runs another program. Good until the next call. May
+	 * be NULL: then it is asked of /proc. */
+	const struct mw_maps *(*code_of)(void *context, const struct mw_k_head *head,
+	                                 bool *ret_ended);
 };
 
 /* What became of the events. */

@@ -353,6 +353,7 @@ static void scan_process(struct mw_mappings *mappings, pid_t pid)
 		        .offset = map->offset,
 		        .dev = map->dev,
 		        .ino = map->ino,
+		        .prot = map->prot,
 		        .path = mw_map_path(&maps, map),
 		};
 

@@ -1,27 +1,40 @@
 /* What the native stack of an event proves. */
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon_matter.h"
 
-bool mw_daemon_unwind(struct mw_daemon_matter *m)
+static int unwind_by(struct mw_daemon_matter *m, const struct mw_maps *code)
 {
 	struct mw_regs regs;
-	int count = -1;
+	int count;
 
-	if (m->unwound != MW_NOT_UNWOUND)
-		return m->unwound == MW_UNWOUND;
 	_Static_assert(sizeof(m->k->regs) <= sizeof(regs), "as many as core/regs.h numbers");
 	memset(&regs, 0, sizeof(regs));
 	memcpy(regs.r, m->k->regs, sizeof(m->k->regs));
 	/* The copy need not start at the stack pointer, but then it is another stack's. */
-	if (m->event->stack && m->k->stack_len && m->k->stack_at == mw_regs_sp(&regs))
-		count = mw_unwind(m->unwinder, m->pid, &regs, m->event->stack, m->k->stack_len,
-		                  m->native, MW_DAEMON_NATIVE);
+	if (!m->event->stack || !m->k->stack_len || m->k->stack_at != mw_regs_sp(&regs))
+		return 0;
+	count = mw_unwind(m->unwinder, m->pid, code, &regs, m->event->stack, m->k->stack_len,
+	                  m->native, MW_DAEMON_NATIVE);
 	/* One that is only waited for has no memory any more. */
-	if (count == 1 && !m->native[0].object[0])
-		count = 0;
+	return count == 1 && !m->native[0].object[0] ? 0 : count;
+}
+
+/* What a living process has mapped it tells best itself. */
+bool mw_daemon_unwind(struct mw_daemon_matter *m)
+{
+	const struct mw_daemon_judge_options *o = m->options;
+	const struct mw_maps *code;
+	bool ended = false;
+	int count = 0;
+
+	if (m->unwound != MW_NOT_UNWOUND)
+		return m->unwound == MW_UNWOUND;
+	code = o->code_of ? o->code_of(o->context, &m->k->head, &ended) : NULL;
+	if (!ended)
+		count = unwind_by(m, NULL);
+	if (count <= 0 && code)
+		count = unwind_by(m, code);
 	m->native_count = count > 0 ? count : 0;
 	m->unwound = count > 0 ? MW_UNWOUND : MW_CANNOT_UNWIND;
 	return count > 0;
@@ -96,16 +109,13 @@ static bool is_interpreter(const struct mw_daemon_matter *m, const struct mw_nat
 {
 	static const char *const names[] = {"libpython", "python", "_pickle", "_modelwatch.",
 	                                    "libffi"};
-	char link[40], program[PATH_MAX];
-	ssize_t len;
+	const struct mw_given *given;
 
 	if (begins_one_of(base_of(frame), names, sizeof(names) / sizeof(*names)) ||
 	    strstr(frame->object, "/lib-dynload/"))
 		return true;
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)m->pid);
-	len = readlink(link, program, sizeof(program) - 1);
-	program[len > 0 ? len : 0] = '\0';
-	return len <= 0 || !strcmp(program, frame->object);
+	given = mw_given_of(m->givens, m->pid, m->k->head.start);
+	return !given || !given->exe[0] || !strcmp(given->exe, frame->object);
 }
 
 static const struct mw_native_frame *caller(struct mw_daemon_matter *m)

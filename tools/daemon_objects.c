@@ -96,6 +96,7 @@ void mw_found_free(struct mw_found *found)
 {
 	if (!found)
 		return;
+	mw_found_forget_processes(found);
 	for (size_t i = 0; i < MW_FOUND_OBJECTS; i++)
 		if (found->object[i])
 			drop(found, found->object[i]);
@@ -288,11 +289,12 @@ void mw_found_mapped(void *context, const struct mw_mapping *mapping)
 	struct stat st;
 	int fd;
 
+	mw_found_note(found, mapping);
 	if (mw_cache_is_plain(&found->cache, mapping, found->now))
 		return;
 	fd = mw_mapped_find(mapping->pid, &map, mapping->path, &st);
 	/* It ran and was gone. Its next run shall be seen. */
-	if (fd < 0 && *mapping->path == '/')
+	if (fd < 0)
 		fd = mw_mapped_find_here(&map, mapping->path, &st);
 	if (fd < 0) {
 		found->counts.unopened++;

@@ -122,6 +122,12 @@ struct mw_found_counts mw_found_counts(const struct mw_found *found);
 /* The version of the interpreter that process `pid` runs, major << 8 | minor; 0: not known. */
 uint32_t mw_found_version(const struct mw_found *found, pid_t pid);
 
+/* The code that process `pid`, started at `start` (clock ticks since boot), had mapped at `time`
+ * (ns, CLOCK_BOOTTIME) and did not unmap since, as far as the side-band has told; it may have ended
+ * since, or run another program: `ret_ended`. NULL: not known. Good until the next callback. */
+const struct mw_maps *mw_found_code(const struct mw_found *found, pid_t pid, uint64_t start,
+                                    uint64_t time, bool *ret_ended);
+
 /* Calls `each` for every object that is attached. */
 void mw_found_each_object(const struct mw_found *found,
                           void (*each)(void *context, const struct mw_found_object *object),

@@ -108,6 +108,8 @@ static void leave(struct mw_found *found, struct mw_found_running *running)
 		found->options.gone(found->options.context, running->pid, running->start);
 	for (size_t i = 0; i < running->used_count; i++)
 		found->object[running->used[i]]->object.users--;
+	mw_code_end(&found->past, running->code);
+	running->code = NULL;
 	while (*at != index)
 		at = &found->running[*at - 1].next;
 	*at = running->next;
@@ -203,24 +205,37 @@ static bool find_bias(const struct mw_found_entry *entry, const struct mw_mappin
 	return false;
 }
 
-static struct mw_found_running *get(struct mw_found *found, pid_t pid)
+static struct mw_found_running *get(struct mw_found *found, const struct mw_mapping *mapping)
 {
-	struct mw_found_running *running = find(found, pid);
+	struct mw_found_running *running = find(found, mapping->pid);
 	struct living living = {0};
 
-	if (read_stat(pid, &living) < 0)
+	if (read_stat(mapping->pid, &living) < 0)
 		return NULL;
 	if (running && running->start != living.start) {
 		leave(found, running);
 		running = NULL;
 	}
-	return running ? running : enter(found, pid, living.start);
+	if (running)
+		return running;
+	running = enter(found, mapping->pid, living.start);
+	if (running)
+		running->code = mw_code_new(mapping->pid, living.start, mapping->time);
+	return running;
+}
+
+void mw_found_note(struct mw_found *found, const struct mw_mapping *mapping)
+{
+	struct mw_found_running *running = find(found, mapping->pid);
+
+	if (running && running->code)
+		mw_code_put(running->code, mapping);
 }
 
 void mw_found_use(struct mw_found *found, const struct mw_mapping *mapping,
                   struct mw_found_entry *entry)
 {
-	struct mw_found_running *running = get(found, mapping->pid);
+	struct mw_found_running *running = get(found, mapping);
 	uint64_t bias;
 
 	if (!running)
@@ -263,11 +278,16 @@ void mw_found_forked(void *context, pid_t pid, pid_t parent)
 	struct living living = {0};
 
 	mw_found_exec(found, pid);
-	if (!from || read_stat(pid, &living) < 0)
+	if (!from)
 		return;
+	if (read_stat(pid, &living) < 0) {
+		mw_code_end(&found->past, mw_code_inherit(from->code, pid, 0));
+		return;
+	}
 	child = enter(found, pid, living.start);
 	if (!child)
 		return;
+	child->code = mw_code_inherit(from->code, pid, living.start);
 	child->version = from->version;
 	child->bias = from->bias;
 	child->runtime = from->runtime;
@@ -370,6 +390,26 @@ uint32_t mw_found_version(const struct mw_found *found, pid_t pid)
 	const struct mw_found_running *running = find((struct mw_found *)(uintptr_t)found, pid);
 
 	return running ? running->version : 0;
+}
+
+const struct mw_maps *mw_found_code(const struct mw_found *found, pid_t pid, uint64_t start,
+                                    uint64_t time, bool *ret_ended)
+{
+	const struct mw_found_running *running = find((struct mw_found *)(uintptr_t)found, pid);
+	const struct mw_code *code = running ? running->code : NULL;
+
+	*ret_ended = !code || code->start != start || code->since > time;
+	if (*ret_ended)
+		code = mw_code_find(&found->past, pid, start, time);
+	*ret_ended &= code != NULL;
+	return code && !code->incomplete ? &code->maps : NULL;
+}
+
+void mw_found_forget_processes(struct mw_found *found)
+{
+	for (size_t i = 0; i < found->fresh; i++)
+		mw_code_free(found->running[i].code);
+	mw_code_forget(&found->past);
 }
 
 void mw_found_each(const struct mw_found *found,

@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
+#include "maps.h"
+
 /* The end of each record, by the sample_type that they are opened with. */
 struct sample_id {
 	uint32_t pid, tid;
@@ -34,6 +36,12 @@ struct mapped {
 	uint32_t prot, flags;
 };
 
+static uint32_t protection(uint32_t prot)
+{
+	return (prot & PROT_READ ? MW_MAP_READ : 0) | (prot & PROT_WRITE ? MW_MAP_WRITE : 0) |
+	       (prot & PROT_EXEC ? MW_MAP_EXEC : 0);
+}
+
 static int read_mapped(const char *body, size_t len, struct mw_side *side)
 {
 	struct mapped mapped;
@@ -54,6 +62,8 @@ static int read_mapped(const char *body, size_t len, struct mw_side *side)
 	        .dev = makedev(mapped.major, mapped.minor),
 	        .ino = mapped.ino,
 	        .generation = (uint32_t)mapped.generation,
+	        .prot = protection(mapped.prot),
+	        .time = side->time,
 	        .path = body + sizeof(mapped),
 	};
 	return 0;

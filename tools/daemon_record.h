@@ -26,6 +26,8 @@ struct mw_mapping {
 	dev_t dev;       /* as in /proc/<pid>/maps, see mw_map_is_file() */
 	uint64_t ino;
 	uint32_t generation; /* of the inode; 0: not known */
+	uint32_t prot;       /* MW_MAP_READ and so on */
+	uint64_t time;       /* when it was mapped: ns, CLOCK_BOOTTIME; 0: not known */
 	const char *path;    /* in the process's root, any bytes: a hint and no more */
 };
 

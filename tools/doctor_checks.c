@@ -111,7 +111,7 @@ __attribute__((noinline)) static int unwind_self(void)
 		n = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
 	}
 	count = n < 0 ? -errno
-	              : mw_unwind(unwinder, getpid(), &regs, copy, (size_t)n, frames,
+	              : mw_unwind(unwinder, getpid(), NULL, &regs, copy, (size_t)n, frames,
 	                          MW_UNWIND_FRAMES_MAX);
 out:
 	mw_unwinder_free(unwinder);

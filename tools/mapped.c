@@ -10,6 +10,8 @@ int mw_mapped_find_here(const struct mw_map *map, const char *path, struct stat 
 {
 	int fd;
 
+	if (*path != '/')
+		return -ENOENT;
 	fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

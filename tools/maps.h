@@ -39,6 +39,20 @@ struct mw_maps {
  * a negative errno, -ENOENT when there is no such process. */
 int mw_maps_read(pid_t pid, struct mw_maps *ret);
 
+/* Keeps of `maps` what can be executed and has a file behind it, in no more memory than that takes.
+ */
+void mw_maps_keep_code(struct mw_maps *maps);
+
+/* Puts one more into what mw_maps_keep_code() or mw_maps_copy() made, in the place of what it
+ * covers. Its path is `path`, whatever `map` says. Returns 0, -ENOMEM, or -E2BIG when there would
+ * be more than the numbers below; then it is not there. */
+#define MW_MAPS_CODE_MAX 2048 /* a process with all of torch has some 200 */
+#define MW_MAPS_CODE_PATHS_MAX (256 << 10)
+int mw_maps_put(struct mw_maps *maps, const struct mw_map *map, const char *path);
+
+/* Returns 0 or -ENOMEM; the caller releases `ret` with mw_maps_free(). */
+int mw_maps_copy(const struct mw_maps *maps, struct mw_maps *ret);
+
 /* Releases what `maps` holds and empties it. */
 void mw_maps_free(struct mw_maps *maps);
 

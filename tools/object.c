@@ -175,6 +175,8 @@ struct mw_object *mw_objects_get(struct mw_objects *objects, pid_t pid, const st
 	}
 	object = NULL;
 	fd = mw_mapped_find(pid, map, mw_map_path(maps, map), &st);
+	if (fd < 0)
+		fd = mw_mapped_find_here(map, mw_map_path(maps, map), &st);
 	if (fd >= 0)
 		identity = (struct identity){st.st_dev, st.st_ino, st.st_size, st.st_ctim};
 	for (size_t i = 0; fd >= 0 && !object && i < OBJECTS; i++)

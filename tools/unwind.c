@@ -19,7 +19,7 @@
 struct mw_unwinder {
 	unw_addr_space_t space;
 	struct mw_objects *objects;
-	struct mw_maps maps;
+	const struct mw_maps *maps;
 	pid_t pid;
 	const struct mw_regs *regs;
 	const uint8_t *stack;
@@ -83,14 +83,14 @@ static bool from_stack(const struct mw_unwinder *u, uint64_t addr, unw_word_t *r
 /* What is mapped writable may differ from the file. */
 static bool from_file(struct mw_unwinder *u, uint64_t addr, unw_word_t *ret)
 {
-	const struct mw_map *map = mw_maps_find(&u->maps, addr);
+	const struct mw_map *map = mw_maps_find(u->maps, addr);
 	struct mw_object *object;
 
 	u->accesses -= u->accesses < FILE_ACCESS ? u->accesses : FILE_ACCESS;
 	if (!map || (map->prot & MW_MAP_WRITE) || !(map->prot & MW_MAP_READ) ||
 	    map->end - addr < sizeof(*ret))
 		return false;
-	object = mw_objects_get(u->objects, u->pid, &u->maps, map);
+	object = mw_objects_get(u->objects, u->pid, u->maps, map);
 	return object &&
 	       mw_object_read(object, addr - map->start + map->offset, ret, sizeof(*ret)) >= 0;
 }
@@ -166,13 +166,13 @@ static void put_nothing(unw_addr_space_t space, unw_proc_info_t *info, void *arg
  * linked ones; NULL when it is not code of a readable ELF file. */
 static struct mw_object *object_at(struct mw_unwinder *u, uint64_t addr, uint64_t *ret_bias)
 {
-	const struct mw_map *map = mw_maps_find(&u->maps, addr);
+	const struct mw_map *map = mw_maps_find(u->maps, addr);
 	struct mw_object *object;
 	uint64_t vaddr = 0;
 
 	if (!map || !(map->prot & MW_MAP_EXEC))
 		return NULL;
-	object = mw_objects_get(u->objects, u->pid, &u->maps, map);
+	object = mw_objects_get(u->objects, u->pid, u->maps, map);
 	if (!object || mw_elf_vaddr(mw_object_elf(object), addr - map->start + map->offset, &vaddr))
 		return NULL;
 	*ret_bias = addr - vaddr;
@@ -266,7 +266,7 @@ void mw_unwinder_free(struct mw_unwinder *unwinder)
 
 static bool is_code(const struct mw_unwinder *u, uint64_t addr)
 {
-	const struct mw_map *map = mw_maps_find(&u->maps, addr);
+	const struct mw_map *map = mw_maps_find(u->maps, addr);
 
 	return map && (map->prot & MW_MAP_EXEC);
 }
@@ -317,11 +317,11 @@ static void set_object(struct mw_native_frame *frame, const char *path)
 /* What can be said of a frame from the map alone. */
 static void place(const struct mw_unwinder *u, struct mw_native_frame *frame, uint64_t lookup)
 {
-	const struct mw_map *map = mw_maps_find(&u->maps, lookup);
+	const struct mw_map *map = mw_maps_find(u->maps, lookup);
 
 	if (!map)
 		return;
-	set_object(frame, mw_map_path(&u->maps, map));
+	set_object(frame, mw_map_path(u->maps, map));
 	frame->offset = frame->ip - map->start + map->offset;
 }
 
@@ -364,22 +364,13 @@ static void name_object(struct mw_unwinder *u, struct mw_native_frame *frames, s
 		name_frame(&frames[of[i]], vaddrs[i], u->symbols, count);
 }
 
-int mw_unwind(struct mw_unwinder *unwinder, pid_t pid, const struct mw_regs *regs,
-              const uint8_t *stack, size_t stack_len, struct mw_native_frame *frames, size_t max)
+/* `u` has all that is asked for but the frames. */
+static size_t unwind(struct mw_unwinder *u, struct mw_native_frame *frames, size_t max)
 {
-	struct mw_unwinder *u = unwinder;
 	bool done[MW_UNWIND_FRAMES_MAX] = {false};
 	size_t n;
-	int r;
 
-	r = mw_maps_read(pid, &u->maps);
-	if (r < 0)
-		return r;
 	mw_objects_begin(u->objects);
-	u->pid = pid;
-	u->regs = regs;
-	u->stack = stack;
-	u->stack_len = stack_len;
 	u->accesses = ACCESSES_MAX;
 	n = walk(u, frames, max < MW_UNWIND_FRAMES_MAX ? max : MW_UNWIND_FRAMES_MAX);
 	for (size_t i = 0; i < n; i++)
@@ -387,6 +378,25 @@ int mw_unwind(struct mw_unwinder *unwinder, pid_t pid, const struct mw_regs *reg
 	for (size_t i = 0; i < n; i++)
 		if (!done[i])
 			name_object(u, frames, i, n, done);
-	mw_maps_free(&u->maps);
-	return (int)n;
+	return n;
+}
+
+int mw_unwind(struct mw_unwinder *unwinder, pid_t pid, const struct mw_maps *code,
+              const struct mw_regs *regs, const uint8_t *stack, size_t stack_len,
+              struct mw_native_frame *frames, size_t max)
+{
+	struct mw_unwinder *u = unwinder;
+	struct mw_maps now = {0};
+	int r = code ? 0 : mw_maps_read(pid, &now);
+
+	if (r < 0)
+		return r;
+	u->maps = code ? code : &now;
+	u->pid = pid;
+	u->regs = regs;
+	u->stack = stack;
+	u->stack_len = stack_len;
+	r = (int)unwind(u, frames, max);
+	mw_maps_free(&now);
+	return r;
 }

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "../core/regs.h"
+#include "maps.h"
 
 #define MW_UNWIND_FRAMES_MAX 256
 
@@ -34,11 +35,13 @@ int mw_unwinder_new(struct mw_unwinder **ret);
 void mw_unwinder_free(struct mw_unwinder *unwinder);
 
 /* Unwinds one thread of `pid` from `regs`; `stack` are its `stack_len` bytes from the stack
- * pointer in `regs` upwards. Fills at most `max` frames (and MW_UNWIND_FRAMES_MAX), innermost
+ * pointer in `regs` upwards. `code` is what it had mapped then, if it has gone; NULL: what it has
+ * mapped now. Fills at most `max` frames (and MW_UNWIND_FRAMES_MAX), innermost
  * first, and returns how many. There are fewer than the thread has when an object has no usable
  * unwind table, the stack bytes end, or the process lies. Returns a negative errno when its memory
  * map cannot be read. Bounded work for any input. */
-int mw_unwind(struct mw_unwinder *unwinder, pid_t pid, const struct mw_regs *regs,
-              const uint8_t *stack, size_t stack_len, struct mw_native_frame *frames, size_t max);
+int mw_unwind(struct mw_unwinder *unwinder, pid_t pid, const struct mw_maps *code,
+              const struct mw_regs *regs, const uint8_t *stack, size_t stack_len,
+              struct mw_native_frame *frames, size_t max);
 
 #endif

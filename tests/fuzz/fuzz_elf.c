@@ -101,7 +101,7 @@ static void unwind_through(const struct file *file, uint64_t seed)
 	regs.r[MW_REGS_PC] = BASE + (seed & 0xffff) % file->size;
 	if (mw_unwinder_new(&u) < 0)
 		return;
-	n = mw_unwind(u, getpid(), &regs, (const uint8_t *)stack, sizeof(stack), frames, 64);
+	n = mw_unwind(u, getpid(), NULL, &regs, (const uint8_t *)stack, sizeof(stack), frames, 64);
 	for (int i = 0; i < n; i++) {
 		check_terminated(frames[i].symbol, sizeof(frames[i].symbol));
 		check_terminated(frames[i].object, sizeof(frames[i].object));

@@ -417,7 +417,7 @@ static void at_stop(void)
 	len = call->sp + 8 - mw_regs_sp(&regs);
 	assert_in_range(len, 64, sizeof(stack));
 	read_memory(run.pid, mw_regs_sp(&regs), stack, len);
-	n = mw_unwind(run.unwinder, run.pid, &regs, stack, len, frames, FRAMES);
+	n = mw_unwind(run.unwinder, run.pid, NULL, &regs, stack, len, frames, FRAMES);
 	assert_in_range(n, 2, FRAMES);
 	assert_int_equal(frames[n - 1].ip, call->caller);
 	if (!in_body(call, frames[n - 2].offset))

@@ -155,7 +155,7 @@ static void end(pid_t pid)
 static int unwind(struct mw_unwinder *u, pid_t pid)
 {
 	memset(frames, 0, sizeof(frames));
-	return mw_unwind(u, pid, &sample.regs, sample.stack, sample.len, frames, FRAMES);
+	return mw_unwind(u, pid, NULL, &sample.regs, sample.stack, sample.len, frames, FRAMES);
 }
 
 /* The index of the first frame from `from` on that is in `symbol`, or `n`. */
@@ -253,7 +253,7 @@ static void test_short_stack(void **state)
 static void test_frame_limit(void **state)
 {
 	pid_t pid = start_chain(false);
-	int n = mw_unwind(*state, pid, &sample.regs, sample.stack, sample.len, frames, 2);
+	int n = mw_unwind(*state, pid, NULL, &sample.regs, sample.stack, sample.len, frames, 2);
 
 	end(pid);
 	assert_int_equal(n, 2);
