@@ -213,6 +213,37 @@ static __always_inline struct mw_k_program program_of(struct task_struct *task)
 	                             .dev = BPF_CORE_READ(inode, i_sb, s_dev)};
 }
 
+/* How often the ring was read once around. */
+static __always_inline uint64_t round_of_ring(uint64_t size)
+{
+	return size ? bpf_ringbuf_query(&events, BPF_RB_CONS_POS) / size : 0;
+}
+
+/* So that nobody's flood drowns what others do: the last quarter of the ring is not for those who
+ * have filled the others. */
+static __always_inline bool has_share(uint32_t tgid)
+{
+	uint64_t size = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
+	struct share *share;
+
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= size / 4 * 3)
+		return true;
+	share = bpf_map_lookup_elem(&shares, &tgid);
+	return !share || share->round != round_of_ring(size) || share->bytes <= size / MW_K_SHARE;
+}
+
+static __always_inline void take_share(uint32_t tgid, uint64_t bytes)
+{
+	struct share *known = bpf_map_lookup_elem(&shares, &tgid), share = {0};
+	uint64_t round = round_of_ring(bpf_ringbuf_query(&events, BPF_RB_RING_SIZE));
+
+	if (known && known->round == round)
+		share = *known;
+	share.round = round;
+	share.bytes += bytes;
+	bpf_map_update_elem(&shares, &tgid, &share, BPF_ANY);
+}
+
 /* Starts an event about the current thread, when it is in scope. Returns NULL when it is not; then
  * nothing has to be done. Otherwise the caller fills in what it knows and calls finish(). */
 static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind kind,
@@ -224,6 +255,10 @@ static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind
 	if (!st || (!st->depth && !st->scope))
 		return NULL;
 	count(hook, MW_K_HITS);
+	if (!has_share(bpf_get_current_pid_tgid() >> 32)) {
+		count(hook, MW_K_RING_FULL);
+		return NULL;
+	}
 	s = claim(hook);
 	if (!s)
 		return NULL;
@@ -319,6 +354,7 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 		count(e->hook, MW_K_RING_FULL);
 	else
 		count(e->hook, MW_K_SENT);
+	take_share(e->head.tgid, size + s->used + e->stack_len);
 	release(s);
 	return 0;
 }

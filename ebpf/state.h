@@ -57,6 +57,11 @@ struct state {
 	struct begun begun;
 };
 
+/* What a process has put into the ring while that was read once around. */
+struct share {
+	uint64_t round, bytes;
+};
+
 struct scratch {
 	uint32_t busy, used; /* `used` of the strings */
 	uint32_t secret, replaced;
@@ -95,6 +100,14 @@ struct {
 	__type(key, uint32_t);
 	__type(value, struct mw_k_process);
 } processes SEC(".maps");
+
+/* By process: the longest silent leave. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, uint32_t);
+	__type(value, struct share);
+} shares SEC(".maps");
 
 /* By device and inode. */
 struct {

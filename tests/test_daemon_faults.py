@@ -82,6 +82,21 @@ def test_what_does_not_fit_is_counted_and_told(own_daemon, tmp_path):
     assert of_class(own_daemon.wait_for(job.victim, since), "write")
 
 
+def test_a_flood_does_not_drown_others(own_daemon, tmp_path):
+    flood, other = tmp_path / "flood", tmp_path / "other"
+    flood.mkdir(), other.mkdir()
+    before = own_daemon.status()["losses"]["ring_full"]
+    own_daemon.signal(signal.SIGSTOP)
+    try:
+        Job(flood, stream=pickle.dumps([Made(f"{flood}/{n}") for n in range(MANY)])).finish()
+        job = Job(other, call("posix.mkdir", f"{other}/made"))
+        job.finish()
+    finally:
+        own_daemon.signal(signal.SIGCONT)
+    assert of_class(own_daemon.wait_for(job.victim), "write")
+    assert own_daemon.status()["losses"]["ring_full"] > before
+
+
 def test_whose_code_it_was_is_known_when_it_has_gone(own_daemon, tmp_path):
     """Its native stack, which also tells whether the load was over by then."""
     job = Job(tmp_path, call("posix.mkdir", f"{tmp_path}/before"), call("__main__.wait"),
