@@ -12,14 +12,21 @@
 #include "daemon_glance.h"
 #include "mapped.h"
 
-#define BUFFER 16384
+#define WINDOWS 8
+#define WINDOW 16384
+#define PAGE 4096
 
-/* Tables in a file are read entry by entry. */
+/* Tables in a file are read entry by entry, and several of them in turn. */
+struct window {
+	uint64_t at, used;
+	size_t len; /* 0: nothing was read yet */
+	uint8_t bytes[WINDOW];
+};
+
 struct reader {
 	int fd;
-	uint64_t at;
-	size_t len;
-	uint8_t bytes[BUFFER];
+	uint64_t clock;
+	struct window window[WINDOWS];
 };
 
 static int read_exactly(int fd, uint64_t offset, uint8_t *buf, size_t len)
@@ -38,25 +45,42 @@ static int read_exactly(int fd, uint64_t offset, uint8_t *buf, size_t len)
 	return 0;
 }
 
+static bool holds(const struct window *window, uint64_t offset, size_t len)
+{
+	return offset >= window->at && offset - window->at <= window->len &&
+	       len <= window->len - (offset - window->at);
+}
+
+static struct window *least_used(struct reader *reader)
+{
+	struct window *found = &reader->window[0];
+
+	for (size_t i = 1; i < WINDOWS; i++)
+		if (reader->window[i].used < found->used)
+			found = &reader->window[i];
+	return found;
+}
+
 static int read_file(void *userdata, uint64_t offset, void *buf, size_t len)
 {
 	struct reader *reader = userdata;
+	struct window *window = reader->window, *end = window + WINDOWS;
 	ssize_t n;
 
-	if (len > sizeof(reader->bytes) / 2)
+	if (len > WINDOW - PAGE)
 		return read_exactly(reader->fd, offset, buf, len);
-	if (offset < reader->at || offset - reader->at > reader->len ||
-	    len > reader->len - (offset - reader->at)) {
-		reader->len = 0;
-		n = pread(reader->fd, reader->bytes, sizeof(reader->bytes), (off_t)offset);
-		if (n < 0)
-			return -errno;
-		reader->at = offset;
-		reader->len = (size_t)n;
-		if (len > reader->len)
-			return -EIO;
+	while (window < end && !holds(window, offset, len))
+		window++;
+	if (window == end) {
+		window = least_used(reader);
+		window->at = offset & ~(uint64_t)(PAGE - 1);
+		n = pread(reader->fd, window->bytes, WINDOW, (off_t)window->at);
+		window->len = n > 0 ? (size_t)n : 0;
+		if (!holds(window, offset, len))
+			return n < 0 ? -errno : -EIO;
 	}
-	memcpy(buf, reader->bytes + (offset - reader->at), len);
+	window->used = ++reader->clock;
+	memcpy(buf, window->bytes + (offset - window->at), len);
 	return 0;
 }
 
@@ -131,9 +155,13 @@ static struct mw_found_entry *find(const struct mw_found *found, const struct st
 static int look_into(struct mw_found *found, int path_fd, const struct stat *st,
                      struct mw_found_sites *sites, struct mw_elf *elf)
 {
-	struct reader reader = {.fd = mw_mapped_open(path_fd)};
+	struct reader reader;
 	int r;
 
+	reader.fd = mw_mapped_open(path_fd);
+	reader.clock = 0;
+	for (size_t i = 0; i < WINDOWS; i++)
+		reader.window[i].at = reader.window[i].used = reader.window[i].len = 0;
 	*sites = (struct mw_found_sites){0};
 	if (reader.fd < 0)
 		return reader.fd;
