@@ -61,8 +61,8 @@ bool mw_programs_is_attached(const struct mw_probes *probes, uint32_t site);
  * it is not over. */
 bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at);
 
-/* The file that the kernel knows by `dev` and `ino` holds an interpreter's runtime, `distance` bytes
- * from where its first byte would be mapped with its code; and no more. */
+/* The file that the kernel knows by `dev` and `ino` holds an interpreter's runtime, `distance`
+ * bytes from where its first byte would be mapped with its code; and no more. */
 int mw_programs_runtime(struct mw_programs *programs, dev_t dev, uint64_t ino, uint64_t distance,
                         const struct mw_py_offsets *offsets);
 void mw_programs_no_runtime(struct mw_programs *programs, dev_t dev, uint64_t ino);

@@ -37,12 +37,12 @@ struct mw_daemon_birth {
 	uint32_t parent;       /* the process that started it ... */
 	uint64_t parent_start; /* ... ns since boot */
 	enum mw_cause cause;
-	uint32_t tgid; /* of the task that was born */
-	bool ran;      /* which has become a program already */
+	uint32_t tgid;               /* of the task that was born */
+	bool ran;                    /* which has become a program already */
 	struct mw_k_program program; /* that the load ran in */
-	bool called;     /* the load had called beyond plain rebuilders by then */
-	bool makes_code; /* and could have made code */
-	bool is_free;    /* started by an import or an installed library: lives on by itself */
+	bool called;                 /* the load had called beyond plain rebuilders by then */
+	bool makes_code;             /* and could have made code */
+	bool is_free; /* started by an import or an installed library: lives on by itself */
 	struct mw_daemon_origin *origin; /* never NULL */
 };
 
@@ -71,7 +71,6 @@ struct mw_daemon_birth *mw_daemon_scope_find(struct mw_daemon_scope *scope, uint
 void mw_daemon_scope_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start);
 void mw_daemon_scope_free_born(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t time);
 bool mw_daemon_scope_is_free(struct mw_daemon_scope *scope, uint32_t tgid, uint64_t start);
-
 
 void mw_daemon_scope_clear(struct mw_daemon_scope *scope);
 
