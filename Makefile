@@ -30,14 +30,21 @@ TEST_PYTHON = $(if $(PYTHON),$(PYTHON),.venv/bin/python)
 # Makefile is read: the targets that install what is missing must work without it.
 first_of = $(firstword $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
 MSGPACK := $(call first_of,msgpack-c msgpack)
-HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto yaml-0.1 zlib liblzma libseccomp \
-	libbpf libelf libnghttp2 libprotobuf-c
+HOST_LIBRARIES := libunwind-generic libunwind jansson libssl libcrypto yaml-0.1 zlib liblzma \
+	libseccomp libbpf libelf sqlite3 libcurl libsystemd \
+	libnghttp2 libprotobuf-c
 MISSING := $(strip $(foreach p,$(HOST_LIBRARIES),$(if $(call first_of,$(p)),,$(p))) \
 	$(if $(MSGPACK),,msgpack-c) $(if $(shell command -v protoc-c),,protoc-c))
 ifeq ($(MISSING),)
 LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK) $(HOST_LIBRARIES))
 GUEST_LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK))
 HOST_LIBS := $(shell $(PKG_CONFIG) --libs $(HOST_LIBRARIES) $(MSGPACK)) -lbz2 -pthread
+# Optional: `type: kafka`.
+KAFKA := $(call first_of,rdkafka)
+ifneq ($(KAFKA),)
+LIBRARY_CFLAGS += $(shell $(PKG_CONFIG) --cflags $(KAFKA)) -DMW_WITH_KAFKA
+HOST_LIBS += $(shell $(PKG_CONFIG) --libs $(KAFKA))
+endif
 endif
 UNIT_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
@@ -64,7 +71,7 @@ objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
 CORE := $(wildcard core/*.c)
 SHIM := $(wildcard preload/*.c)
 EXTENSION := $(wildcard pyext/*.c)
-TOOLS := $(wildcard tools/*.c tools/*.S)
+TOOLS := $(wildcard tools/*.c tools/*.S courier/*.c)
 TOOLS_REST := $(filter-out tools/main.c,$(TOOLS))
 UNITS := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzzers/%,$(wildcard tests/fuzz/fuzz_*.c))

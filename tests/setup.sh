@@ -127,6 +127,10 @@ look()
 	need liblzma-dev have_library liblzma
 	need libseccomp-dev have_library libseccomp
 	need libbz2-dev have_header bzlib.h
+	need libsqlite3-dev have_library sqlite3
+	need libcurl4-openssl-dev have_library libcurl
+	need libsystemd-dev have_library libsystemd
+	need librdkafka-dev have_library rdkafka
 	need python3-dev have_python_header
 	[ "$purpose" = build ] && return
 	need libcmocka-dev have_library cmocka

@@ -1,0 +1,99 @@
+/* What the configuration says of sinks and of the spool. docs/man/modelwatch-sinks.5 has the keys.
+ */
+#ifndef MW_COURIER_SINK_CONFIG_H
+#define MW_COURIER_SINK_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "../core/words.h"
+#include "format.h"
+
+#define MW_SINKS_MAX 32
+
+struct mw_sink_tls {
+	bool on;
+	char *ca, *cert, *key; /* PEM files; `ca` NULL: the system's */
+	char *server_name;     /* that the certificate has to name; NULL: the address's */
+};
+
+enum mw_http_body { MW_HTTP_WEBHOOK, MW_HTTP_HEC, MW_HTTP_ELASTIC, MW_HTTP_OTLP };
+
+/* Texts are owned; NULL where nothing is said. Secrets are read from files when a sink is opened:
+ * no text of the configuration is one. */
+struct mw_sink_config {
+	char *name;                      /* letters, digits, '-' and '_', at most 63 */
+	const struct mw_sink_kind *kind; /* `type:` */
+	enum mw_format format;
+	enum mw_ocsf ocsf;
+	size_t max;                /* of a record, bytes; 0: all */
+	enum mw_severity severity; /* the least that is sent */
+	json_t *rules;             /* patterns of names, or NULL: of all */
+	bool observe;              /* also what was only to be observed */
+	bool inventory;            /* also which loads there were */
+	bool heartbeat;            /* also that we are there; true */
+	int timeout_ms;            /* of one wait, 10 s */
+
+	char *path;             /* file: with the words of mw_expand() */
+	uint64_t rotate_bytes;  /* file: 0: never */
+	int rotate_keep;        /* file: how many older ones */
+	char *address;          /* syslog, relp, forward */
+	struct mw_sink_tls tls; /* syslog, relp, forward, http, kafka */
+	int facility;           /* syslog, relp: 13 (audit) */
+	char *app_name;         /* syslog, relp, journald: "modelwatch" */
+	char *tag;              /* forward: "modelwatch.alerts" */
+	char *shared_key_file;  /* forward */
+	char *hostname;         /* forward: how we call ourselves; the host's name */
+	char *user;             /* forward, http (basic), kafka (SASL) */
+	char *password_file;    /* ... and its password */
+	bool ack;               /* forward: ask for acknowledgements; true */
+	bool compress;          /* forward, http: gzip */
+	char *url;              /* http */
+	enum mw_http_body body; /* http */
+	char *token_file;       /* http: HEC's token, or a bearer's */
+	json_t *headers;        /* http: an object of strings, or NULL */
+	char *index;            /* http: Elastic's data stream, HEC's index */
+	bool indexer_ack;       /* http: HEC waits for the indexer */
+	char *brokers, *topic;  /* kafka */
+	json_t *properties;     /* kafka: of librdkafka, an object of strings, or NULL */
+};
+
+struct mw_spool_config {
+	char *path; /* NULL: the default of who we are */
+	uint64_t max_bytes;
+	uint64_t max_age_ms, keep_ms, window_ms, window_max_ms;
+	uint32_t per_rule_minute, per_artifact_minute;
+	uint32_t flush_ms; /* how long a run waits at its end for the sinks */
+};
+
+struct mw_sinks_config {
+	struct mw_sink_config *sinks; /* `count`, owned */
+	size_t count;
+	struct mw_spool_config spool;
+};
+
+/* Starts with no sinks and the defaults of the spool. */
+void mw_sinks_config_start(struct mw_sinks_config *config);
+void mw_sinks_config_free(struct mw_sinks_config *config);
+
+struct mw_source;
+
+/* Reads the value of `sinks:` and of `spool:`. A sink of a name that is there replaces it. Returns
+ * 0 or a negative errno, said by mw_source_complain(). */
+int mw_sinks_config_sinks(struct mw_source *s, struct mw_sinks_config *config);
+int mw_sinks_config_spool(struct mw_source *s, struct mw_sinks_config *config);
+
+/* The sink called `name`, or NULL. */
+const struct mw_sink_config *mw_sinks_config_find(const struct mw_sinks_config *config,
+                                                  const char *name);
+
+/* The text of a file that holds a secret, without the newline at its end, at most 4096 bytes; the
+ * caller frees it with mw_secret_free(), which wipes it. A file that everybody can read is refused:
+ * -EACCES. Returns 0 or a negative errno, with a line in `why`. */
+int mw_secret_read(const char *path, char **ret, char *why, size_t why_size);
+void mw_secret_free(char *secret);
+
+#endif
