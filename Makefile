@@ -30,20 +30,22 @@ TEST_PYTHON = $(if $(PYTHON),$(PYTHON),.venv/bin/python)
 # Makefile is read: the targets that install what is missing must work without it.
 first_of = $(firstword $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
 MSGPACK := $(call first_of,msgpack-c msgpack)
-HOST_LIBRARIES := libunwind-generic libunwind jansson libssl libcrypto yaml-0.1 zlib liblzma \
-	libseccomp libbpf libelf sqlite3 libcurl libsystemd \
-	libnghttp2 libprotobuf-c
-MISSING := $(strip $(foreach p,$(HOST_LIBRARIES),$(if $(call first_of,$(p)),,$(p))) \
+HOST_LIBRARIES := libunwind-generic libunwind jansson libcrypto yaml-0.1 zlib liblzma libseccomp \
+	libbpf libelf libnghttp2 libprotobuf-c sqlite3
+# What talks to the network is of the courier alone.
+COURIER_LIBRARIES := libssl libcurl libsystemd
+MISSING := $(strip $(foreach p,$(HOST_LIBRARIES) $(COURIER_LIBRARIES),$(if $(call first_of,$(p)),,$(p))) \
 	$(if $(MSGPACK),,msgpack-c) $(if $(shell command -v protoc-c),,protoc-c))
 ifeq ($(MISSING),)
-LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK) $(HOST_LIBRARIES))
+LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK) $(HOST_LIBRARIES) $(COURIER_LIBRARIES))
 GUEST_LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(MSGPACK))
 HOST_LIBS := $(shell $(PKG_CONFIG) --libs $(HOST_LIBRARIES) $(MSGPACK)) -lbz2 -pthread
+COURIER_LIBS := $(shell $(PKG_CONFIG) --libs $(COURIER_LIBRARIES))
 # Optional: `type: kafka`.
 KAFKA := $(call first_of,rdkafka)
 ifneq ($(KAFKA),)
 LIBRARY_CFLAGS += $(shell $(PKG_CONFIG) --cflags $(KAFKA)) -DMW_WITH_KAFKA
-HOST_LIBS += $(shell $(PKG_CONFIG) --libs $(KAFKA))
+COURIER_LIBS += $(shell $(PKG_CONFIG) --libs $(KAFKA))
 endif
 endif
 UNIT_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
@@ -71,7 +73,8 @@ objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
 CORE := $(wildcard core/*.c)
 SHIM := $(wildcard preload/*.c)
 EXTENSION := $(wildcard pyext/*.c)
-TOOLS := $(wildcard tools/*.c tools/*.S courier/*.c)
+TOOLS := $(wildcard tools/*.c tools/*.S)
+COURIER := $(filter-out courier/main.c,$(wildcard courier/*.c))
 TOOLS_REST := $(filter-out tools/main.c,$(TOOLS))
 UNITS := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzzers/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -113,8 +116,10 @@ libraries:
 $(O)/guest/core.a: $(call objects,guest,$(CORE))
 $(O)/host/core.a: $(call objects,host,$(CORE))
 $(O)/host/tools.a: $(call objects,host,$(TOOLS_REST)) $(O)/host/cri.pb-c.o
+$(O)/host/courier.a: $(call objects,host,$(COURIER))
 $(O)/fuzz/core.a: $(call objects,fuzz,$(CORE))
 $(O)/fuzz/tools.a: $(call objects,fuzz,$(TOOLS_REST)) $(O)/fuzz/cri.pb-c.o
+$(O)/fuzz/courier.a: $(call objects,fuzz,$(COURIER))
 $(O)/%.a:
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -183,9 +188,18 @@ $(O)/host/tools/report_files.o $(O)/fuzz/tools/report_files.o: tools/report.html
 $(O)/host/tools/completion_files.o $(O)/fuzz/tools/completion_files.o: tools/completion.bash \
 	tools/completion.fish
 
-$(O)/modelwatch: $(O)/host/tools/main.o $(O)/host/tools.a $(O)/host/core.a
+# Archives whose members need each other's.
+HOST_ARCHIVES := $(O)/host/tools.a $(O)/host/courier.a $(O)/host/core.a
+FUZZ_ARCHIVES := $(O)/fuzz/tools.a $(O)/fuzz/courier.a $(O)/fuzz/core.a
+all_of = -Wl,--start-group $(1) -Wl,--end-group
+
+$(O)/modelwatch: $(O)/host/tools/main.o $(HOST_ARCHIVES)
 	$(call say,LINK)
-	$(Q)$(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+	$(Q)$(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $(call all_of,$^) $(HOST_LIBS)
+
+$(O)/modelwatch-courier: $(O)/host/courier/main.o $(HOST_ARCHIVES)
+	$(call say,LINK)
+	$(Q)$(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $(call all_of,$^) $(HOST_LIBS) $(COURIER_LIBS)
 
 $(O)/libmodelwatch.so: $(call objects,guest,$(SHIM)) $(O)/guest/core.a
 	$(call say,LINK)
@@ -200,17 +214,17 @@ $(O)/modelwatch.py: pyext/modelwatch.py
 	$(call say,COPY)
 	$(Q)mkdir -p $(@D) && cp $< $@
 
-$(O)/tests/%: $(O)/host/tests/unit/%.o $(O)/host/tools.a $(O)/host/core.a
+$(O)/tests/%: $(O)/host/tests/unit/%.o $(HOST_ARCHIVES)
 	$(call say,LINK)
-	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $^ $(UNIT_LIBS) $(HOST_LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $(call all_of,$^) $(UNIT_LIBS) $(HOST_LIBS) $(COURIER_LIBS)
 
-$(O)/fuzzers/%: $(O)/fuzz/tests/fuzz/%.o $(O)/fuzz/tools.a $(O)/fuzz/core.a
+$(O)/fuzzers/%: $(O)/fuzz/tests/fuzz/%.o $(FUZZ_ARCHIVES)
 	$(call say,LINK)
-	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(call all_of,$^) $(HOST_LIBS) $(COURIER_LIBS)
 
-$(O)/bench/%: $(O)/host/tests/bench/%.o $(O)/host/tools.a $(O)/host/core.a
+$(O)/bench/%: $(O)/host/tests/bench/%.o $(HOST_ARCHIVES)
 	$(call say,LINK)
-	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $(call all_of,$^) $(HOST_LIBS) $(COURIER_LIBS)
 
 unit-programs: $(UNITS)
 
@@ -251,7 +265,7 @@ bench-daemon: ## measure what the daemon costs, as root; writes docs/benchmarks.
 	@$(MAKE) --no-print-directory all bench-programs
 	@MODELWATCH='$(abspath $(O))/modelwatch' $(TEST_PYTHON) tests/bench/daemon.py
 
-FORMATTED := $(wildcard core/*.[ch] ebpf/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])
+FORMATTED := $(wildcard core/*.[ch] courier/*.[ch] ebpf/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])
 
 lint: ## clang-tidy, cppcheck, format and manual pages
 	@PYTHON='$(PYTHON)' tests/setup.sh lint

@@ -27,9 +27,9 @@ struct mw_sink_item {
 	bool is_test;   /* marked as one for people, from `modelwatch sink test` */
 	const char *id; /* of the finding: the record's `id` */
 	int64_t time;   /* of the record, ns since 1970 */
-	char *text; /* in the sink's format, and its length; NULL for a kind that `wants_json` */
+	char *text;     /* in the sink's format, and its length; NULL for one that `wants_json` */
 	size_t len;
-	json_t *json;                 /* in the sink's format; NULL for a kind that does not */
+	json_t *json;                 /* in the sink's format; NULL for one that does not */
 	enum mw_sink_outcome outcome; /* MW_SINK_RETRY before send() */
 };
 
@@ -49,19 +49,12 @@ struct mw_sink_context {
 
 struct mw_sink; /* the state of one: each kind has its own struct that begins it */
 
-struct mw_sink_kind {
-	const char *name;      /* as `type:` has it */
-	unsigned formats;      /* bits of 1 << enum mw_format */
-	enum mw_format format; /* what it sends when nothing is said */
-	size_t compact; /* bytes that a record is cut down to when nothing is said; 0: never */
+struct mw_sink_ops {
 	bool wants_json;
 	size_t batch, batch_bytes; /* the most of one send() */
 
-	/* Whether `config` says all that it needs; no I/O. Returns 0, or -EINVAL with a line. */
-	int (*check)(const struct mw_sink_config *config, char *why, size_t why_size);
-
-	/* `config` and `context` are borrowed until close(). No I/O that waits. 0 or a negative
-	 * errno, with a line in `why`. */
+	/* `config` and `context` are borrowed until close(). No I/O that waits. Returns 0 or a
+	 * negative errno, with a line in `why`. */
 	int (*open)(const struct mw_sink_config *config, const struct mw_sink_context *context,
 	            struct mw_sink **ret, char *why, size_t why_size);
 
@@ -76,11 +69,10 @@ struct mw_sink_kind {
 	void (*close)(struct mw_sink *sink);
 };
 
-/* The kind called `name`, or NULL. Ends with NULL: all of them. */
-const struct mw_sink_kind *mw_sink_kind(const char *name);
-extern const struct mw_sink_kind *const mw_sink_kinds[];
-
-extern const struct mw_sink_kind mw_sink_file, mw_sink_stdout, mw_sink_journald, mw_sink_syslog,
+extern const struct mw_sink_ops mw_sink_file, mw_sink_stdout, mw_sink_journald, mw_sink_syslog,
         mw_sink_relp, mw_sink_forward, mw_sink_http, mw_sink_kafka;
+
+/* How records are sent to sinks of a type; NULL when this was built without it. */
+const struct mw_sink_ops *mw_sink_ops(enum mw_sink_type type);
 
 #endif

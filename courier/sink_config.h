@@ -14,6 +14,22 @@
 
 #define MW_SINKS_MAX 32
 
+enum mw_sink_type {
+	MW_SINK_FILE,
+	MW_SINK_STDOUT,
+	MW_SINK_JOURNALD,
+	MW_SINK_SYSLOG,
+	MW_SINK_RELP,
+	MW_SINK_FORWARD,
+	MW_SINK_HTTP,
+	MW_SINK_KAFKA,
+	MW_SINK_TYPES
+};
+
+/* "file", "stdout" and so on. The number of a name, or -EINVAL. */
+const char *mw_sink_type_name(enum mw_sink_type type);
+int mw_sink_type_of(const char *name);
+
 struct mw_sink_tls {
 	bool on;
 	char *ca, *cert, *key; /* PEM files; `ca` NULL: the system's */
@@ -25,8 +41,8 @@ enum mw_http_body { MW_HTTP_WEBHOOK, MW_HTTP_HEC, MW_HTTP_ELASTIC, MW_HTTP_OTLP 
 /* Texts are owned; NULL where nothing is said. Secrets are read from files when a sink is opened:
  * no text of the configuration is one. */
 struct mw_sink_config {
-	char *name;                      /* letters, digits, '-' and '_', at most 63 */
-	const struct mw_sink_kind *kind; /* `type:` */
+	char *name; /* letters, digits, '-' and '_', at most 63 */
+	enum mw_sink_type type;
 	enum mw_format format;
 	enum mw_ocsf ocsf;
 	size_t max;                /* of a record, bytes; 0: all */
