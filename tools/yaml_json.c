@@ -1,159 +1,143 @@
 #include "yaml_json.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <yaml.h>
-
-#include "policy_yaml.h"
 #include "text.h"
 
 #define DEPTH_MAX 8
 
-struct reader {
-	yaml_parser_t parser;
-	yaml_event_t event;
-	const char *name, *text;
-	size_t len;
-	char *error;
-	size_t error_size;
-};
+static int value(struct mw_source *s, int depth, json_t **ret);
 
-static json_t *complain(struct reader *r, yaml_mark_t mark, const char *what)
+static int list(struct mw_source *s, int depth, json_t *out)
 {
-	snprintf(r->error, r->error_size, "%s:%zu:%zu: %s", r->name, mark.line + 1, mark.column + 1,
-	         what);
-	return NULL;
-}
+	json_t *item;
+	int error;
 
-static bool next(struct reader *r)
-{
-	yaml_event_delete(&r->event);
-	if (yaml_parser_parse(&r->parser, &r->event))
-		return true;
-	memset(&r->event, 0, sizeof(r->event));
-	complain(r, mw_yaml_stopped(&r->parser, r->text, r->len),
-	         r->parser.problem ? r->parser.problem : "no valid YAML");
-	return false;
-}
-
-static json_t *value(struct reader *r, int depth);
-
-static json_t *list(struct reader *r, int depth)
-{
-	json_t *out = json_array();
-
-	while (out) {
-		json_t *item;
-
-		if (!next(r))
-			break;
-		if (r->event.type == YAML_SEQUENCE_END_EVENT)
-			return out;
-		item = value(r, depth);
-		if (!item)
-			break;
-		json_array_append_new(out, item);
+	for (;;) {
+		error = mw_source_next(s);
+		if (error || s->event.type == YAML_SEQUENCE_END_EVENT)
+			return error;
+		error = value(s, depth, &item);
+		if (error)
+			return error;
+		if (json_array_append_new(out, item))
+			return mw_source_no_room(s, -ENOMEM);
 	}
-	json_decref(out);
-	return NULL;
 }
 
 /* The key in the current event and what follows it. */
-static bool pair(struct reader *r, json_t *out, int depth)
+static int pair(struct mw_source *s, json_t *out, int depth)
 {
 	char key[64];
 	json_t *item;
+	int error;
 
-	if (r->event.type != YAML_SCALAR_EVENT || r->event.data.scalar.length >= sizeof(key)) {
-		complain(r, r->event.start_mark, "a field's name is one short word");
-		return false;
-	}
-	snprintf(key, sizeof(key), "%s", (const char *)r->event.data.scalar.value);
-	if (json_object_get(out, key)) {
-		complain(r, r->event.start_mark, "this field is there twice");
-		return false;
-	}
-	if (!next(r))
-		return false;
-	item = value(r, depth);
-	return item && !json_object_set_new(out, key, item);
+	if (s->event.type != YAML_SCALAR_EVENT || s->event.data.scalar.length >= sizeof(key))
+		return mw_source_complain(s, "a field's name is one short word");
+	snprintf(key, sizeof(key), "%s", (const char *)s->event.data.scalar.value);
+	if (json_object_get(out, key))
+		return mw_source_complain(s, "this field is there twice");
+	error = mw_source_next(s);
+	if (!error)
+		error = value(s, depth, &item);
+	if (error)
+		return error;
+	return json_object_set_new(out, key, item)
+	               ? mw_source_complain(s, "this is no text in UTF-8")
+	               : 0;
 }
 
-static json_t *mapping(struct reader *r, int depth)
+static int mapping(struct mw_source *s, int depth, json_t *out)
 {
-	json_t *out = json_object();
-	size_t line = r->event.start_mark.line + 1;
+	json_int_t line = (json_int_t)s->event.start_mark.line + 1;
+	int error;
 
-	while (out && next(r)) {
-		if (r->event.type == YAML_MAPPING_END_EVENT) {
-			json_object_set_new(out, "line", json_integer((json_int_t)line));
-			return out;
-		}
-		if (!pair(r, out, depth))
-			break;
-	}
-	json_decref(out);
-	return NULL;
+	do {
+		error = mw_source_next(s);
+		if (!error && s->event.type == YAML_MAPPING_END_EVENT)
+			return json_object_set_new(out, "line", json_integer(line))
+			               ? mw_source_no_room(s, -ENOMEM)
+			               : 0;
+		if (!error)
+			error = pair(s, out, depth);
+	} while (!error);
+	return error;
 }
 
-static json_t *value(struct reader *r, int depth)
+static int fill(struct mw_source *s, int depth, json_t **ret)
 {
-	json_t *out;
+	if (s->event.type == YAML_SEQUENCE_START_EVENT) {
+		*ret = json_array();
+		return *ret ? list(s, depth + 1, *ret) : mw_source_no_room(s, -ENOMEM);
+	}
+	*ret = json_object();
+	return *ret ? mapping(s, depth + 1, *ret) : mw_source_no_room(s, -ENOMEM);
+}
+
+static int value(struct mw_source *s, int depth, json_t **ret)
+{
+	int error;
 
 	if (depth == DEPTH_MAX)
-		return complain(r, r->event.start_mark, "it is nested too deeply");
-	switch (r->event.type) {
-	case YAML_SCALAR_EVENT:
-		out = json_stringn((const char *)r->event.data.scalar.value,
-		                   r->event.data.scalar.length);
-		return out ? out : complain(r, r->event.start_mark, "this is no text in UTF-8");
-	case YAML_SEQUENCE_START_EVENT:
-		return list(r, depth + 1);
-	case YAML_MAPPING_START_EVENT:
-		return mapping(r, depth + 1);
-	case YAML_ALIAS_EVENT:
-		return complain(r, r->event.start_mark, "aliases (*name) are not allowed");
-	default:
-		return complain(r, r->event.start_mark, "the document is empty");
+		return mw_source_complain(s, "it is nested too deeply");
+	if (s->event.type == YAML_SCALAR_EVENT) {
+		*ret = json_stringn((const char *)s->event.data.scalar.value,
+		                    s->event.data.scalar.length);
+		return *ret ? 0 : mw_source_complain(s, "this is no text in UTF-8");
 	}
+	if (s->event.type != YAML_SEQUENCE_START_EVENT && s->event.type != YAML_MAPPING_START_EVENT)
+		return mw_source_complain(s, "the document is empty");
+	error = fill(s, depth, ret);
+	if (error) {
+		json_decref(*ret);
+		*ret = NULL;
+	}
+	return error;
+}
+
+int mw_source_json(struct mw_source *s, json_t **ret)
+{
+	return value(s, 0, ret);
 }
 
 /* The value of the document, which is the only one. */
-static json_t *whole(struct reader *r)
+static int whole(struct mw_source *s, json_t **ret)
 {
-	json_t *out = value(r, 0);
+	int error = 0;
 
-	if (!out)
-		return NULL;
-	if (next(r) && next(r)) { /* the end of the document, and of the stream */
-		if (r->event.type == YAML_STREAM_END_EVENT)
-			return out;
-		complain(r, r->event.start_mark, "there is a second document");
-	}
-	json_decref(out);
-	return NULL;
+	for (int i = 0; i < 3 && !error; i++) /* the start of the stream, and of the document */
+		error = mw_source_next(s);
+	if (!error)
+		error = mw_source_json(s, ret);
+	for (int i = 0; i < 2 && !error; i++) /* the ends of both */
+		error = mw_source_next(s);
+	if (!error && s->event.type != YAML_STREAM_END_EVENT)
+		error = mw_source_complain(s, "there is a second document");
+	return error;
 }
 
 json_t *mw_yaml_json(const char *name, const char *text, size_t len, char *error, size_t error_size)
 {
 	size_t mark = mw_utf8_mark(text, len);
-	struct reader r = {.name = name,
-	                   .text = text + mark,
-	                   .len = len - mark,
-	                   .error = error,
-	                   .error_size = error_size};
+	struct mw_source s = {.name = name,
+	                      .text = text + mark,
+	                      .len = len - mark,
+	                      .error = error,
+	                      .error_size = error_size};
 	json_t *out = NULL;
 
 	snprintf(error, error_size, "%s: not enough memory", name);
-	if (!yaml_parser_initialize(&r.parser))
+	if (!yaml_parser_initialize(&s.parser))
 		return NULL;
-	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.text, r.len);
-	if (next(&r) && next(&r) && next(&r)) /* the start of the stream, and of the document */
-		out = whole(&r);
-	yaml_event_delete(&r.event);
-	yaml_parser_delete(&r.parser);
+	yaml_parser_set_encoding(&s.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&s.parser, (const unsigned char *)s.text, s.len);
+	if (whole(&s, &out)) {
+		json_decref(out);
+		out = NULL;
+	}
+	yaml_event_delete(&s.event);
+	yaml_parser_delete(&s.parser);
 	return out;
 }
