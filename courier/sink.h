@@ -24,7 +24,6 @@ enum mw_sink_outcome {
 struct mw_sink_item {
 	struct mw_emission emission;
 	enum mw_severity severity;
-	bool is_test;   /* marked as one for people, from `modelwatch sink test` */
 	const char *id; /* of the finding: the record's `id` */
 	int64_t time;   /* of the record, ns since 1970 */
 	char *text;     /* in the sink's format, and its length; NULL for one that `wants_json` */

@@ -30,6 +30,16 @@ enum mw_sink_type {
 const char *mw_sink_type_name(enum mw_sink_type type);
 int mw_sink_type_of(const char *name);
 
+/* What sinks of a type can send, as bits of 1 << enum mw_format, and what they send, cut down to
+ * how many bytes a record (0: never), when nothing is said. */
+struct mw_sink_kind {
+	const char *name;
+	unsigned int formats;
+	enum mw_format format;
+	size_t max;
+};
+const struct mw_sink_kind *mw_sink_kind(enum mw_sink_type type);
+
 struct mw_sink_tls {
 	bool on;
 	char *ca, *cert, *key; /* PEM files; `ca` NULL: the system's */
@@ -82,7 +92,8 @@ struct mw_spool_config {
 	uint64_t max_bytes;
 	uint64_t max_age_ms, keep_ms, window_ms, window_max_ms;
 	uint32_t per_rule_minute, per_artifact_minute;
-	uint32_t flush_ms; /* how long a run waits at its end for the sinks */
+	uint64_t flush_ms;     /* how long a run waits at its end for the sinks */
+	uint64_t heartbeat_ms; /* how often a daemon says that it is there; 0: never */
 };
 
 struct mw_sinks_config {
@@ -91,20 +102,29 @@ struct mw_sinks_config {
 	struct mw_spool_config spool;
 };
 
-/* Starts with no sinks and the defaults of the spool. */
-void mw_sinks_config_start(struct mw_sinks_config *config);
-void mw_sinks_config_free(struct mw_sinks_config *config);
+/* Configurations are JSON until they are read: {"sinks": {NAME: {KEY: VALUE}}, "spool": {KEY:
+ * VALUE}}, every value a string, a list of them or an object of them, as the YAML says it.
+ * mw_sinks_json() makes an empty one; NULL when there is no memory. */
+json_t *mw_sinks_json(void);
+
+/* Whether a configuration names any sink. */
+bool mw_sinks_any(const json_t *config);
+
+/* Puts what `from` says over `into`: a sink of a name that is there is replaced whole, of the spool
+ * each key. Returns 0 or -ENOMEM. */
+int mw_sinks_merge(json_t *into, const json_t *from);
 
 struct mw_source;
 
-/* Reads the value of `sinks:` and of `spool:`. A sink of a name that is there replaces it. Returns
- * 0 or a negative errno, said by mw_source_complain(). */
-int mw_sinks_config_sinks(struct mw_source *s, struct mw_sinks_config *config);
-int mw_sinks_config_spool(struct mw_source *s, struct mw_sinks_config *config);
+/* Reads the value of `sinks:` and of `spool:` at the current event, checks it, and puts it over
+ * `into`. Returns 0 or a negative errno, said by mw_source_complain(). */
+int mw_sinks_take_sinks(struct mw_source *s, json_t *into);
+int mw_sinks_take_spool(struct mw_source *s, json_t *into);
 
-/* The sink called `name`, or NULL. */
-const struct mw_sink_config *mw_sinks_config_find(const struct mw_sinks_config *config,
-                                                  const char *name);
+/* Reads a configuration. Returns 0, or a negative errno with a line in `why`. Free in either case.
+ */
+int mw_sinks_read(const json_t *config, struct mw_sinks_config *ret, char *why, size_t why_size);
+void mw_sinks_free(struct mw_sinks_config *config);
 
 /* The text of a file that holds a secret, without the newline at its end, at most 4096 bytes; the
  * caller frees it with mw_secret_free(), which wipes it. A file that everybody can read is refused:

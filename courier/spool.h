@@ -50,10 +50,18 @@ void mw_spool_close(struct mw_spool *spool); /* NULL is allowed */
  * Those of other names stay and hold nothing back. Returns 0 or a negative errno. */
 int mw_spool_sinks(struct mw_spool *spool, const char *const *names, size_t count);
 
+/* Who sends records, and the number of the first of them: it counts them from 1 on. */
+struct mw_spool_source {
+	char id[MW_UID_TEXT]; /* a UUID; "": nobody numbers them */
+	uint64_t first;
+};
+
 /* Takes `count` native records (docs/alerts.md), groups them, and commits: when it returns 0 they
- * are on disk. -ENOSPC and -EIO: nothing is taken, try again later. Records that are no objects of
- * a known schema are counted as refused and taken as done. */
-int mw_spool_add(struct mw_spool *spool, json_t *const *records, size_t count);
+ * are on disk, once: those that the source has sent before are passed over. -ENOSPC and -EIO:
+ * nothing is taken, try again later. Records that are no objects of a known schema are counted as
+ * refused and taken as done. `source` may be NULL. */
+int mw_spool_add(struct mw_spool *spool, const struct mw_spool_source *source,
+                 json_t *const *records, size_t count);
 
 /* Writes the updates of groups whose window has passed, lets leave what is too much or too old.
  * Returns in how many ms it has something to do again, -1 for never, or a negative errno < -1. */
