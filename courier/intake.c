@@ -161,6 +161,11 @@ bool mw_intake_ended(const struct mw_intake *intake)
 	return intake->closed && !intake->count && !line_end(intake);
 }
 
+bool mw_intake_closed(const struct mw_intake *intake)
+{
+	return intake->closed;
+}
+
 bool mw_intake_has(const struct mw_intake *intake)
 {
 	return intake->count || line_end(intake);

@@ -32,6 +32,9 @@ int mw_intake_take(struct mw_intake *intake, struct mw_spool *spool,
 /* Whether the other side has closed, and all that it sent is taken. */
 bool mw_intake_ended(const struct mw_intake *intake);
 
+/* Whether the other side has closed: nothing more comes. */
+bool mw_intake_closed(const struct mw_intake *intake);
+
 /* Whether there may be a whole record to be taken without reading. */
 bool mw_intake_has(const struct mw_intake *intake);
 

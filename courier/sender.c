@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../tools/text.h"
 #include "../tools/when.h"
 #include "letter.h"
 
@@ -85,11 +86,15 @@ static int next_backoff(struct mw_sender *s, int64_t asked)
 	return asked > ms ? (int)asked : ms;
 }
 
+/* A receiver may have chosen the words. */
 static void trouble(struct mw_sender *s, const char *why, const char *reason)
 {
+	struct mw_text text;
+
 	pthread_mutex_lock(&s->lock);
 	s->view.errors++;
-	snprintf(s->view.why, sizeof(s->view.why), "%s", why);
+	mw_text_start(&text, s->view.why, sizeof(s->view.why));
+	mw_text_shown(&text, why, strlen(why), sizeof(s->view.why) - 1);
 	snprintf(s->view.reason, sizeof(s->view.reason), "%s", reason ? reason : "other");
 	pthread_mutex_unlock(&s->lock);
 }

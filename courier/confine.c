@@ -1,0 +1,38 @@
+#include "confine.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Files and sockets of ours stay within reach: root is their owner. */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+/* They are meant for the monitor, which tells us by closing its socket. */
+static void pass_over_signals(void)
+{
+	static const int all[] = {SIGINT,  SIGTERM, SIGQUIT, SIGPIPE,
+	                          SIGTSTP, SIGTTOU, SIGUSR1, SIGUSR2};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		signal(all[i], SIG_IGN);
+}
+
+int mw_confine(void)
+{
+	pass_over_signals();
+	close_range(3, ~0u, 0);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return drop_capabilities();
+}
