@@ -1,29 +1,16 @@
 /* Everything an alert needs that is not in the record itself. */
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "alert_parts.h"
+#include "uuid.h"
+#include "when.h"
 
 void mw_alert_stamp(char id[static 40], char time[static 40])
 {
-	uint8_t r[10] = {0};
-	struct timespec now;
-	uint64_t ms;
-	struct tm tm;
-	size_t n;
+	int64_t now = mw_when_now();
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (getrandom(r, sizeof(r), GRND_NONBLOCK) < 0)
-		memcpy(r, &now.tv_nsec, sizeof(now.tv_nsec));
-	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	snprintf(id, 40, "%08x-%04x-7%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-	         (unsigned)(ms >> 16), (unsigned)(ms & 0xffff), r[0] & 0xf, r[1],
-	         0x80 | (r[2] & 0x3f), r[3], r[4], r[5], r[6], r[7], r[8], r[9]);
-	gmtime_r(&now.tv_sec, &tm);
-	n = strftime(time, 40, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(time + n, 40 - n, ".%09ldZ", now.tv_nsec);
+	mw_uuid(now, id);
+	mw_when_text(now, time);
 }
 
 bool mw_alert_prevented(const struct mw_alert *alert)
