@@ -13,6 +13,7 @@
 #include "terminal.h"
 #include "text.h"
 #include "when.h"
+#include "write.h"
 
 #define RECENT_MAX MW_HASHER_JOBS
 #define PATIENCE_MS 1700 /* together with giving up, within 2 s */
@@ -70,7 +71,7 @@ int mw_alerts_open(const struct mw_alert_options *options, struct mw_alerts **re
 		return -ENOMEM;
 	take_options(a, options);
 	a->colour = mw_terminal_colour(STDERR_FILENO);
-	a->file.fd = a->journal.fd = -1;
+	a->file.out.fd = a->journal.out.fd = -1;
 	a->alert.options = &a->options;
 	if (options->alerts_path)
 		error = mw_alert_file_open(&a->file, options->alerts_path);
@@ -451,7 +452,7 @@ void mw_alerts_loss(struct mw_alerts *a, const struct mw_loss *loss)
 int mw_alerts_reopen(struct mw_alerts *a, const struct mw_alert_options *options)
 {
 	struct mw_alert_options merged = *options;
-	struct mw_alert_file file = {.fd = -1};
+	struct mw_alert_file file = {.out.fd = -1};
 	int error = 0;
 
 	if (options->alerts_path)

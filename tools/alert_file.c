@@ -2,75 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "alert_parts.h"
 #include "text.h"
-
-/* Some of it, not waiting longer than `ms` (-1: as long as it takes) for who reads: others write to
- * the same pipe, so that there was room does not say that there is. A terminal cannot be asked. */
-static ssize_t write_some(int fd, const char *data, size_t len, int ms)
-{
-	struct iovec part = {(void *)(uintptr_t)data, len < PIPE_BUF ? len : PIPE_BUF};
-	struct pollfd room = {.fd = fd, .events = POLLOUT};
-	ssize_t n;
-
-	if (ms < 0)
-		return write(fd, data, len);
-	n = poll(&room, 1, ms);
-	if (n <= 0) {
-		errno = n ? errno : EAGAIN;
-		return -1;
-	}
-	n = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
-	return n < 0 && errno == EOPNOTSUPP ? write(fd, part.iov_base, part.iov_len) : n;
-}
-
-/* SIGPIPE is for the thread that writes: it is blocked there and taken away again. */
-static int write_all(int fd, const char *data, size_t len, int ms, size_t *ret_done)
-{
-	const struct timespec now = {0};
-	sigset_t pipe_signal, pending, before;
-	size_t done = 0;
-	int error = 0;
-
-	sigemptyset(&pipe_signal);
-	sigaddset(&pipe_signal, SIGPIPE);
-	sigpending(&pending);
-	pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-	while (done < len && !error) {
-		ssize_t n = write_some(fd, data + done, len - done, ms);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			error = n == 0 ? -EIO : -errno;
-	}
-	if (error == -EPIPE && !sigismember(&pending, SIGPIPE))
-		sigtimedwait(&pipe_signal, NULL, &now);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (ret_done)
-		*ret_done = done;
-	return error;
-}
-
-int mw_write_quietly(int fd, const char *data, size_t len, size_t *ret_done)
-{
-	return write_all(fd, data, len, -1, ret_done);
-}
-
-int mw_write_patiently(int fd, const char *data, size_t len, int ms)
-{
-	return write_all(fd, data, len, ms, NULL);
-}
 
 static void complain(struct mw_alert_file *file, int error)
 {
@@ -90,18 +28,18 @@ static void complain(struct mw_alert_file *file, int error)
 
 static int open_file(struct mw_alert_file *file)
 {
-	if (file->fd < 0)
-		file->fd = open(file->path,
-		                O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		                0600);
-	return file->fd < 0 ? -errno : 0;
+	if (file->out.fd < 0)
+		file->out.fd = open(
+		        file->path,
+		        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	return file->out.fd < 0 ? -errno : 0;
 }
 
 int mw_alert_file_open(struct mw_alert_file *file, const char *path)
 {
 	int error;
 
-	*file = (struct mw_alert_file){.fd = -1, .path = strdup(path)};
+	*file = (struct mw_alert_file){.out.fd = -1, .path = strdup(path)};
 	if (!file->path)
 		return -ENOMEM;
 	error = open_file(file);
@@ -110,21 +48,9 @@ int mw_alert_file_open(struct mw_alert_file *file, const char *path)
 	return 0;
 }
 
-/* A line that was cut short is ended first, so that the next one can be read. */
 static int append(struct mw_alert_file *file, const char *line, size_t len)
 {
-	size_t done = 0;
-	int error = 0;
-
-	if (file->torn)
-		error = mw_write_quietly(file->fd, "\n", 1, NULL);
-	if (error)
-		return error;
-	file->torn = false;
-	error = mw_write_quietly(file->fd, line, len, &done);
-	if (error && done)
-		file->torn = mw_write_quietly(file->fd, "\n", 1, NULL) != 0;
-	return error;
+	return mw_lines_out_add(&file->out, line, len, &(struct mw_patience){.ms = -1, .stop = -1});
 }
 
 static int write_loss(struct mw_alert_file *file)
@@ -173,8 +99,8 @@ void mw_alert_file_close(struct mw_alert_file *file)
 		               (unsigned long long)file->lost, strerror(file->error));
 		mw_write_patiently(STDERR_FILENO, line, (size_t)len, MW_PATIENCE_MS);
 	}
-	if (file->fd >= 0)
-		close(file->fd);
+	if (file->out.fd >= 0)
+		close(file->out.fd);
 	free(file->path);
-	*file = (struct mw_alert_file){.fd = -1};
+	*file = (struct mw_alert_file){.out.fd = -1};
 }

@@ -6,13 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "write.h"
+
 struct mw_alert_file {
 	char *path;
-	int fd;        /* -1: cannot be opened (yet) */
-	bool said;     /* the present trouble has been said on stderr */
-	bool torn;     /* the last line there has no end */
-	uint64_t lost; /* alerts since the last loss record */
-	int error;     /* why, errno */
+	struct mw_lines_out out; /* its descriptor -1: cannot be opened (yet) */
+	bool said;               /* the present trouble has been said on stderr */
+	uint64_t lost;           /* alerts since the last loss record */
+	int error;               /* why, errno */
 };
 
 /* Opens `path` with mode 0600. When that fails it is said, and tried again with each line. Returns
@@ -25,15 +26,5 @@ void mw_alert_file_write(struct mw_alert_file *file, const char *line, size_t le
 
 /* Says what was lost and not recorded, and closes. */
 void mw_alert_file_close(struct mw_alert_file *file);
-
-/* Writes all of it, also to a pipe that nobody reads any more, without a signal. Returns 0 or a
- * negative errno; `*ret_done` (may be NULL) is how much was written. */
-int mw_write_quietly(int fd, const char *data, size_t len, size_t *ret_done);
-
-/* The same, but gives up with -EAGAIN when there is no room for `ms` milliseconds: who should read
- * may be waiting for the job, and the job waits for us. */
-int mw_write_patiently(int fd, const char *data, size_t len, int ms);
-
-#define MW_PATIENCE_MS 1000 /* for what is said on stderr */
 
 #endif

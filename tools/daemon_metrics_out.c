@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alert_file.h"
 #include "daemon_metrics.h"
 #include "inquiry.h"
+#include "write.h"
 
 static void put(struct mw_buffer *answer, const char *status, const char *type, const char *body,
                 size_t len, bool with_body)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "alert_file.h"
+#include "write.h"
 
 int mw_say(const char *format, ...)
 {
