@@ -19,12 +19,13 @@ const char *mw_ocsf_name(enum mw_ocsf version);
 int mw_ocsf_of(const char *name);
 
 #define MW_FORMAT_COMPACT 8192 /* bytes that a receiver of syslog takes as it comes */
+#define MW_FORMAT_LEAST 4096   /* ... and that any record can be made to fit */
 
 struct mw_format_options {
 	enum mw_format format;
 	enum mw_ocsf ocsf;
 	size_t max; /* bytes that the text is made to fit by leaving out the least, which it then
-	               says; 0: all. At least 2048, and MW_FORMAT_COMPACT for syslog */
+	               says; 0: all. At least MW_FORMAT_LEAST */
 };
 
 /* Renders one emission as one line without its newline and without control characters; valid

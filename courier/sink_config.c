@@ -216,8 +216,8 @@ static const char *complaint(const struct mw_sink_config *sink)
 	}
 	if (!(mw_sink_kind(sink->type)->formats & 1u << sink->format))
 		return "this type cannot send that 'format'";
-	if (sink->max && sink->max < 2048)
-		return "max_bytes is at least 2 KiB";
+	if (sink->max && sink->max < MW_FORMAT_LEAST)
+		return "max_bytes is at least 4 KiB";
 	if (!sink->tls.cert != !sink->tls.key)
 		return "'cert' and 'key' of tls go together";
 	if (sink->url && strncmp(sink->url, "http://", 7) != 0 &&
