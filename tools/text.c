@@ -1,7 +1,6 @@
 #include "text.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,8 +97,7 @@ void mw_text_add(struct mw_text *t, const char *format, ...)
 		t->len += (size_t)n < t->size - t->len ? (size_t)n : t->size - t->len - 1;
 }
 
-/* Controls, and the invisible characters that change how the rest of a line is read. */
-static bool is_shown(uint32_t code)
+bool mw_text_is_shown(uint32_t code)
 {
 	if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == REPLACEMENT)
 		return false;
@@ -111,7 +109,7 @@ static bool is_shown(uint32_t code)
 /* One character as it is shown, in `out`. Returns its bytes. */
 static size_t show(const char *s, size_t n, uint32_t code, char out[static 12])
 {
-	if (is_shown(code)) {
+	if (mw_text_is_shown(code)) {
 		memcpy(out, s, n);
 		return n;
 	}

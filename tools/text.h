@@ -2,6 +2,7 @@
 #ifndef MW_TOOLS_TEXT_H
 #define MW_TOOLS_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,10 @@ void mw_text_start(struct mw_text *t, char *out, size_t size);
 
 /* Appends text of our own. */
 __attribute__((format(printf, 2, 3))) void mw_text_add(struct mw_text *t, const char *format, ...);
+
+/* Whether a terminal may be given this character: no control, and none of the invisible characters
+ * that change how the rest of a line is read; nor U+FFFD, which stands for what is none. */
+bool mw_text_is_shown(uint32_t code);
 
 /* Appends the `len` bytes at `s` so that they can be shown on a terminal: redacted, one line, and
  * nothing that moves the cursor or reverses the direction of writing. At most `max` bytes; what is
