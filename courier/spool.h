@@ -63,8 +63,9 @@ struct mw_spool_source {
 int mw_spool_add(struct mw_spool *spool, const struct mw_spool_source *source,
                  json_t *const *records, size_t count);
 
-/* Writes the updates of groups whose window has passed, lets leave what is too much or too old.
- * Returns in how many ms it has something to do again, -1 for never, or a negative errno < -1. */
+/* Writes the updates of groups whose window has passed, those of other processes too, and records
+ * of what was lost; lets leave what is too much or too old. Returns in how many ms it is to be
+ * called again, 10 s at most, or a negative errno. */
 int mw_spool_tick(struct mw_spool *spool);
 
 struct mw_spool_entry {

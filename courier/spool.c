@@ -1,0 +1,197 @@
+/* A spool is opened and closed. */
+#include "spool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../tools/journal.h"
+#include "../tools/when.h"
+#include "spool_parts.h"
+#include "spool_place.h"
+
+#define BUSY_MS 30000
+#define HOUR (INT64_C(3600) * 1000000000)
+
+int64_t mw_spool_now(const struct mw_spool *spool)
+{
+	const struct mw_spool_options *options = &spool->options;
+
+	return options->clock ? options->clock(options->clock_context) : mw_when_now();
+}
+
+/* The user's lies beside the journal. */
+static int default_path(bool is_daemon, char path[static PATH_MAX])
+{
+	static const char name[] = "/spool.db";
+	char *slash;
+
+	if (is_daemon) {
+		strcpy(path, "/var/lib/modelwatch/spool.db");
+		return 0;
+	}
+	if (mw_journal_path(path, PATH_MAX - sizeof(name)))
+		return -ENOENT;
+	slash = strrchr(path, '/');
+	strcpy(slash, name);
+	return 0;
+}
+
+int mw_spool_defaults(struct mw_spool_options *options, bool is_daemon, char path[static PATH_MAX])
+{
+	*options = (struct mw_spool_options){
+	        .path = path,
+	        .max_bytes = UINT64_C(1) << 30,
+	        .max_age_ns = 30 * 24 * HOUR,
+	        .keep_ns = 72 * HOUR,
+	        .window_ns = HOUR / 60,
+	        .window_max_ns = HOUR,
+	        .per_rule_minute = 600,
+	        .per_artifact_minute = 120,
+	};
+	return default_path(is_daemon, path);
+}
+
+static int connect_to(struct mw_spool *spool)
+{
+	int code = sqlite3_open_v2(spool->path, &spool->db,
+	                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+	                                   SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW |
+	                                   SQLITE_OPEN_EXRESCODE,
+	                           NULL);
+
+	if (!spool->db)
+		return -ENOMEM;
+	mw_sql_error(spool, code);
+	sqlite3_busy_timeout(spool->db, BUSY_MS);
+	sqlite3_db_config(spool->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	return mw_sql_read(spool);
+}
+
+static void disconnect(struct mw_spool *spool)
+{
+	for (size_t i = 0; i < MW_SPOOL_STATEMENTS; i++)
+		sqlite3_finalize(spool->statements[i].statement);
+	memset(spool->statements, 0, sizeof(spool->statements));
+	sqlite3_close(spool->db);
+	spool->db = NULL;
+}
+
+static int try_open(struct mw_spool *spool, bool check, bool thorough)
+{
+	int error = connect_to(spool);
+
+	if (!error && check)
+		error = mw_spool_check(spool, thorough);
+	return error ? error : mw_spool_schema(spool);
+}
+
+/* What cannot be read any more makes room for what can. */
+static int replace(struct mw_spool *spool)
+{
+	char aside[PATH_MAX];
+	int error;
+
+	disconnect(spool);
+	error = mw_place_aside(spool->path, mw_spool_now(spool), aside);
+	if (!error)
+		error = try_open(spool, false, false);
+	if (!error)
+		error = mw_sql_begin(spool);
+	if (error)
+		return error;
+	mw_spool_lost(spool, MW_LOST_CORRUPT, aside, MW_CRITICAL, 1, 0);
+	mw_spool_tell(spool);
+	return mw_sql_end(spool);
+}
+
+static int open_guarded(struct mw_spool *spool)
+{
+	bool first, suspect;
+	int error;
+
+	spool->guard = mw_guard_enter(spool->path, &first, &suspect);
+	if (spool->guard < 0)
+		return spool->guard;
+	error = try_open(spool, first || suspect, suspect);
+	if (error == -EBADMSG)
+		error = replace(spool);
+	if (!error)
+		mw_guard_leave(spool->guard);
+	return error;
+}
+
+static void explain(int error, const struct mw_spool *spool, char *why, size_t why_size)
+{
+	const char *what = strerror(-error);
+
+	if (error == -EMEDIUMTYPE)
+		what = "this is another program's database";
+	if (error == -EPROTONOSUPPORT)
+		what = "a newer modelwatch has made this spool";
+	if (error == -EBUSY)
+		what = "somebody holds the spool locked";
+	snprintf(why, why_size, "%.300s: %s", spool->path, what);
+}
+
+static void bound(int64_t *ns)
+{
+	const int64_t most = 20 * 365 * 24 * HOUR;
+
+	if (*ns < 0)
+		*ns = 0;
+	if (*ns > most)
+		*ns = most;
+}
+
+/* No sum of a time and some of them runs over. */
+static void bound_options(struct mw_spool_options *options)
+{
+	bound(&options->max_age_ns);
+	bound(&options->keep_ns);
+	bound(&options->window_ns);
+	bound(&options->window_max_ns);
+	if (options->window_max_ns < options->window_ns)
+		options->window_max_ns = options->window_ns;
+	if (options->max_bytes > INT64_MAX)
+		options->max_bytes = INT64_MAX;
+}
+
+int mw_spool_open(const struct mw_spool_options *options, struct mw_spool **ret, char *why,
+                  size_t why_size)
+{
+	struct mw_spool *spool = calloc(1, sizeof(*spool));
+	int error;
+
+	if (!spool) {
+		snprintf(why, why_size, "not enough memory");
+		return -ENOMEM;
+	}
+	spool->options = *options;
+	bound_options(&spool->options);
+	spool->guard = -1;
+	error = mw_place_make(options->path, spool->path, why, why_size);
+	if (!error) {
+		error = open_guarded(spool);
+		if (error)
+			explain(error, spool, why, why_size);
+	}
+	if (error) {
+		mw_spool_close(spool);
+		return error;
+	}
+	*ret = spool;
+	return 0;
+}
+
+void mw_spool_close(struct mw_spool *spool)
+{
+	if (!spool)
+		return;
+	disconnect(spool);
+	if (spool->guard >= 0)
+		close(spool->guard);
+	free(spool);
+}

@@ -1,0 +1,253 @@
+/* Alike alerts are one finding: the first of them goes out at once, the others with its updates. */
+#include <errno.h>
+#include <string.h>
+
+#include "../tools/when.h"
+#include "spool_parts.h"
+
+#define UPDATES_MAX 1000 /* of one transaction */
+
+struct group {
+	char key[MW_SPOOL_KEY], id[MW_UID_TEXT];
+	int64_t severity, count, told, first, last, span, due;
+};
+
+/* What was sent of a finding last. */
+struct sent {
+	struct mw_spool_facts facts;
+	json_t *record;
+};
+
+#define GROUP "SELECT key, id, severity, count, told, first, last, span, due FROM groups "
+
+static void copy(char *to, size_t size, const char *from)
+{
+	size_t len = strnlen(from, size - 1);
+
+	memcpy(to, from, len);
+	to[len] = '\0';
+}
+
+/* The group in the row that `statement` gives, which is the only one. */
+static bool read_group(struct mw_spool *spool, sqlite3_stmt *statement, struct group *ret)
+{
+	if (!mw_sql_step(spool, statement))
+		return false;
+	copy(ret->key, sizeof(ret->key), mw_sql_text(statement, 0));
+	copy(ret->id, sizeof(ret->id), mw_sql_text(statement, 1));
+	ret->severity = sqlite3_column_int64(statement, 2);
+	ret->count = sqlite3_column_int64(statement, 3);
+	ret->told = sqlite3_column_int64(statement, 4);
+	ret->first = sqlite3_column_int64(statement, 5);
+	ret->last = sqlite3_column_int64(statement, 6);
+	ret->span = sqlite3_column_int64(statement, 7);
+	ret->due = sqlite3_column_int64(statement, 8);
+	mw_sql_stop(statement);
+	return true;
+}
+
+static bool find(struct mw_spool *spool, const char *key, struct group *ret)
+{
+	return read_group(spool, mw_sql_start(spool, GROUP "WHERE key = ?", "s", key), ret);
+}
+
+/* A clock that was set back leaves windows that would stay open for too long. */
+static int64_t horizon(const struct mw_spool *spool, int64_t now)
+{
+	return now + 2 * spool->options.window_max_ns;
+}
+
+/* Returns false when nothing is left of it. `ret->record` is the caller's. */
+static bool find_sent(struct mw_spool *spool, const char *id, struct sent *ret)
+{
+	sqlite3_stmt *statement = mw_sql_start(spool,
+	                                       "SELECT number, severity, observed, rule, record "
+	                                       "FROM entries WHERE id = ? AND kind = 0"
+	                                       " ORDER BY sequence DESC LIMIT 1",
+	                                       "s", id);
+
+	memset(ret, 0, sizeof(*ret));
+	if (!mw_sql_step(spool, statement))
+		return false;
+	ret->facts.kind = MW_SPOOL_ALERT;
+	ret->facts.update = sqlite3_column_int64(statement, 0);
+	ret->facts.severity = (enum mw_severity)sqlite3_column_int(statement, 1);
+	ret->facts.observed = sqlite3_column_int(statement, 2);
+	copy(ret->facts.rule, sizeof(ret->facts.rule), mw_sql_text(statement, 3));
+	copy(ret->facts.id, sizeof(ret->facts.id), id);
+	ret->record = json_loads(mw_sql_text(statement, 4), 0, NULL);
+	mw_sql_stop(statement);
+	return ret->record != NULL;
+}
+
+/* `record`, whose reference is taken, with what is known of its group. */
+static json_t *dress(json_t *record, const struct mw_spool_facts *facts, int64_t count,
+                     const char *key, int64_t first, int64_t last)
+{
+	char from[MW_WHEN_TEXT], to[MW_WHEN_TEXT];
+	json_t *group;
+
+	mw_when_text(first, from);
+	mw_when_text(last, to);
+	group = json_pack("{s:s, s:s, s:s}", "key", key, "first", from, "last", to);
+	if (!record || !group || json_object_set_new(record, "id", json_string(facts->id)) ||
+	    json_object_set_new(record, "update", json_integer(facts->update)) ||
+	    json_object_set_new(record, "count", json_integer(count)) ||
+	    json_object_set(record, "group", group)) {
+		json_decref(record);
+		record = NULL;
+	}
+	json_decref(group);
+	return record;
+}
+
+static const char *key_in(const json_t *record)
+{
+	const char *key =
+	        json_string_value(json_object_get(json_object_get(record, "group"), "key"));
+
+	return key ? key : "";
+}
+
+/* An update of the group's finding with its whole count; or, when nothing is left of that, the loss
+ * of what it would have told. */
+static void write_update(struct mw_spool *spool, const struct group *group)
+{
+	struct sent sent;
+	char key[MW_SPOOL_KEY];
+
+	if (!find_sent(spool, group->id, &sent)) {
+		mw_spool_lost(spool, MW_LOST_FULL, "", (enum mw_severity)group->severity, 0,
+		              group->count - group->told);
+		return;
+	}
+	copy(key, sizeof(key), key_in(sent.record));
+	sent.facts.update++;
+	mw_spool_insert(
+	        spool, &sent.facts,
+	        dress(sent.record, &sent.facts, group->count, key, group->first, group->last));
+}
+
+/* One more of a group that is open and no less severe. */
+static bool join(struct mw_spool *spool, const struct mw_spool_facts *facts)
+{
+	int64_t now = mw_spool_now(spool);
+	struct group group;
+
+	if (!find(spool, facts->group, &group))
+		return false;
+	if (facts->severity > group.severity) {
+		if (group.count > group.told)
+			write_update(spool, &group);
+		return false;
+	}
+	if (group.count == group.told && (group.due <= now || group.due > horizon(spool, now)))
+		return false;
+	mw_sql_do(spool,
+	          "UPDATE groups SET count = count + ?, first = MIN(first, ?), last = MAX(last, ?)"
+	          " WHERE key = ?",
+	          "iiis", facts->update ? INT64_C(0) : facts->count, facts->time, facts->time,
+	          facts->group);
+	spool->grouped++;
+	return true;
+}
+
+static int64_t span_of(const struct mw_spool *spool, int64_t span)
+{
+	int64_t max = spool->options.window_max_ns;
+
+	return span > max ? max : span;
+}
+
+static void open_group(struct mw_spool *spool, const struct mw_spool_facts *facts)
+{
+	int64_t span = span_of(spool, spool->options.window_ns);
+
+	if (span <= 0)
+		return;
+	mw_sql_do(spool, "INSERT OR REPLACE INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	          "ssiiiiiii", facts->group, facts->id, (int64_t)facts->severity, facts->count,
+	          facts->count, facts->time, facts->time, span, mw_spool_now(spool) + span);
+}
+
+static void begin_finding(struct mw_spool *spool, const struct mw_spool_facts *facts,
+                          const json_t *record)
+{
+	if (!mw_spool_token(spool, facts)) {
+		mw_spool_lost(spool, MW_LOST_RATE, facts->rule, facts->severity, 1, facts->count);
+		spool->limited++;
+		return;
+	}
+	open_group(spool, facts);
+	mw_spool_insert(spool, facts,
+	                dress(json_copy((json_t *)record), facts, facts->count, facts->key,
+	                      facts->time, facts->time));
+}
+
+/* What the monitor has found out later of a finding that was sent. It is numbered by us: updates
+ * with a count may have gone out in between. */
+static bool amend(struct mw_spool *spool, const struct mw_spool_facts *facts, const json_t *record)
+{
+	struct mw_spool_facts next = *facts;
+	struct group group;
+	struct sent sent;
+	bool is_open;
+
+	if (!find_sent(spool, facts->id, &sent))
+		return false;
+	is_open = find(spool, facts->group, &group) && !strcmp(group.id, facts->id);
+	if (!is_open) {
+		group.count = json_integer_value(json_object_get(sent.record, "count"));
+		group.first = group.last = facts->time;
+	}
+	if (next.update <= sent.facts.update)
+		next.update = sent.facts.update + 1;
+	mw_spool_insert(spool, &next,
+	                dress(json_copy((json_t *)record), &next, group.count, facts->key,
+	                      group.first, group.last));
+	mw_sql_do(spool,
+	          "UPDATE groups SET told = count, severity = MAX(severity, ?)"
+	          " WHERE key = ? AND id = ?",
+	          "iss", (int64_t)facts->severity, facts->group, facts->id);
+	json_decref(sent.record);
+	return true;
+}
+
+void mw_spool_alert(struct mw_spool *spool, const struct mw_spool_facts *facts,
+                    const json_t *record)
+{
+	if (facts->update && amend(spool, facts, record))
+		return;
+	if (!join(spool, facts))
+		begin_finding(spool, facts, record);
+}
+
+void mw_spool_updates(struct mw_spool *spool)
+{
+	int64_t now = mw_spool_now(spool);
+	struct group group;
+
+	for (int i = 0; i < UPDATES_MAX; i++) {
+		if (!read_group(spool,
+		                mw_sql_start(spool,
+		                             GROUP "WHERE count > told AND (due <= ? OR due > ?)"
+		                                   " LIMIT 1",
+		                             "ii", now, horizon(spool, now)),
+		                &group))
+			break;
+		write_update(spool, &group);
+		group.span =
+		        span_of(spool, group.span < INT64_MAX / 4 ? group.span * 2 : group.span);
+		mw_sql_do(spool, "UPDATE groups SET told = count, span = ?, due = ? WHERE key = ?",
+		          "iis", group.span, now + group.span, group.key);
+	}
+	mw_sql_do(spool, "DELETE FROM groups WHERE count <= told AND (due <= ? OR due > ?)", "ii",
+	          now, horizon(spool, now));
+}
+
+int64_t mw_spool_updates_due(struct mw_spool *spool, int64_t now)
+{
+	int64_t due = mw_sql_number(spool, INT64_MAX, "SELECT MIN(due) FROM groups", "");
+
+	return due != INT64_MAX && due > horizon(spool, now) ? now : due;
+}
