@@ -87,11 +87,13 @@ static int wait_until(int64_t when, int64_t now)
 
 int mw_spool_tick(struct mw_spool *spool)
 {
-	int64_t now = mw_spool_now(spool), when = due(spool, now);
-	int error = mw_sql_read(spool);
+	int64_t now = mw_spool_now(spool), when;
+	int error = mw_sql_here(spool);
 
-	if (!error)
-		error = mw_sql_here(spool);
+	if (error)
+		return error;
+	when = due(spool, now);
+	error = mw_sql_read(spool);
 	if (error || when > now)
 		return error ? error : wait_until(when, now);
 	error = mw_sql_begin(spool);

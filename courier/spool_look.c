@@ -49,7 +49,11 @@ static void look_at_sinks(struct mw_spool *spool, struct mw_spool_view *ret)
 
 int mw_spool_look(struct mw_spool *spool, struct mw_spool_view *ret)
 {
+	int error = mw_sql_here(spool);
+
 	memset(ret, 0, sizeof(*ret));
+	if (error)
+		return error;
 	look_at_state(spool, ret);
 	look_at_sinks(spool, ret);
 	return mw_sql_read(spool);
