@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../tools/journal.h"
@@ -12,7 +14,7 @@
 #include "spool_parts.h"
 #include "spool_place.h"
 
-#define BUSY_MS 30000
+#define BUSY_TRIES 3000 /* half a minute */
 #define HOUR (INT64_C(3600) * 1000000000)
 
 int64_t mw_spool_now(const struct mw_spool *spool)
@@ -54,6 +56,25 @@ int mw_spool_defaults(struct mw_spool_options *options, bool is_daemon, char pat
 	return default_path(is_daemon, path);
 }
 
+/* SQLite's own way to wait for its turn sleeps for ever longer, up to 100 ms, while others who have
+ * just come are served. */
+static int wait_for_turn(void *context, int tries)
+{
+	unsigned int ms = 1 + (unsigned int)tries / 8, random = 0;
+	struct timespec time;
+
+	(void)context;
+	if (tries > BUSY_TRIES)
+		return 0;
+	if (ms > 20)
+		ms = 20;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = (unsigned int)tries;
+	time = (struct timespec){.tv_nsec = 1 + random % (ms * 1000000)};
+	nanosleep(&time, NULL);
+	return 1;
+}
+
 static int connect_to(struct mw_spool *spool)
 {
 	int code = sqlite3_open_v2(spool->path, &spool->db,
@@ -65,7 +86,7 @@ static int connect_to(struct mw_spool *spool)
 	if (!spool->db)
 		return -ENOMEM;
 	mw_sql_error(spool, code);
-	sqlite3_busy_timeout(spool->db, BUSY_MS);
+	sqlite3_busy_handler(spool->db, wait_for_turn, NULL);
 	sqlite3_db_config(spool->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	return mw_sql_read(spool);
 }
