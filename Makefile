@@ -230,7 +230,7 @@ unit-programs: $(UNITS)
 
 fuzz-programs: $(FUZZERS)
 
-bench-programs: $(patsubst %,$(O)/bench/%,calls decide arrivals fanotify format)
+bench-programs: $(patsubst %,$(O)/bench/%,calls decide arrivals fanotify spool format)
 
 setup: ## install what the tests need: packages when root, .venv
 	@PYTHON='$(PYTHON)' tests/setup.sh test
