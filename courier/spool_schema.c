@@ -63,8 +63,8 @@ static void run(struct mw_spool *spool, const char *text)
 
 /* What every column is asked for: a database that lacks one is not what we made. */
 static const char *const probes[] = {
-        "SELECT sequence, uid, id, number, time, kind, severity, observed, rule, bytes, record"
-        " FROM entries",
+        ("SELECT sequence, uid, id, number, time, kind, severity, observed, rule, bytes, record"
+         " FROM entries"),
         "SELECT key, id, severity, count, told, first, last, span, due FROM groups",
         "SELECT name, tokens, time FROM buckets",
         "SELECT kind, what, severity, count, effects, since FROM losses",
