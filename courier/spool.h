@@ -2,6 +2,16 @@
  * one user. Each call is one transaction; several processes may call at once. docs/alerts.md says
  * how records become few (groups, rates) and when they leave.
  *
+ * A record comes out as it came in, but an alert has
+ *   "group": {"key": HEX, "first": TIME, "last": TIME}
+ * where `key` is a SHA-256 of what alike alerts have in common on every host, and the times are of
+ * the first and the last alert that it stands for; and its `count` is how many these are. A finding
+ * keeps its `id`; each further record of it has a higher `update`, and is the whole alert again as
+ * it was known last.
+ *
+ * Records of its own are of the schema modelwatch.loss/1; their `kind` is spool-full, spool-age,
+ * spool-rate, spool-corrupt or sink-refused.
+ *
  * Times are nanoseconds since 1970 by the clock of the options. */
 #ifndef MW_COURIER_SPOOL_H
 #define MW_COURIER_SPOOL_H
@@ -21,11 +31,13 @@ struct mw_spool_options {
 	uint64_t max_bytes; /* of records; what is above leaves, the least severe first */
 	int64_t max_age_ns; /* since the record; older ones leave, sent or not */
 	int64_t keep_ns;    /* after every sink has acknowledged, for mw_spool_replay() */
-	/* Alike records (rule, stream digest, call, target, artifact; not process or time) are one
-	 * finding: the first goes out at once, the others as one update with their count after
-	 * `window_ns`, which doubles up to `window_max_ns` while they keep coming. */
+	/* Alike alerts (rule, stream digest, call, target, artifact, user, outcome; not process or
+	 * time) are one finding: the first goes out at once, the others as one update with their
+	 * count after `window_ns`, which doubles up to `window_max_ns` while they keep coming. One
+	 * that is more severe begins a new finding. `window_ns` 0: all go out. */
 	int64_t window_ns, window_max_ns;
-	/* New findings above these are only counted, in a record of the loss; 0: no bound. */
+	/* New findings of one severity above these are only counted, in a record of the loss; 0: no
+	 * bound. */
 	uint32_t per_rule_minute, per_artifact_minute;
 	int64_t (*clock)(void *context); /* NULL: the system's */
 	void *clock_context;
@@ -40,8 +52,12 @@ struct mw_spool;
 
 /* Opens, and makes it when it is not there. A database that is corrupt is put aside under a name
  * with ".corrupt-" and the time, which the first record of the new one tells. Returns 0;
- * -EREMOTE on a network filesystem, where SQLite's WAL corrupts; or another negative errno, with a
- * line in `why`. */
+ * -EREMOTE on a network filesystem, where SQLite's WAL corrupts; -EPERM and -ELOOP for a folder or
+ * a file that is somebody else's, that others may write to, or that is a link; or another negative
+ * errno, with a line in `why`.
+ *
+ * A spool that turns out to be corrupt while it is in use gives -EBADMSG, and one that was put
+ * aside or removed meanwhile -ESTALE: close it, and open it again. */
 int mw_spool_open(const struct mw_spool_options *options, struct mw_spool **ret, char *why,
                   size_t why_size);
 void mw_spool_close(struct mw_spool *spool); /* NULL is allowed */
@@ -102,7 +118,9 @@ struct mw_spool_sink_view {
 
 struct mw_spool_view {
 	uint64_t records, bytes, groups;
-	uint64_t added, grouped, limited, evicted, refused; /* since the database was made */
+	/* Since the database was made: records that came in; that became part of a group; that were
+	 * only counted; that left before every sink had them; that were no records. */
+	uint64_t added, grouped, limited, evicted, refused;
 	int64_t oldest;
 	struct mw_spool_sink_view sinks[32];
 	size_t sink_count;
