@@ -31,10 +31,10 @@ struct mw_spool_options {
 	uint64_t max_bytes; /* of records; what is above leaves, the least severe first */
 	int64_t max_age_ns; /* since the record; older ones leave, sent or not */
 	int64_t keep_ns;    /* after every sink has acknowledged, for mw_spool_replay() */
-	/* Alike alerts (rule, stream digest, call, target, artifact, user, outcome; not process or
-	 * time) are one finding: the first goes out at once, the others as one update with their
-	 * count after `window_ns`, which doubles up to `window_max_ns` while they keep coming. One
-	 * that is more severe begins a new finding. `window_ns` 0: all go out. */
+	/* Alike alerts (rule, stream digest, call, target, artifact, user, container, outcome; not
+	 * process or time) are one finding: the first goes out at once, the others as one update
+	 * with their count after `window_ns`, which doubles up to `window_max_ns` while they keep
+	 * coming. One that is more severe begins a new finding. `window_ns` 0: all go out. */
 	int64_t window_ns, window_max_ns;
 	/* New findings of one severity above these are only counted, in a record of the loss; 0: no
 	 * bound. */
@@ -108,6 +108,27 @@ int mw_spool_dead(struct mw_spool *spool, const char *sink, uint64_t sequence, c
 /* Sends again, to `sink` (NULL: all), what is younger than `since`. Returns how many records that
  * are, or a negative errno. */
 int64_t mw_spool_replay(struct mw_spool *spool, const char *sink, int64_t since);
+
+/* What people look for. */
+struct mw_spool_filter {
+	int64_t since, until; /* when it came in, both inclusive */
+	enum mw_severity severity;
+	const char *id; /* the beginning of the record's id or the entry's uid; NULL: any */
+};
+
+/* Entries after `after`, as mw_spool_next() has them, whatever has become of them. */
+int mw_spool_browse(struct mw_spool *spool, const struct mw_spool_filter *filter, uint64_t after,
+                    size_t max, size_t max_bytes, struct mw_spool_entry *ret);
+
+struct mw_spool_letter {
+	char sink[64], why[256];
+	int64_t time; /* when it was refused */
+	struct mw_spool_entry entry;
+};
+
+/* Dead letters, at most `max`, after the first `skip`. Returns how many, or a negative errno. Free
+ * the entry of each with mw_spool_free(). */
+int mw_spool_letters(struct mw_spool *spool, size_t skip, size_t max, struct mw_spool_letter *ret);
 
 struct mw_spool_sink_view {
 	char name[64];

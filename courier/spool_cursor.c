@@ -93,34 +93,10 @@ static int64_t *generation_of(struct mw_spool *spool, const char *sink)
 	return &spool->sinks[i].generation;
 }
 
-/* What cannot be read is no record that any format knows. */
-static json_t *record_in(sqlite3_stmt *row, int column)
-{
-	json_t *record = json_loads(mw_sql_text(row, column), 0, NULL);
-
-	return record ? record : json_null();
-}
-
-static void fill(struct mw_spool_entry *entry, sqlite3_stmt *row)
-{
-	int severity = sqlite3_column_int(row, 2);
-
-	memset(entry, 0, sizeof(*entry));
-	entry->sequence = (uint64_t)sqlite3_column_int64(row, 0);
-	strncpy(entry->uid, mw_sql_text(row, 1), sizeof(entry->uid) - 1);
-	entry->severity = severity < MW_INFO || severity > MW_CRITICAL ? MW_CRITICAL
-	                                                               : (enum mw_severity)severity;
-	entry->observed = sqlite3_column_int(row, 3);
-	strncpy(entry->rule, mw_sql_text(row, 4), sizeof(entry->rule) - 1);
-	entry->record = record_in(row, 6);
-}
-
 int mw_spool_next(struct mw_spool *spool, const char *sink, size_t max, size_t max_bytes,
                   struct mw_spool_entry *ret)
 {
 	struct cursor cursor = {.sequence = 0};
-	size_t count = 0, bytes = 0, more;
-	sqlite3_stmt *row;
 	int error = mw_sql_here(spool);
 
 	if (!error)
@@ -128,30 +104,12 @@ int mw_spool_next(struct mw_spool *spool, const char *sink, size_t max, size_t m
 	if (error)
 		return error;
 	*generation_of(spool, sink) = cursor.generation;
-	row = mw_sql_start(
-	        spool,
-	        "SELECT sequence, uid, severity, observed, rule, bytes, record FROM entries"
-	        " WHERE sequence > ? ORDER BY sequence LIMIT ?",
-	        "ii", cursor.sequence, (int64_t)max);
-	while (count < max && mw_sql_step(spool, row)) {
-		more = (size_t)sqlite3_column_bytes(row, 6);
-		if (count && bytes + more > max_bytes)
-			break;
-		fill(&ret[count++], row);
-		bytes += more;
-	}
-	if (row)
-		mw_sql_stop(row);
-	error = mw_sql_read(spool);
-	if (error)
-		mw_spool_free(ret, count);
-	return error ? error : (int)count;
-}
-
-void mw_spool_free(struct mw_spool_entry *entries, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		json_decref(entries[i].record);
+	return mw_spool_collect(spool,
+	                        mw_sql_start(spool,
+	                                     "SELECT" MW_ENTRY_COLUMNS
+	                                     "WHERE sequence > ? ORDER BY sequence LIMIT ?",
+	                                     "ii", cursor.sequence, (int64_t)max),
+	                        max, max_bytes, ret);
 }
 
 #define PASSED                                                                                     \

@@ -83,8 +83,15 @@ struct mw_spool_facts {
  * read. */
 int mw_spool_facts(const json_t *record, int64_t now, struct mw_spool_facts *ret);
 
-/* spool_entry.c: one more entry, whose `record` is owned from here on; NULL is -ENOMEM. */
+/* spool_entry.c. One more entry, whose `record` is owned from here on; NULL is -ENOMEM. */
 void mw_spool_insert(struct mw_spool *spool, const struct mw_spool_facts *facts, json_t *record);
+
+/* Reads entries, whose columns are MW_ENTRY_COLUMNS, from the rows of `rows`, at most `max` and
+ * `max_bytes`. Returns how many, or a negative errno when there are none. */
+#define MW_ENTRY_COLUMNS " entries.sequence, uid, severity, observed, rule, record FROM entries "
+void mw_spool_fill(struct mw_spool_entry *entry, sqlite3_stmt *row);
+int mw_spool_collect(struct mw_spool *spool, sqlite3_stmt *rows, size_t max, size_t max_bytes,
+                     struct mw_spool_entry *ret);
 
 /* spool_group.c: an alert is a new finding, or one more of a group, or the update of one. */
 void mw_spool_alert(struct mw_spool *spool, const struct mw_spool_facts *facts,

@@ -136,14 +136,16 @@ int mw_place_aside(const char *path, int64_t now, char ret[static PATH_MAX])
 
 	mw_when_text(now, when);
 	snprintf(ret, PATH_MAX, "%s.corrupt-%.19s.%.3s", path, when, when + 20);
-	if (rename(path, ret) < 0)
-		return -errno;
+	/* The log first: with another database in the place of its own it would be written into
+	 * that. */
 	snprintf(from, sizeof(from), "%s-wal", path);
 	snprintf(to, sizeof(to), "%s-wal", ret);
 	if (rename(from, to) < 0 && errno != ENOENT)
 		return -errno;
 	snprintf(from, sizeof(from), "%s-shm", path);
 	if (unlink(from) < 0 && errno != ENOENT)
+		return -errno;
+	if (rename(path, ret) < 0)
 		return -errno;
 	return mknod(path, S_IFREG | 0600, 0) < 0 ? -errno : 0;
 }

@@ -91,14 +91,16 @@ static int key_of(const json_t *record, char ret[static MW_SPOOL_KEY])
 	              ret);
 }
 
-/* What must not hide in a group on this host: another artifact or user, what was not prevented
- * among what was, an evasion, what a user says of himself. */
+/* What must not hide in a group on this host: another artifact, user or container, what was not
+ * prevented among what was, an evasion, what a user says of himself. */
 static int group_of(const json_t *record, const char *key, char ret[static MW_SPOOL_KEY])
 {
-	return digest(json_pack("[s, o, o, o, o, o, o, o]", key, take(record, "load.artifact.path"),
+	return digest(json_pack("[s, o, o, o, o, o, o, o, o]", key,
+	                        take(record, "load.artifact.path"),
 	                        take(record, "load.artifact.member"), take(record, "user.uid"),
-	                        take(record, "outcome"), take(record, "requested"),
-	                        take(record, "evasion"), take(record, "reporter")),
+	                        take(record, "container.id"), take(record, "outcome"),
+	                        take(record, "requested"), take(record, "evasion"),
+	                        take(record, "reporter")),
 	              ret);
 }
 

@@ -146,6 +146,7 @@ static void tells_apart_what_is_not_alike(void **state)
 	        {"load", "artifact", "sha256", json_string("x"), false, true},
 	        {"load", "artifact", "path", json_string("/models/b.pt"), true, true},
 	        {"user", "uid", NULL, json_integer(1001), true, true},
+	        {"container", NULL, NULL, json_pack("{s:s}", "id", "c"), true, true},
 	        {"outcome", NULL, NULL, json_string("observed"), true, true},
 	        {"evasion", NULL, NULL, json_true(), true, true},
 	        {"requested", NULL, NULL, json_string("observe"), true, true},
