@@ -29,6 +29,12 @@ ssize_t mw_channel_read(struct mw_channel *channel, void *data, size_t size, int
  * something to read, -EPIPE closed. */
 int mw_channel_poll(struct mw_channel *channel);
 
+/* Waits until what was written is acknowledged: over TCP by the receiver's machine, over a UNIX
+ * socket by the receiver, who has read it. Returns 0, or the same errors, also when the receiver
+ * closes meanwhile. A program that dies with unread input has not read all that its machine
+ * acknowledged. */
+int mw_channel_settle(struct mw_channel *channel, int timeout_ms);
+
 /* Says goodbye (close_notify) where there is TLS. NULL is allowed. */
 void mw_channel_close(struct mw_channel *channel);
 
