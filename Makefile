@@ -87,7 +87,7 @@ BESIDE := $(GUEST_FILES) $(O)/modelwatch.py
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help libraries unit-programs fuzz-programs bench-programs unit fuzz check check-symbols setup demo \
+.PHONY: all help libraries unit-programs fuzz-programs bench-programs sink-programs unit fuzz check check-symbols setup demo \
 	soak-daemon bench bench-daemon lint format install uninstall clean
 
 all: $(O)/modelwatch $(BESIDE) ## build everything into O (the default)
@@ -226,9 +226,15 @@ $(O)/bench/%: $(O)/host/tests/bench/%.o $(HOST_ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $(call all_of,$^) $(HOST_LIBS) $(COURIER_LIBS)
 
+$(O)/sinks/%: $(O)/host/tests/sinks/%.o $(HOST_ARCHIVES)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $(call all_of,$^) $(HOST_LIBS) $(COURIER_LIBS)
+
 unit-programs: $(UNITS)
 
 fuzz-programs: $(FUZZERS)
+
+sink-programs: $(O)/sinks/drive
 
 bench-programs: $(patsubst %,$(O)/bench/%,calls decide arrivals fanotify spool format)
 

@@ -60,6 +60,17 @@ have_python_header()
 		[ -f "$header/Python.h" ] || ls /usr/include/python3*/Python.h
 }
 
+# It lies where only root's PATH leads, and its parts in packages of their own.
+have_rsyslog()
+{
+	have rsyslogd || [ -x /usr/sbin/rsyslogd ]
+}
+
+have_rsyslog_part()
+{
+	ls /usr/lib/*/rsyslog/"$1" /usr/lib64/rsyslog/"$1" 2>/dev/null | grep -q .
+}
+
 have_fuzzer()
 {
 	echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
@@ -152,6 +163,10 @@ look()
 		need slurmctld have_admin slurmctld
 		need slurmd have_admin slurmd
 		need prometheus have promtool
+		need openssl have openssl
+		need rsyslog have_rsyslog
+		need rsyslog-openssl have_rsyslog_part lmnsd_ossl.so
+		need rsyslog-relp have_rsyslog_part imrelp.so
 		need qemu-system-x86 have qemu-system-x86_64
 		! can_have_browser || need chromium have_browser
 		;;
