@@ -164,6 +164,7 @@ look()
 		need slurmd have_admin slurmd
 		need prometheus have promtool
 		need openssl have openssl
+		need systemd have journalctl
 		need rsyslog have_rsyslog
 		need rsyslog-openssl have_rsyslog_part lmnsd_ossl.so
 		need rsyslog-relp have_rsyslog_part imrelp.so

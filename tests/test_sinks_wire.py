@@ -511,3 +511,64 @@ def test_nobody_reads_standard_output(drive):
     assert process.stderr.readline().startswith("closed: standard output")
     process.kill()
     process.communicate()
+
+
+JOURNALD = next((p for p in ("/lib/systemd/systemd-journald", "/usr/lib/systemd/systemd-journald")
+                 if os.path.exists(p)), None)
+needs_journald = pytest.mark.skipif(
+    os.getuid() != 0 or not JOURNALD or not shutil.which("unshare") or not shutil.which("journalctl"),
+    reason="needs root, systemd-journald, journalctl and unshare")
+# A journal of the test's own: what the machine has in /run and /var/log stays out of sight.
+JOURNAL = f"""
+set -e
+mount -t tmpfs none /run
+mount -t tmpfs none /etc/systemd
+mkdir -p /run/systemd/journal
+printf '[Journal]\\nStorage=volatile\\nReadKMsg=no\\nRateLimitBurst=0\\n' >/etc/systemd/journald.conf
+start() {{ {JOURNALD} 2>/dev/null & pid=$!; while ! [ -S /run/systemd/journal/socket ]; do sleep 0.05; done; }}
+read_journal() {{ journalctl -D /run/log/journal -o json --all --no-pager SYSLOG_IDENTIFIER="$1"; }}
+"""
+
+
+def in_a_journal(steps, *args):
+    done = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+                           JOURNAL + steps, "sh", *map(str, args)], capture_output=True, text=True, timeout=60)
+    return done.stdout, done.stderr
+
+
+@needs_journald
+def test_the_journal(drive):
+    records = alerts(300, title=HOSTILE) + alerts(1, 300, severity="low", title="y" * 1_000_000)
+    given = drive.records(records)
+    config = drive.config(type="journald", app_name="wire")
+    out, err = in_a_journal('start; "$@" >/dev/null; sleep 0.5; read_journal wire', drive.program, config, given)
+    entries = [json.loads(line) for line in split(out)]
+    assert [entry["MODELWATCH_ID"] for entry in entries] == ids(records), err
+    assert [entry["PRIORITY"] for entry in entries] == ["2"] * 300 + ["5"]
+    assert [int(entry["MODELWATCH_SEQUENCE"]) for entry in entries] == list(range(1, 302))
+    for entry, record in zip(entries, records):
+        text = entry["MESSAGE"]
+        text = text if isinstance(text, str) else bytes(text).decode()
+        assert json.loads(text)["id"] == record["id"]
+        assert "CODE_FILE" not in entry
+
+
+@needs_journald
+def test_a_journal_that_comes_late(drive):
+    """The library says nothing of one that is not there."""
+    given, config = drive.records(alerts(5)), drive.config(type="journald")
+    out, err = in_a_journal('"$@" >/run/done & driver=$!; sleep 1; test ! -s /run/done; start; wait $driver; '
+                            'sleep 0.5; read_journal modelwatch', drive.program, "-r", "100", config, given)
+    assert "connect: /run/systemd/journal/socket" in err
+    assert [json.loads(line)["MODELWATCH_ID"] for line in split(out)] == ids(alerts(5))
+
+
+@needs_journald
+def test_a_journal_that_hangs(drive):
+    given, config = drive.records(alerts(3000)), drive.config(type="journald", timeout="300ms")
+    start = time.monotonic()
+    out, err = in_a_journal('start; kill -STOP $pid; "$@" >/run/done || echo $?; wc -l </run/done; '
+                            'kill -CONT $pid', drive.program, "-d", "1", config, given)
+    assert time.monotonic() - start < 10
+    code, done = out.split()
+    assert code == "1" and int(done) < 3000 and "timeout: " in err
