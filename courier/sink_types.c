@@ -3,16 +3,21 @@
 #include <errno.h>
 #include <string.h>
 
+#include "syslog_line.h"
+
 #define BIT(format) (1u << MW_FORMAT_##format)
 #define JSON (BIT(NATIVE) | BIT(OCSF) | BIT(ECS))
 #define ALL (JSON | BIT(CEF))
+
+/* The head of a line of syslog counts, too. */
+#define LINE (MW_FORMAT_COMPACT - MW_SYSLOG_HEAD)
 
 static const struct mw_sink_kind kinds[MW_SINK_TYPES] = {
         [MW_SINK_FILE] = {"file", ALL, MW_FORMAT_NATIVE, 0},
         [MW_SINK_STDOUT] = {"stdout", ALL, MW_FORMAT_NATIVE, 0},
         [MW_SINK_JOURNALD] = {"journald", ALL, MW_FORMAT_NATIVE, 0},
-        [MW_SINK_SYSLOG] = {"syslog", ALL, MW_FORMAT_OCSF, MW_FORMAT_COMPACT},
-        [MW_SINK_RELP] = {"relp", ALL, MW_FORMAT_OCSF, MW_FORMAT_COMPACT},
+        [MW_SINK_SYSLOG] = {"syslog", ALL, MW_FORMAT_OCSF, LINE},
+        [MW_SINK_RELP] = {"relp", ALL, MW_FORMAT_OCSF, LINE},
         [MW_SINK_FORWARD] = {"forward", JSON, MW_FORMAT_OCSF, 0},
         [MW_SINK_HTTP] = {"http", JSON, MW_FORMAT_OCSF, 0},
         [MW_SINK_KAFKA] = {"kafka", JSON, MW_FORMAT_OCSF, 0},
