@@ -38,18 +38,15 @@ static int open_sink(const struct mw_sink_config *config, const struct mw_sink_c
 	return 0;
 }
 
-/* "NAME=value". Returns false when there is no memory. */
-static bool put(struct iovec *field, const char *name, const char *value, size_t len)
+/* "NAME=value", whose text is the caller's to free. NULL base: no memory. */
+static struct iovec field(const char *name, const char *value, size_t len)
 {
 	size_t name_len = strlen(name);
 	char *text = malloc(name_len + len);
 
-	if (!text)
-		return false;
-	memcpy(text, name, name_len);
-	memcpy(text + name_len, value, len);
-	*field = (struct iovec){text, name_len + len};
-	return true;
+	if (text)
+		memcpy(mempcpy(text, name, name_len), value, len);
+	return (struct iovec){text, name_len + len};
 }
 
 static int send_fields(const struct sink *sink, const struct mw_sink_item *item)
@@ -71,14 +68,16 @@ static int send_fields(const struct sink *sink, const struct mw_sink_item *item)
 	                    {"MODELWATCH_SEQUENCE=", sequence, (size_t)digits},
 	                    {"MODELWATCH_SEVERITY=", severity, strlen(severity)}};
 	struct iovec fields[FIELDS];
-	int count = 0, error = 0;
+	int error = 0;
 
-	while (count < FIELDS &&
-	       put(&fields[count], values[count].name, values[count].value, values[count].len))
-		count++;
-	error = count == FIELDS ? sd_journal_sendv(fields, count) : -ENOMEM;
-	while (count)
-		free(fields[--count].iov_base);
+	for (int i = 0; i < FIELDS; i++) {
+		fields[i] = field(values[i].name, values[i].value, values[i].len);
+		error = fields[i].iov_base ? error : -ENOMEM;
+	}
+	if (!error)
+		error = sd_journal_sendv(fields, FIELDS);
+	for (int i = 0; i < FIELDS; i++)
+		free(fields[i].iov_base);
 	return error;
 }
 

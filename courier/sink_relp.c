@@ -129,7 +129,7 @@ static int begin_session(struct sink *sink, struct mw_sink_report *report)
 	static const char offer[] =
 	        "relp_version=0\nrelp_software=modelwatch," MW_VERSION "\ncommands=syslog";
 	const struct mw_wait wait = mw_wait_for(sink->config->timeout_ms, sink->link.stop);
-	struct mw_relp_frame answer;
+	struct mw_relp_frame answer = {.number = 0};
 	int size;
 
 	sink->last = 0;
@@ -178,7 +178,7 @@ static int note_answer(struct sink *sink, struct flight *flight, const struct mw
 static int take_answers(struct sink *sink, struct flight *flight, const struct mw_wait *wait,
                         struct mw_sink_report *report)
 {
-	struct mw_relp_frame answer;
+	struct mw_relp_frame answer = {.number = 0};
 	int error = 0;
 
 	while (!error && flight->answered < flight->sent) {

