@@ -1,0 +1,200 @@
+/* Records over HTTP: one by one to a webhook, many in one request to the others. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "gzip.h"
+#include "http_ack.h"
+#include "http_body.h"
+#include "http_client.h"
+#include "sink_report.h"
+
+struct http {
+	const struct mw_sink_config *config;
+	const struct mw_sink_context *context;
+	struct mw_http_url url;
+	struct mw_http_client *client;
+	struct mw_http_ack ack; /* of the indexer, where it is waited for */
+};
+
+/* One send(). */
+struct sending {
+	struct http *http;
+	struct mw_sink_report *report;
+	struct mw_sink_item *items; /* `count` of them are left */
+	size_t count, most;         /* `most` go into one request */
+	int64_t end;                /* on mw_sink_clock() */
+};
+
+static void make_channel(char ret[static MW_UID_TEXT])
+{
+	unsigned char r[16];
+
+	if (getrandom(r, sizeof(r), GRND_NONBLOCK) < 0)
+		memset(r, 0x5a, sizeof(r));
+	r[6] = (r[6] & 0x0f) | 0x40; /* a UUID of version 4 */
+	r[8] = (r[8] & 0x3f) | 0x80;
+	snprintf(ret, MW_UID_TEXT,
+	         "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
+	         r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
+	         r[15]);
+}
+
+static void http_close(struct mw_sink *sink)
+{
+	struct http *http = (struct http *)sink;
+
+	mw_http_client_free(http->client);
+	mw_http_url_free(&http->url);
+	free(http);
+}
+
+static int start(struct http *http, char *why, size_t why_size)
+{
+	const struct mw_sink_config *config = http->config;
+	bool is_hec = config->body == MW_HTTP_HEC;
+	char channel[MW_UID_TEXT];
+	int error = mw_http_url_make(config, &http->url, why, why_size);
+
+	make_channel(channel);
+	if (!error && config->indexer_ack && !is_hec) {
+		snprintf(why, why_size, "`indexer_ack` is for `body: hec`");
+		error = -EINVAL;
+	}
+	if (!error)
+		error = mw_http_client_new(config, &http->url, is_hec ? channel : NULL,
+		                           http->context->stop, &http->client, why, why_size);
+	return error;
+}
+
+static int http_open(const struct mw_sink_config *config, const struct mw_sink_context *context,
+                     struct mw_sink **ret, char *why, size_t why_size)
+{
+	struct http *http = calloc(1, sizeof(*http));
+	int error;
+
+	if (!http)
+		return -ENOMEM;
+	http->config = config;
+	http->context = context;
+	error = start(http, why, why_size);
+	if (error) {
+		http_close((struct mw_sink *)http);
+		return error;
+	}
+	*ret = (struct mw_sink *)http;
+	return 0;
+}
+
+/* The time for one wait, 0 when there is none left. */
+static int time_left(const struct sending *s)
+{
+	int64_t left = s->end - mw_sink_clock();
+
+	return left <= 0                            ? 0
+	       : left < s->http->config->timeout_ms ? (int)left
+	                                            : s->http->config->timeout_ms;
+}
+
+static enum mw_http_verdict judge(const struct sending *s, const struct mw_http_answer *answer,
+                                  size_t n)
+{
+	struct http *http = s->http;
+	enum mw_http_verdict verdict =
+	        mw_http_judge(http->config->body, http->url.origin, answer, s->items, n, s->report);
+
+	if (http->config->indexer_ack && s->items[0].outcome == MW_SINK_DONE)
+		mw_http_ack_expect(&http->ack, answer, http->url.origin, s->items, n, s->report);
+	return verdict;
+}
+
+/* Posts the next `n` items. */
+static enum mw_http_verdict post(const struct sending *s, size_t n, int timeout_ms)
+{
+	const struct mw_sink_config *config = s->http->config;
+	const struct mw_http_answer *answer;
+	enum mw_http_verdict verdict = MW_HTTP_SAID;
+	struct mw_http_request request = {
+	        .url = s->http->url.url,
+	        .is_gzip = config->compress,
+	        .key = config->body == MW_HTTP_WEBHOOK ? s->items[0].emission.uid : NULL,
+	        .timeout_ms = timeout_ms,
+	};
+	int error = mw_http_body(config, s->http->context->host, s->items, n, &request.body);
+
+	if (!error && config->compress)
+		error = mw_gzip(&request.body);
+	if (error)
+		mw_sink_wrong(s->report, "protocol", "no memory");
+	else
+		error = mw_http_post(s->http->client, &request, &answer, s->report);
+	if (!error)
+		verdict = judge(s, answer, n);
+	else if (error == -EFBIG && n > 1)
+		verdict = MW_HTTP_HALVE;
+	free(request.body.data);
+	return verdict;
+}
+
+static bool is_settled(const struct mw_sink_item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (items[i].outcome == MW_SINK_RETRY)
+			return false;
+	return true;
+}
+
+/* One request, and the indexer's word for it where that is wanted. Returns whether to go on. */
+static bool step(struct sending *s, int timeout_ms)
+{
+	struct http *http = s->http;
+	size_t n = mw_http_ack_pending(&http->ack, s->items, s->count);
+
+	if (!n) {
+		n = s->count < s->most ? s->count : s->most;
+		if (post(s, n, timeout_ms) == MW_HTTP_HALVE) {
+			s->most = n / 2;
+			*s->report = (struct mw_sink_report){.reason = NULL};
+			return true;
+		}
+		if (http->config->body != MW_HTTP_WEBHOOK)
+			s->most *= 2;
+	}
+	if (mw_http_ack_pending(&http->ack, s->items, n))
+		mw_http_ack_wait(&http->ack, http->client, &http->url, http->context->stop, s->end,
+		                 s->items, s->report);
+	if (!is_settled(s->items, n))
+		return false;
+	s->items += n;
+	s->count -= n;
+	return true;
+}
+
+static void http_send(struct mw_sink *sink, struct mw_sink_item *items, size_t count,
+                      struct mw_sink_report *report)
+{
+	struct http *http = (struct http *)sink;
+	struct sending s = {
+	        .http = http,
+	        .report = report,
+	        .items = items,
+	        .count = count,
+	        .most = http->config->body == MW_HTTP_WEBHOOK ? 1 : count,
+	        .end = mw_sink_clock() + 2 * (int64_t)http->config->timeout_ms,
+	};
+	int timeout_ms;
+
+	do
+		timeout_ms = s.count ? time_left(&s) : 0;
+	while (timeout_ms && !mw_sink_stopped(http->context->stop, 0) && step(&s, timeout_ms));
+}
+
+const struct mw_sink_ops mw_sink_http = {
+        .batch = 256,
+        .batch_bytes = (size_t)512 << 10,
+        .open = http_open,
+        .send = http_send,
+        .close = http_close,
+};
