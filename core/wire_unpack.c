@@ -1,101 +1,16 @@
 /* The one bounded decoder of what watched processes send. First a walk over the bytes that believes
- * nothing: every length is held against what is there, so that what msgpack-c allocates afterwards
- * is a small multiple of the frame. Then the typed extraction, every value held against its range.
- */
+ * nothing, then the typed extraction, every value held against its range. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <msgpack.h>
 
+#include "msgpack_span.h"
 #include "wire.h"
 #include "wire_keys.h"
 
 #define DEPTH 4 /* a map of arrays of arrays */
-
-struct walk {
-	const uint8_t *at, *end;
-};
-
-static bool skip(struct walk *w, uint64_t n)
-{
-	if (n > (uint64_t)(w->end - w->at))
-		return false;
-	w->at += n;
-	return true;
-}
-
-static bool number(struct walk *w, int bytes, uint64_t *ret)
-{
-	const uint8_t *p = w->at;
-
-	if (!skip(w, (uint64_t)bytes))
-		return false;
-	for (*ret = 0; bytes; bytes--)
-		*ret = *ret << 8 | *p++;
-	return true;
-}
-
-/* How a tag byte is laid out: bytes of length, bytes that follow anyway, values inside each count.
- */
-struct layout {
-	int length, extra, values;
-	uint64_t count;
-};
-
-static bool layout_of(uint8_t tag, struct layout *ret)
-{
-	static const int8_t fixed[] = {/* c0 */ 0, -1, 0, 0, [0x0a] = 4, 8, 1, 2, 4, 8,
-	                               1,          2,  4, 8, 2,          3, 5, 9, 17};
-	static const struct {
-		uint8_t length, extra, values;
-	} sized[] = {[0x04] = {1, 0, 0}, {2, 0, 0},          {4, 0, 0}, {1, 1, 0}, {2, 1, 0},
-	             {4, 1, 0},          [0x19] = {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {2, 0, 1},
-	             {4, 0, 1},          {2, 0, 2},          {4, 0, 2}};
-	int i = tag - 0xc0;
-
-	*ret = (struct layout){0, 0, 0, 0};
-	if (tag < 0x80 || tag >= 0xe0)
-		return true; /* a small integer */
-	if (tag < 0xc0) {
-		ret->count = tag < 0xa0 ? tag & 0x0f : tag & 0x1f;
-		ret->values = tag < 0x90 ? 2 : tag < 0xa0 ? 1 : 0;
-		return true;
-	}
-	if ((i >= 0x04 && i <= 0x09) || i >= 0x19) {
-		ret->length = sized[i].length;
-		ret->extra = sized[i].extra;
-		ret->values = sized[i].values;
-		return true;
-	}
-	if (fixed[i] < 0)
-		return false; /* 0xc1 is never used */
-	ret->extra = (uint8_t)fixed[i];
-	return true;
-}
-
-/* One value; recursion is bounded by `depth`, work by the bytes there are. */
-static bool walk_value(struct walk *w, int depth)
-{
-	struct layout layout;
-	uint64_t tag;
-
-	if (!number(w, 1, &tag) || !layout_of((uint8_t)tag, &layout))
-		return false;
-	if (layout.length && !number(w, layout.length, &layout.count))
-		return false;
-	if (!skip(w, (uint64_t)layout.extra))
-		return false;
-	if (!layout.values)
-		return skip(w, layout.count);
-	layout.count *= (uint64_t)layout.values;
-	if (!depth || layout.count > (uint64_t)(w->end - w->at))
-		return false;
-	while (layout.count--)
-		if (!walk_value(w, depth - 1))
-			return false;
-	return true;
-}
 
 static int get_uint(const msgpack_object *o, uint64_t most, uint64_t *ret)
 {
@@ -356,13 +271,12 @@ static int get_record(const msgpack_object *o, struct mw_record *record)
 
 int mw_wire_unpack(const uint8_t *data, size_t len, struct mw_unpacked *ret)
 {
-	struct walk w = {data, data + len};
 	msgpack_object object;
 	msgpack_zone *zone;
 	size_t offset = 0;
 	int error = -EBADMSG;
 
-	if (len > MW_WIRE_MAX || !walk_value(&w, DEPTH) || w.at != w.end)
+	if (!len || len > MW_WIRE_MAX || mw_msgpack_span(data, len, DEPTH) != (ssize_t)len)
 		return -EBADMSG;
 	zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
 	if (!zone)
