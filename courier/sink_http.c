@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "../tools/uuid.h"
+#include "../tools/when.h"
 #include "gzip.h"
 #include "http_ack.h"
 #include "http_body.h"
@@ -28,20 +29,6 @@ struct sending {
 	int64_t end;                /* on mw_sink_clock() */
 };
 
-static void make_channel(char ret[static MW_UID_TEXT])
-{
-	unsigned char r[16];
-
-	if (getrandom(r, sizeof(r), GRND_NONBLOCK) < 0)
-		memset(r, 0x5a, sizeof(r));
-	r[6] = (r[6] & 0x0f) | 0x40; /* a UUID of version 4 */
-	r[8] = (r[8] & 0x3f) | 0x80;
-	snprintf(ret, MW_UID_TEXT,
-	         "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
-	         r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
-	         r[15]);
-}
-
 static void http_close(struct mw_sink *sink)
 {
 	struct http *http = (struct http *)sink;
@@ -55,10 +42,10 @@ static int start(struct http *http, char *why, size_t why_size)
 {
 	const struct mw_sink_config *config = http->config;
 	bool is_hec = config->body == MW_HTTP_HEC;
-	char channel[MW_UID_TEXT];
+	char channel[MW_UUID_TEXT];
 	int error = mw_http_url_make(config, &http->url, why, why_size);
 
-	make_channel(channel);
+	mw_uuid(mw_when_now(), channel);
 	if (!error && config->indexer_ack && !is_hec) {
 		snprintf(why, why_size, "`indexer_ack` is for `body: hec`");
 		error = -EINVAL;
