@@ -234,7 +234,7 @@ unit-programs: $(UNITS)
 
 fuzz-programs: $(FUZZERS)
 
-sink-programs: $(O)/sinks/drive
+sink-programs: $(O)/sinks/drive $(if $(KAFKA),$(O)/sinks/kafka_mock)
 
 bench-programs: $(patsubst %,$(O)/bench/%,calls decide arrivals fanotify spool format)
 

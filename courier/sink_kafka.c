@@ -51,13 +51,19 @@ static const char *reason_of(rd_kafka_resp_err_t error)
 	}
 }
 
+/* The first counts. */
+static void tell(struct kafka *k, rd_kafka_resp_err_t error)
+{
+	if (!k->report->reason)
+		mw_sink_wrong(k->report, reason_of(error), "kafka: %s%s%.160s",
+		              rd_kafka_err2str(error), k->trouble[0] ? ": " : "", k->trouble);
+}
+
 static void settle(struct kafka *k, struct mw_sink_item *item, rd_kafka_resp_err_t error)
 {
 	item->outcome = !error ? MW_SINK_DONE : is_dead(error) ? MW_SINK_REFUSED : MW_SINK_RETRY;
-	if (!error || k->report->reason)
-		return;
-	mw_sink_wrong(k->report, reason_of(error), "kafka: %s%s%.160s", rd_kafka_err2str(error),
-	              k->trouble[0] ? ": " : "", k->trouble);
+	if (error)
+		tell(k, error);
 }
 
 static void delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *context)
@@ -157,6 +163,8 @@ static void kafka_send(struct mw_sink *sink, struct mw_sink_item *items, size_t 
 	for (size_t i = 0; i < count; i++)
 		produce(k, &items[i]);
 	wait_for_reports(k, end);
+	if (k->waiting)
+		tell(k, RD_KAFKA_RESP_ERR__TIMED_OUT);
 	if (k->waiting || rd_kafka_fatal_error(k->producer, text, sizeof(text)))
 		forget(k);
 }

@@ -163,6 +163,9 @@ look()
 		need slurmctld have_admin slurmctld
 		need slurmd have_admin slurmd
 		need prometheus have promtool
+		need nodejs have node
+		need npm have npm
+		need kcat have kcat
 		need openssl have openssl
 		need systemd have journalctl
 		need rsyslog have_rsyslog
@@ -249,6 +252,21 @@ set_up_kernels()
 		say "no kernels for the tests of the daemon"
 }
 
+# A receiver of the Forward protocol. Without it those tests skip.
+set_up_node()
+{
+	node_modules=tests/sinks_net/node_modules
+	if cmp -s tests/sinks_net/package-lock.json $node_modules/installed.json || ! have npm >/dev/null; then
+		return
+	fi
+	say "installing what tests/sinks_net/package.json names"
+	if npm ci --prefix tests/sinks_net --silent --no-audit --no-fund --ignore-scripts >&2; then
+		cp tests/sinks_net/package-lock.json $node_modules/installed.json
+	else
+		say "no receiver for the tests of Forward"
+	fi
+}
+
 case $purpose in
 build | test | lint | bench) ;;
 *) die "usage: tests/setup.sh [build|test|lint|bench]" ;;
@@ -256,3 +274,4 @@ esac
 set_up_packages
 [ "$purpose" = build ] || [ "$purpose" = lint ] || set_up_python
 [ "$purpose" != test ] || set_up_kernels
+[ "$purpose" != test ] || set_up_node
