@@ -1,0 +1,245 @@
+/* HTTP: URLs, what answers mean, and when a receiver wants to be asked again. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../courier/http_answer.h"
+#include "../../courier/http_headers.h"
+#include "../../courier/http_url.h"
+#include "../../courier/sink.h"
+
+#define SAME(a, b) ((a) ? assert_string_equal(b, a) : assert_null(b))
+
+static void url_is(enum mw_http_body body, const char *name, const char *given, const char *url,
+                   const char *origin, const char *ack, const char *connect_to)
+{
+	struct mw_sink_config config = {
+	        .body = body, .url = (char *)given, .tls.server_name = (char *)name};
+	struct mw_http_url made;
+	char why[200] = "";
+
+	assert_int_equal(mw_http_url_make(&config, &made, why, sizeof(why)), 0);
+	assert_string_equal(made.url, url);
+	assert_string_equal(made.origin, origin);
+	SAME(ack, made.ack);
+	SAME(connect_to, made.connect_to);
+	mw_http_url_free(&made);
+}
+
+static void urls_get_what_they_lack(void **state)
+{
+	(void)state;
+	url_is(MW_HTTP_WEBHOOK, NULL, "https://h/a?b=c", "https://h/a?b=c", "https://h:443", NULL,
+	       NULL);
+	url_is(MW_HTTP_HEC, NULL, "https://h:8088", "https://h:8088/services/collector/event",
+	       "https://h:8088", "https://h:8088/services/collector/ack", NULL);
+	url_is(MW_HTTP_HEC, NULL, "https://h/x/services/collector/raw?a=b",
+	       "https://h/x/services/collector/raw?a=b", "https://h:443",
+	       "https://h/x/services/collector/ack", NULL);
+	url_is(MW_HTTP_ELASTIC, NULL, "http://[::1]:9200/", "http://[::1]:9200/_bulk",
+	       "http://[::1]:9200", NULL, NULL);
+	url_is(MW_HTTP_ELASTIC, NULL, "https://h/es/_bulk?pipeline=p",
+	       "https://h/es/_bulk?pipeline=p", "https://h:443", NULL, NULL);
+	url_is(MW_HTTP_OTLP, "name", "https://127.0.0.1:4318", "https://name:4318/v1/logs",
+	       "https://127.0.0.1:4318", NULL, "::127.0.0.1:4318");
+}
+
+static void urls_that_are_none(void **state)
+{
+	static const char *const all[] = {"",
+	                                  "h",
+	                                  "ftp://h/",
+	                                  "file:///x",
+	                                  "https://u:p@h/",
+	                                  "https://u@h/",
+	                                  "https://h#x",
+	                                  "https://a b/",
+	                                  "https://",
+	                                  NULL};
+	struct mw_http_url made;
+	char why[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		struct mw_sink_config config = {.url = (char *)all[i]};
+
+		assert_int_equal(mw_http_url_make(&config, &made, why, sizeof(why)), -EINVAL);
+		assert_null(strstr(why, "u:p"));
+	}
+}
+
+static void statuses_have_their_meaning(void **state)
+{
+	static const struct {
+		long status;
+		enum mw_sink_outcome outcome;
+		const char *reason;
+	} all[] = {{200, MW_SINK_DONE, NULL},         {204, MW_SINK_DONE, NULL},
+	           {409, MW_SINK_DONE, NULL},         {301, MW_SINK_RETRY, "protocol"},
+	           {400, MW_SINK_REFUSED, "refused"}, {401, MW_SINK_RETRY, "auth"},
+	           {403, MW_SINK_RETRY, "auth"},      {404, MW_SINK_RETRY, "refused"},
+	           {408, MW_SINK_RETRY, "busy"},      {410, MW_SINK_RETRY, "refused"},
+	           {413, MW_SINK_REFUSED, "refused"}, {415, MW_SINK_RETRY, "refused"},
+	           {422, MW_SINK_REFUSED, "refused"}, {429, MW_SINK_RETRY, "busy"},
+	           {500, MW_SINK_RETRY, "busy"},      {503, MW_SINK_RETRY, "busy"},
+	           {0, MW_SINK_RETRY, "protocol"},    {999, MW_SINK_RETRY, "busy"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		const struct mw_http_answer answer = {
+		        .status = all[i].status, .retry_after_ms = 5000, .body = "", .len = 0};
+		struct mw_sink_item items[2] = {{.len = 0}};
+		struct mw_sink_report report = {.reason = NULL};
+		bool is_dead = all[i].outcome == MW_SINK_REFUSED;
+
+		assert_int_equal(mw_http_judge(MW_HTTP_WEBHOOK, "o", &answer, items, 1, &report),
+		                 MW_HTTP_SAID);
+		assert_int_equal(items[0].outcome, all[i].outcome);
+		SAME(all[i].reason, report.reason);
+		assert_int_equal(report.retry_after_ms, all[i].outcome == MW_SINK_RETRY ? 5000 : 0);
+		report = (struct mw_sink_report){.reason = NULL};
+		assert_int_equal(mw_http_judge(MW_HTTP_OTLP, "o", &answer, items, 2, &report),
+		                 is_dead ? MW_HTTP_HALVE : MW_HTTP_SAID);
+		assert_int_equal(items[1].outcome, is_dead ? MW_SINK_RETRY : all[i].outcome);
+	}
+}
+
+static int acked(const char *body)
+{
+	const struct mw_http_answer answer = {.status = 200, .body = body, .len = strlen(body)};
+
+	return mw_http_acked(&answer, 7);
+}
+
+static int64_t ack_id(const char *body)
+{
+	const struct mw_http_answer answer = {.status = 200, .body = body, .len = strlen(body)};
+
+	return mw_http_ack_id(&answer);
+}
+
+static void the_indexer_says_when_it_has_them(void **state)
+{
+	(void)state;
+	assert_int_equal(ack_id("{\"ackId\":7}"), 7);
+	assert_int_equal(ack_id("{\"ackId\":-1}"), -ENOENT);
+	assert_int_equal(ack_id("{\"ackId\":\"7\"}"), -ENOENT);
+	assert_int_equal(ack_id(""), -ENOENT);
+	assert_int_equal(acked("{\"acks\":{\"7\":true}}"), 1);
+	assert_int_equal(acked("{\"acks\":{\"7\":false}}"), 0);
+	assert_int_equal(acked("{\"acks\":{\"8\":true}}"), 0);
+	assert_int_equal(acked("{\"acks\":[7]}"), -EBADMSG);
+	assert_int_equal(acked("nonsense"), -EBADMSG);
+}
+
+static void secrets_are_starred(void **state)
+{
+	char text[] = "a token, and token\0token tok";
+
+	(void)state;
+	mw_http_hide(text, sizeof(text) - 1, "token");
+	assert_memory_equal(text, "a *****, and *****\0***** tok", sizeof(text));
+	mw_http_hide(text, sizeof(text) - 1, NULL);
+	mw_http_hide(text, sizeof(text) - 1, "");
+	mw_http_hide(text, 2, "a token");
+	assert_memory_equal(text, "a *****, and *****\0***** tok", sizeof(text));
+}
+
+struct receiver {
+	int fd;
+	const char *answer;
+};
+
+/* Answers one request, of which it reads what comes first. */
+static void *receive(void *context)
+{
+	const struct receiver *r = context;
+	int fd = accept(r->fd, NULL, NULL);
+	char request[65536];
+
+	if (fd >= 0 && read(fd, request, sizeof(request)) > 0 &&
+	    write(fd, r->answer, strlen(r->answer)) < 0)
+		perror("write");
+	close(fd);
+	return NULL;
+}
+
+static uint16_t listen_somewhere(int *ret)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(at);
+
+	*ret = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(*ret >= 0 && !bind(*ret, (struct sockaddr *)&at, len) && !listen(*ret, 1) &&
+	            !getsockname(*ret, (struct sockaddr *)&at, &len));
+	return ntohs(at.sin_port);
+}
+
+static int64_t asked_to_wait(const char *retry_after)
+{
+	char url[64], answer[200], text[] = "{}", why[200];
+	struct receiver receiver = {.answer = answer};
+	struct mw_sink_config config = {.url = url, .timeout_ms = 5000};
+	const struct mw_sink_context context = {.stop = -1, .host = "h"};
+	struct mw_sink_item item = {.text = text, .len = 2, .id = "i"};
+	struct mw_sink_report report = {.reason = NULL};
+	struct mw_sink *sink;
+	pthread_t thread;
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", listen_somewhere(&receiver.fd));
+	snprintf(answer, sizeof(answer),
+	         "HTTP/1.1 429 Busy\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", retry_after);
+	assert_int_equal(pthread_create(&thread, NULL, receive, &receiver), 0);
+	assert_int_equal(mw_sink_http.open(&config, &context, &sink, why, sizeof(why)), 0);
+	mw_sink_http.send(sink, &item, 1, &report);
+	mw_sink_http.close(sink);
+	pthread_join(thread, NULL);
+	close(receiver.fd);
+	assert_int_equal(item.outcome, MW_SINK_RETRY);
+	assert_string_equal(report.reason, "busy");
+	return report.retry_after_ms;
+}
+
+static void a_receiver_says_when_to_come_again(void **state)
+{
+	char date[64];
+	time_t then = time(NULL) + 100;
+	struct tm tm;
+	int64_t ms;
+
+	(void)state;
+	assert_int_equal(asked_to_wait("7"), 7000);
+	assert_int_equal(asked_to_wait("999999999999"), 3600 * 1000);
+	assert_int_equal(asked_to_wait("-5"), 0);
+	assert_int_equal(asked_to_wait("soon"), 0);
+	assert_int_equal(asked_to_wait("Sun, 06 Nov 1994 08:49:37 GMT"), 0);
+	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&then, &tm));
+	ms = asked_to_wait(date);
+	assert_true(ms > 80000 && ms <= 101000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(urls_get_what_they_lack),
+	        cmocka_unit_test(urls_that_are_none),
+	        cmocka_unit_test(statuses_have_their_meaning),
+	        cmocka_unit_test(the_indexer_says_when_it_has_them),
+	        cmocka_unit_test(secrets_are_starred),
+	        cmocka_unit_test(a_receiver_says_when_to_come_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
