@@ -106,5 +106,7 @@ int mw_dispatch(const struct mw_command *group, int argc, char **argv)
 			return command->commands ? mw_dispatch(command, argc - 1, argv + 1)
 			                         : command->run(argc - 1, argv + 1);
 	}
+	if (group->run && (!*word || *word == '-'))
+		return group->run(argc, argv);
 	return no_command(group, word);
 }

@@ -1,7 +1,8 @@
 /* What a subcommand says about itself, once: parsing, --help and shell completion come from it.
  *
- * A command either has commands below it or does something itself. All of it is constant data; the
- * commands make a tree, whose root is mw_root (main.h). */
+ * A command has commands below it, or does something itself; with `run` and commands, it does that
+ * when none of them is named. All of it is constant data; the commands make a tree, whose root is
+ * mw_root (main.h). */
 #ifndef MW_TOOLS_OPTIONS_H
 #define MW_TOOLS_OPTIONS_H
 
@@ -39,7 +40,7 @@ struct mw_command {
 	const struct mw_option *options;          /* or NULL */
 	const struct mw_command *const *commands; /* below it, ends with NULL; or NULL */
 
-	/* Without commands below it: */
+	/* Of what does something itself: */
 	const char *synopsis; /* its operands, as help shows them; "" when it takes none */
 	enum mw_values operands;
 	const char *const *words;          /* with MW_WORDS */

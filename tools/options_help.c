@@ -93,10 +93,15 @@ static void put_commands(FILE *out, const struct mw_command *const *commands)
 
 static void put_help(FILE *out, const struct mw_command *command)
 {
-	const char *synopsis = command->commands ? "COMMAND [ARGUMENT...]" : command->synopsis;
+	const char *begin = "Usage:";
 
-	fprintf(out, "Usage: %s %s%s%s\n", command->name, command->commands ? "" : "[OPTION...]",
-	        !command->commands && *synopsis ? " " : "", synopsis);
+	if (command->run || !command->commands) {
+		fprintf(out, "%s %s [OPTION...]%s%s\n", begin, command->name,
+		        *command->synopsis ? " " : "", command->synopsis);
+		begin = "      ";
+	}
+	if (command->commands)
+		fprintf(out, "%s %s COMMAND [ARGUMENT...]\n", begin, command->name);
 	if (command->about)
 		wrap(out, command->about, 0, 0);
 	if (command->commands)
