@@ -84,6 +84,12 @@ int mw_spool_add(struct mw_spool *spool, const struct mw_spool_source *source,
  * called again, 10 s at most, or a negative errno. */
 int mw_spool_tick(struct mw_spool *spool);
 
+/* Whoever used it is about to go, and there may be nobody to tick: writes the updates whose count
+ * has doubled since it was told and, when nobody else puts anything in, all of them (of one finding
+ * not more often than some times in a window) and the records of what was lost. Returns 0 or a
+ * negative errno. */
+int mw_spool_finish(struct mw_spool *spool);
+
 struct mw_spool_entry {
 	uint64_t sequence;
 	enum mw_severity severity;

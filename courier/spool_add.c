@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "spool_parts.h"
+#include "spool_place.h"
 
 #define LOOK_MS 10000 /* at what other processes have put in */
 
@@ -55,6 +56,9 @@ int mw_spool_add(struct mw_spool *spool, const struct mw_spool_source *source,
 
 	if (error)
 		return error;
+	if (!spool->putting)
+		mw_guard_put(spool->guard);
+	spool->putting = true;
 	spool->added = spool->grouped = spool->limited = spool->refused = 0;
 	if (source && source->id[0])
 		i = known(spool, source, n);
@@ -83,6 +87,23 @@ static int wait_until(int64_t when, int64_t now)
 	int64_t ms = when <= now ? 0 : (when - now) / 1000000 + 1;
 
 	return ms < LOOK_MS ? (int)ms : LOOK_MS;
+}
+
+int mw_spool_finish(struct mw_spool *spool)
+{
+	int error = mw_sql_begin(spool);
+	bool is_last;
+
+	if (error)
+		return error;
+	/* Within the transaction: of two who finish at once the second is the last. */
+	is_last = mw_guard_done(spool->guard);
+	spool->putting = false;
+	mw_spool_early_updates(spool, is_last);
+	if (is_last)
+		mw_spool_tell_all(spool);
+	mw_spool_shrink(spool);
+	return mw_sql_end(spool);
 }
 
 int mw_spool_tick(struct mw_spool *spool)

@@ -6,10 +6,11 @@
 #include "spool_parts.h"
 
 #define UPDATES_MAX 1000 /* of one transaction */
+#define EARLY_MAX 10     /* of one finding, in a window, by those who are the last to go */
 
 struct group {
 	char key[MW_SPOOL_KEY], id[MW_UID_TEXT];
-	int64_t severity, count, told, first, last, span, due;
+	int64_t severity, count, told, first, last, due;
 };
 
 /* What was sent of a finding last. */
@@ -18,7 +19,7 @@ struct sent {
 	json_t *record;
 };
 
-#define GROUP "SELECT key, id, severity, count, told, first, last, span, due FROM groups "
+#define GROUP "SELECT key, id, severity, count, told, first, last, due FROM groups "
 
 static void copy(char *to, size_t size, const char *from)
 {
@@ -40,8 +41,7 @@ static bool read_group(struct mw_spool *spool, sqlite3_stmt *statement, struct g
 	ret->told = sqlite3_column_int64(statement, 4);
 	ret->first = sqlite3_column_int64(statement, 5);
 	ret->last = sqlite3_column_int64(statement, 6);
-	ret->span = sqlite3_column_int64(statement, 7);
-	ret->due = sqlite3_column_int64(statement, 8);
+	ret->due = sqlite3_column_int64(statement, 7);
 	mw_sql_stop(statement);
 	return true;
 }
@@ -165,7 +165,7 @@ static void open_group(struct mw_spool *spool, const struct mw_spool_facts *fact
 
 	if (span <= 0)
 		return;
-	mw_sql_do(spool, "INSERT OR REPLACE INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	mw_sql_do(spool, "INSERT OR REPLACE INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
 	          "ssiiiiiii", facts->group, facts->id, (int64_t)facts->severity, facts->count,
 	          facts->count, facts->time, facts->time, span, mw_spool_now(spool) + span);
 }
@@ -224,7 +224,7 @@ void mw_spool_alert(struct mw_spool *spool, const struct mw_spool_facts *facts,
 
 void mw_spool_updates(struct mw_spool *spool)
 {
-	int64_t now = mw_spool_now(spool);
+	int64_t now = mw_spool_now(spool), max = spool->options.window_max_ns;
 	struct group group;
 
 	for (int i = 0; i < UPDATES_MAX; i++) {
@@ -236,13 +236,35 @@ void mw_spool_updates(struct mw_spool *spool)
 		                &group))
 			break;
 		write_update(spool, &group);
-		group.span =
-		        span_of(spool, group.span < INT64_MAX / 4 ? group.span * 2 : group.span);
-		mw_sql_do(spool, "UPDATE groups SET told = count, span = ?, due = ? WHERE key = ?",
-		          "iis", group.span, now + group.span, group.key);
+		mw_sql_do(spool, "UPDATE groups SET told = count, early = 1 WHERE key = ?", "s",
+		          group.key);
 	}
+	/* Where something was told of, they keep coming: the next window is longer. */
+	mw_sql_do(spool,
+	          "UPDATE groups SET span = MIN(2 * span, ?1), due = ?2 + MIN(2 * span, ?1),"
+	          " early = 0 WHERE early > 0 AND count <= told AND (due <= ?2 OR due > ?3)",
+	          "iii", max, now, horizon(spool, now));
 	mw_sql_do(spool, "DELETE FROM groups WHERE count <= told AND (due <= ? OR due > ?)", "ii",
 	          now, horizon(spool, now));
+}
+
+void mw_spool_early_updates(struct mw_spool *spool, bool is_last)
+{
+	int64_t most = is_last ? EARLY_MAX : 0;
+	struct group group;
+
+	for (int i = 0; i < UPDATES_MAX; i++) {
+		if (!read_group(spool,
+		                mw_sql_start(spool,
+		                             GROUP "WHERE count > told AND"
+		                                   " (count >= 2 * told OR early < ?) LIMIT 1",
+		                             "i", most),
+		                &group))
+			return;
+		write_update(spool, &group);
+		mw_sql_do(spool, "UPDATE groups SET told = count, early = early + 1 WHERE key = ?",
+		          "s", group.key);
+	}
 }
 
 int64_t mw_spool_updates_due(struct mw_spool *spool, int64_t now)

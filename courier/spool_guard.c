@@ -1,10 +1,9 @@
-/* The file beside the spool that is locked. Two kinds of lock, which do not see each other: an open
- * file description's (F_OFD_SETLK) while somebody opens the spool, flock() while it is in use. Both
- * end with the process. */
+/* The file beside the spool that is locked, a byte for each purpose: by one while he opens the
+ * spool, by all who have it open, by all who put something in. The locks belong to the descriptor
+ * (F_OFD_SETLK), and end with the process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,23 +13,33 @@
 #define WAIT_MS 60000 /* somebody checks a large one */
 #define STEP_MS 5
 
-static int lock(int fd, short type)
-{
-	struct flock all = {.l_type = type, .l_whence = SEEK_SET};
+enum { OPENING, IN_USE, PUTTING };
 
-	return fcntl(fd, F_OFD_SETLK, &all) < 0 ? -errno : 0;
+static int lock(int fd, short type, off_t at)
+{
+	struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+
+	return fcntl(fd, F_OFD_SETLK, &range) < 0 ? -errno : 0;
+}
+
+/* Whether somebody else has a lock on the byte. */
+static bool is_locked(int fd, off_t at)
+{
+	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+
+	return fcntl(fd, F_OFD_GETLK, &range) < 0 || range.l_type != F_UNLCK;
 }
 
 static int await_turn(int fd)
 {
 	const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
-	int error = lock(fd, F_WRLCK);
+	int error = lock(fd, F_WRLCK, OPENING);
 
-	for (int ms = 0; (error == -EAGAIN || error == -EACCES) && ms < WAIT_MS; ms += STEP_MS) {
+	for (int ms = 0; error == -EAGAIN && ms < WAIT_MS; ms += STEP_MS) {
 		nanosleep(&step, NULL);
-		error = lock(fd, F_WRLCK);
+		error = lock(fd, F_WRLCK, OPENING);
 	}
-	return error == -EAGAIN || error == -EACCES ? -EBUSY : error;
+	return error == -EAGAIN ? -EBUSY : error;
 }
 
 int mw_guard_enter(const char *path, bool *ret_first, bool *ret_suspect)
@@ -50,9 +59,9 @@ int mw_guard_enter(const char *path, bool *ret_first, bool *ret_suspect)
 		close(fd);
 		return error;
 	}
-	*ret_first = !flock(fd, LOCK_EX | LOCK_NB);
+	*ret_first = !is_locked(fd, IN_USE);
 	*ret_suspect = st.st_size > 0;
-	flock(fd, LOCK_SH);
+	lock(fd, F_RDLCK, IN_USE);
 	return fd;
 }
 
@@ -60,11 +69,22 @@ void mw_guard_leave(int guard)
 {
 	if (ftruncate(guard, 0) < 0)
 		return; /* it is looked at once more */
-	lock(guard, F_UNLCK);
+	lock(guard, F_UNLCK, OPENING);
 }
 
 void mw_guard_suspect(int guard)
 {
 	if (ftruncate(guard, 1) < 0)
 		return; /* whoever is the first to open it will look */
+}
+
+void mw_guard_put(int guard)
+{
+	lock(guard, F_RDLCK, PUTTING);
+}
+
+bool mw_guard_done(int guard)
+{
+	lock(guard, F_UNLCK, PUTTING);
+	return !is_locked(guard, PUTTING);
 }

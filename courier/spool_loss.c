@@ -138,6 +138,12 @@ void mw_spool_tell(struct mw_spool *spool)
 	}
 }
 
+void mw_spool_tell_all(struct mw_spool *spool)
+{
+	mw_sql_do(spool, "DELETE FROM told", "");
+	mw_spool_tell(spool);
+}
+
 int64_t mw_spool_tell_due(struct mw_spool *spool, int64_t now)
 {
 	sqlite3_stmt *row = mw_sql_start(spool, NEXT, "i", now + 2 * spool->options.window_ns);

@@ -27,7 +27,8 @@ struct mw_spool {
 	struct mw_spool_options options;
 	char path[PATH_MAX];
 	sqlite3 *db;
-	int guard; /* held while the database is in use */
+	int guard;    /* held while the database is in use */
+	bool putting; /* ... by us as one who puts something in */
 	int error;
 	int64_t added, grouped, limited, refused; /* in this transaction */
 	int64_t expire;                           /* when to look again what is too old */
@@ -97,6 +98,7 @@ int mw_spool_collect(struct mw_spool *spool, sqlite3_stmt *rows, size_t max, siz
 void mw_spool_alert(struct mw_spool *spool, const struct mw_spool_facts *facts,
                     const json_t *record);
 void mw_spool_updates(struct mw_spool *spool); /* of those whose window has passed */
+void mw_spool_early_updates(struct mw_spool *spool, bool is_last);
 int64_t mw_spool_updates_due(struct mw_spool *spool, int64_t now); /* INT64_MAX: never */
 
 /* spool_limit.c: whether there is a token for one more finding, which is taken then. */
@@ -108,6 +110,7 @@ enum mw_spool_loss { MW_LOST_FULL, MW_LOST_AGE, MW_LOST_RATE, MW_LOST_REFUSED, M
 void mw_spool_lost(struct mw_spool *spool, enum mw_spool_loss kind, const char *what,
                    enum mw_severity severity, int64_t count, int64_t effects);
 void mw_spool_tell(struct mw_spool *spool);
+void mw_spool_tell_all(struct mw_spool *spool); /* whether their window has passed or not */
 int64_t mw_spool_tell_due(struct mw_spool *spool, int64_t now);
 
 /* spool_evict.c. */

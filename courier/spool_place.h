@@ -26,6 +26,9 @@ int mw_guard_enter(const char *path, bool *ret_first, bool *ret_suspect);
 void mw_guard_leave(int guard);
 /* Somebody has to look at it closely when it is opened the next time. */
 void mw_guard_suspect(int guard);
+/* Somebody puts something in, and is done with that. Returns whether nobody else is at it. */
+void mw_guard_put(int guard);
+bool mw_guard_done(int guard);
 
 /* Renames a corrupt database, whose guard has been entered, to `path`.corrupt-TIME, its log with
  * it. Returns 0 or a negative errno. */

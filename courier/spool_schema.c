@@ -23,7 +23,8 @@ static const char schema[] =
         " key TEXT PRIMARY KEY, id TEXT NOT NULL, severity INTEGER NOT NULL,"
         " count INTEGER NOT NULL, told INTEGER NOT NULL,"
         " first INTEGER NOT NULL, last INTEGER NOT NULL,"
-        " span INTEGER NOT NULL, due INTEGER NOT NULL) WITHOUT ROWID;"
+        " span INTEGER NOT NULL, due INTEGER NOT NULL,"
+        " early INTEGER NOT NULL) WITHOUT ROWID;" /* updates before the window has passed */
         "CREATE INDEX groups_due ON groups(due);"
         "CREATE TABLE buckets(name TEXT PRIMARY KEY, tokens REAL NOT NULL, time INTEGER NOT NULL)"
         " WITHOUT ROWID;"
@@ -65,7 +66,7 @@ static void run(struct mw_spool *spool, const char *text)
 static const char *const probes[] = {
         ("SELECT sequence, uid, id, number, time, kind, severity, observed, rule, bytes, record"
          " FROM entries"),
-        "SELECT key, id, severity, count, told, first, last, span, due FROM groups",
+        "SELECT key, id, severity, count, told, first, last, span, due, early FROM groups",
         "SELECT name, tokens, time FROM buckets",
         "SELECT kind, what, severity, count, effects, since FROM losses",
         "SELECT kind, next FROM told",

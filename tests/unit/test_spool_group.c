@@ -368,6 +368,46 @@ static void tells_a_count_whose_finding_is_gone(void **state)
 	mw_spool_free(entries, 1);
 }
 
+/* A run that ends does not leave its count to whoever comes next; a thousand that end one after the
+ * other do not send a thousand updates. */
+static void tells_counts_when_it_finishes(void **state)
+{
+	struct spool_of *s = *state;
+	int n, updates = 0;
+	int64_t count = 0;
+
+	put(s, "exec", "high", "/bin/sh");
+	put(s, "exec", "high", "/bin/sh");
+	put(s, "exec", "high", "/bin/sh");
+	assert_int_equal(mw_spool_finish(s->spool), 0);
+	assert_int_equal(mw_spool_finish(s->spool), 0);
+	assert_int_equal(take(s), 2);
+	assert_int_equal(spool_number(&entries[1], "count"), 3);
+	mw_spool_free(entries, 2);
+	for (int i = 0; i < 1000; i++) {
+		put(s, "exec", "high", "/bin/sh");
+		assert_int_equal(mw_spool_finish(s->spool), 0);
+	}
+	while ((n = take(s)) > 0) {
+		updates += n;
+		count = spool_number(&entries[n - 1], "count");
+		mw_spool_free(entries, (size_t)n);
+	}
+	assert_true(updates < 20);
+	assert_true(count > 500);
+	/* Nothing is forgotten. */
+	s->now += HOUR;
+	mw_spool_tick(s->spool);
+	assert_int_equal(take(s), 1);
+	assert_int_equal(spool_number(&entries[0], "count"), 1003);
+	mw_spool_free(entries, 1);
+	put(s, "exec", "high", "/bin/sh");
+	mw_spool_finish(s->spool);
+	assert_int_equal(take(s), 1);
+	assert_int_equal(spool_number(&entries[0], "count"), 1004);
+	mw_spool_free(entries, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, spool_teardown)
 
 int main(void)
@@ -382,6 +422,7 @@ int main(void)
 	        TEST(limits_new_findings),
 	        TEST(limits_a_rule_over_all_artifacts),
 	        TEST(bounds_the_names_in_a_record),
+	        TEST(tells_counts_when_it_finishes),
 	        TEST(tells_a_count_whose_finding_is_gone),
 	};
 
