@@ -185,6 +185,14 @@ static bool open_spool(struct courier *c)
 	return true;
 }
 
+/* It is opened anew when it is needed: that mends, or explains, what is wrong with it. */
+static void give_up_spool(struct courier *c, int error)
+{
+	snprintf(c->why, sizeof(c->why), "%s: %s", c->spool_path, strerror(-error));
+	mw_spool_close(c->spool);
+	c->spool = NULL;
+}
+
 static void acknowledge(struct courier *c)
 {
 	uint64_t taken = mw_intake_taken(c->intake);
@@ -211,10 +219,8 @@ static void take(struct courier *c)
 		c->next_tick = 0;
 	}
 	if (n < 0) {
-		snprintf(c->why, sizeof(c->why), "%s: %s", c->spool_path, strerror(-n));
 		c->next_take = now_ms() + RETRY_MS;
-		mw_spool_close(c->spool);
-		c->spool = NULL;
+		give_up_spool(c, n);
 	}
 }
 
@@ -267,7 +273,9 @@ static void work(struct courier *c)
 	}
 	if (c->spool && now >= c->next_tick) {
 		wait = mw_spool_tick(c->spool);
-		c->next_tick = wait == -1 ? INT64_MAX : now + (wait < 0 ? RETRY_MS : wait);
+		c->next_tick = now + (wait < 0 ? RETRY_MS : wait);
+		if (wait < 0)
+			give_up_spool(c, wait);
 	}
 	if (now >= c->next_view) {
 		tell_view(c);
@@ -317,6 +325,8 @@ static void flush(struct courier *c)
 {
 	int64_t end = now_ms() + (int64_t)c->config.spool.flush_ms;
 
+	if (c->spool)
+		mw_spool_finish(c->spool);
 	mw_ship_wake(c->ship);
 	while (now_ms() < end && !mw_ship_idle(c->ship)) {
 		work(c);
