@@ -183,8 +183,11 @@ static int send_some(struct mw_sender *s, int count)
 	reached = settle(s, count, used, &all);
 	for (size_t i = 0; i < used; i++)
 		mw_letter_free(&s->items[i]);
-	if (reached && mw_spool_reached(s->spool, s->config->name, reached))
+	/* Not in a hurry: what the spool cannot take note of is sent again. */
+	if (reached && mw_spool_reached(s->spool, s->config->name, reached)) {
 		trouble(s, "the spool cannot be written", "spool");
+		return next_backoff(s, 0);
+	}
 	if (all)
 		return 0;
 	trouble(s, report.why, report.reason);
