@@ -133,11 +133,11 @@ static int open_guarded(struct mw_spool *spool)
 	bool first, suspect;
 	int error;
 
-	spool->guard = mw_guard_enter(spool->path, &first, &suspect);
+	spool->guard = mw_guard_enter(spool->path, spool->options.is_there, &first, &suspect);
 	if (spool->guard < 0)
 		return spool->guard;
 	error = try_open(spool, first || suspect, suspect);
-	if (error == -EBADMSG)
+	if (error == -EBADMSG && !spool->options.is_there)
 		error = replace(spool);
 	if (!error)
 		mw_guard_leave(spool->guard);
@@ -149,9 +149,13 @@ static void explain(int error, const struct mw_spool *spool, char *why, size_t w
 	const char *what = strerror(-error);
 
 	if (error == -EMEDIUMTYPE)
-		what = "this is another program's database";
+		what = "this is no spool of modelwatch";
 	if (error == -EPROTONOSUPPORT)
 		what = "a newer modelwatch has made this spool";
+	if (error == -EBADMSG)
+		what = "this is corrupt, or no spool of modelwatch; whoever puts something in puts "
+		       "it "
+		       "aside";
 	if (error == -EBUSY)
 		what = "somebody holds the spool locked";
 	snprintf(why, why_size, "%.300s: %s", spool->path, what);
@@ -193,7 +197,7 @@ int mw_spool_open(const struct mw_spool_options *options, struct mw_spool **ret,
 	spool->options = *options;
 	bound_options(&spool->options);
 	spool->guard = -1;
-	error = mw_place_make(options->path, spool->path, why, why_size);
+	error = mw_place_make(options->path, options->is_there, spool->path, why, why_size);
 	if (!error) {
 		error = open_guarded(spool);
 		if (error)

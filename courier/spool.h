@@ -39,6 +39,7 @@ struct mw_spool_options {
 	/* New findings of one severity above these are only counted, in a record of the loss; 0: no
 	 * bound. */
 	uint32_t per_rule_minute, per_artifact_minute;
+	bool is_there; /* to be opened only when it is; what is no spool or is corrupt stays */
 	int64_t (*clock)(void *context); /* NULL: the system's */
 	void *clock_context;
 };

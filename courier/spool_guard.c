@@ -42,16 +42,16 @@ static int await_turn(int fd)
 	return error == -EAGAIN ? -EBUSY : error;
 }
 
-int mw_guard_enter(const char *path, bool *ret_first, bool *ret_suspect)
+int mw_guard_enter(const char *path, bool is_there, bool *ret_first, bool *ret_suspect)
 {
 	char name[PATH_MAX + 8];
 	struct stat st;
 	int fd, error;
 
 	snprintf(name, sizeof(name), "%s.guard", path);
-	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(name, O_RDWR | (is_there ? 0 : O_CREAT) | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return -errno;
+		return is_there && errno == ENOENT ? -EMEDIUMTYPE : -errno;
 	error = await_turn(fd);
 	if (!error && fstat(fd, &st) < 0)
 		error = -errno;

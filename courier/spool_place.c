@@ -89,11 +89,11 @@ static int check_folder(const char *folder, char *why, size_t why_size)
 
 /* Never by opening it: closing it again would take away the locks that SQLite has in this process.
  */
-static int check_file(const char *path, char *why, size_t why_size)
+static int check_file(const char *path, bool is_there, char *why, size_t why_size)
 {
 	struct stat st;
 
-	if (mknod(path, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
+	if (!is_there && mknod(path, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
 		return say_errno(why, why_size, path);
 	if (lstat(path, &st) < 0)
 		return say_errno(why, why_size, path);
@@ -108,7 +108,8 @@ static int check_file(const char *path, char *why, size_t why_size)
 	return 0;
 }
 
-int mw_place_make(const char *path, char ret[static PATH_MAX], char *why, size_t why_size)
+int mw_place_make(const char *path, bool is_there, char ret[static PATH_MAX], char *why,
+                  size_t why_size)
 {
 	char folder[PATH_MAX], real[PATH_MAX];
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -119,7 +120,8 @@ int mw_place_make(const char *path, char ret[static PATH_MAX], char *why, size_t
 	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
 	if (!*folder)
 		return say(why, why_size, -EINVAL, path, "a spool needs a folder of its own");
-	make_folders(folder);
+	if (!is_there)
+		make_folders(folder);
 	error = check_folder(folder, why, why_size);
 	if (error)
 		return error;
@@ -127,7 +129,7 @@ int mw_place_make(const char *path, char ret[static PATH_MAX], char *why, size_t
 		return say_errno(why, why_size, folder);
 	if (snprintf(ret, PATH_MAX, "%s/%s", real, name) >= PATH_MAX - 64)
 		return say(why, why_size, -ENAMETOOLONG, path, "this is too long");
-	return check_file(ret, why, why_size);
+	return check_file(ret, is_there, why, why_size);
 }
 
 int mw_place_aside(const char *path, int64_t now, char ret[static PATH_MAX])

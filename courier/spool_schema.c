@@ -115,8 +115,11 @@ static void make(struct mw_spool *spool)
 
 int mw_spool_schema(struct mw_spool *spool)
 {
-	int error, ours;
+	int error, ours = is_ours(spool);
 
+	error = mw_sql_read(spool);
+	if (error || ours < 0)
+		return error ? error : ours;
 	/* Before the first table, or never. */
 	run(spool, "PRAGMA auto_vacuum = INCREMENTAL");
 	run(spool, "PRAGMA journal_mode = WAL");

@@ -260,6 +260,13 @@ def test_says_when_there_is_no_spool(tmp_path):
     assert not list(tmp_path.iterdir())
     done = modelwatch("alerts", "--spool", tmp_path)
     assert done.returncode == 125
+    # What is no spool stays as it is.
+    other = tmp_path / "alerts.jsonl"
+    other.write_text("{}\n" * 1000)
+    done = modelwatch("alerts", "--spool", other)
+    assert done.returncode == 125 and "no spool" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["alerts.jsonl"]
+    assert other.read_text() == "{}\n" * 1000
 
 
 def test_takes_the_spool_of_the_policy(spool, tmp_path):

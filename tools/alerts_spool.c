@@ -99,6 +99,7 @@ int mw_alerts_open_spool(const struct mw_alerts_where *where, struct mw_spool **
 	if (!realpath(path, absolute))
 		return mw_say("%s: %s", path, strerror(errno));
 	mw_spool_defaults(&options, true, unused);
+	options.is_there = true;
 	options.path = *path == '/' ? path : absolute;
 	if (mw_spool_open(&options, ret, why, sizeof(why)))
 		return mw_say("%s", why);

@@ -49,12 +49,11 @@ static inline int spool_setup(void **state)
 {
 	struct spool_of *s = calloc(1, sizeof(*s));
 
+	assert_non_null(s);
 	strcpy(s->folder, "/tmp/mw-spool-XXXXXX");
-	if (!mkdtemp(s->folder))
-		return -1;
+	assert_non_null(mkdtemp(s->folder));
 	setenv("XDG_STATE_HOME", s->folder, 1);
-	if (mw_spool_defaults(&s->options, false, s->path))
-		return -1;
+	assert_int_equal(mw_spool_defaults(&s->options, false, s->path), 0);
 	s->now = START;
 	s->options.clock = spool_clock;
 	s->options.clock_context = &s->now;

@@ -263,9 +263,41 @@ static void leaves_the_database_of_others_alone(void **state)
 	         s->path);
 	assert_int_equal(system(command), 0);
 	chmod(s->path, 0600);
+	snprintf(command, sizeof(command), "cp %s %s/copy", s->path, s->folder);
+	assert_int_equal(system(command), 0);
 	assert_int_equal(mw_spool_open(&s->options, &spool, why, sizeof(why)), -EMEDIUMTYPE);
-	assert_non_null(strstr(why, "another program"));
+	assert_non_null(strstr(why, "no spool of modelwatch"));
 	assert_int_equal(aside(s, file), 0);
+	snprintf(command, sizeof(command), "cmp %s %s/copy", s->path, s->folder);
+	assert_int_equal(system(command), 0);
+}
+
+/* Who only looks into it makes nothing, and moves nothing out of the way. */
+static void leaves_what_is_there_as_it_is(void **state)
+{
+	struct spool_of *s = *state;
+	char why[512], file[PATH_MAX];
+	struct mw_spool *spool;
+	struct stat st;
+
+	mw_spool_close(s->spool);
+	s->spool = NULL;
+	s->options.is_there = true;
+	spool_reopen(s);
+	mw_spool_close(s->spool);
+	s->spool = NULL;
+	corrupt(s->path, 0, 100);
+	assert_int_equal(mw_spool_open(&s->options, &spool, why, sizeof(why)), -EBADMSG);
+	assert_int_equal(aside(s, file), 0);
+	snprintf(s->path, sizeof(s->path), "%s/none/spool", s->folder);
+	assert_int_equal(mw_spool_open(&s->options, &spool, why, sizeof(why)), -ENOENT);
+	snprintf(s->path, sizeof(s->path), "%s/text", s->folder);
+	close(open(s->path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(mw_spool_open(&s->options, &spool, why, sizeof(why)), -EMEDIUMTYPE);
+	snprintf(file, sizeof(file), "%s/text.guard", s->folder);
+	assert_int_equal(stat(file, &st), -1);
+	assert_int_equal(stat(s->path, &st), 0);
+	assert_int_equal(st.st_size, 0);
 }
 
 /* Damage that comes while it is in use shows when a page is read; whoever opens it anew gets a new
@@ -382,6 +414,7 @@ int main(void)
 	        TEST(puts_junk_aside),
 	        TEST(puts_a_spool_without_tables_aside),
 	        TEST(leaves_the_database_of_others_alone),
+	        TEST(leaves_what_is_there_as_it_is),
 	        TEST(notices_damage_while_in_use),
 	        TEST(takes_nothing_on_a_full_disk),
 	};
