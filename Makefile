@@ -84,13 +84,14 @@ MAN8 := $(wildcard docs/man/*.8)
 
 GUEST_FILES := $(O)/libmodelwatch.so $(O)/_modelwatch.abi3.so
 BESIDE := $(GUEST_FILES) $(O)/modelwatch.py
+LIBEXEC := $(O)/modelwatch-courier
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help libraries unit-programs fuzz-programs bench-programs sink-programs unit fuzz check check-symbols setup demo \
 	soak-daemon bench bench-daemon lint format install uninstall clean
 
-all: $(O)/modelwatch $(BESIDE) ## build everything into O (the default)
+all: $(O)/modelwatch $(LIBEXEC) $(BESIDE) ## build everything into O (the default)
 
 help: ## this text
 	@echo 'Targets:'
@@ -300,6 +301,7 @@ COMPLETIONS := $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
 install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share
 	$(Q)install -d $(BIN) $(LIB) $(MANDIR) $(MAN5DIR) $(MAN8DIR) $(UNITDIR) $(dir $(COMPLETIONS))
 	$(Q)install -m 755 $(O)/modelwatch $(BIN)/
+	$(Q)install -m 755 $(LIBEXEC) $(LIB)/
 	$(Q)install -m 644 $(BESIDE) core/default-policy.yaml $(LIB)/
 	$(Q)install -m 644 $(MAN) $(MANDIR)/
 	$(Q)install -m 644 $(MAN5) $(MAN5DIR)/

@@ -145,7 +145,6 @@ static int take_map(const struct reading *r)
 
 	if (!map)
 		return -ENOMEM;
-	json_object_del(map, "line");
 	json_object_foreach(map, name, value)
 	{
 		if (json_is_string(value))
@@ -197,8 +196,6 @@ int mw_keys_read(const struct mw_key *keys, const json_t *from, unsigned int typ
 	{
 		if (error)
 			break;
-		if (!strcmp(name, "line"))
-			continue;
 		r.key = find(keys, name);
 		if (!r.key || (r.key->of && !(r.key->of & type))) {
 			snprintf(why, why_size, "%s: there is no key '%.40s' here", where, name);

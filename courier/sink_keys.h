@@ -30,7 +30,7 @@ struct mw_key {
 	const struct mw_key *below;    /* MW_KEY_TABLE: the same structure */
 };
 
-/* Fills `out` from the object `from`; the key "line" is passed over. `type` is the bit whose keys
+/* Fills `out` from the object `from`. `type` is the bit whose keys
  * are allowed. What the fields own is the caller's also after an error. Returns 0, or a negative
  * errno with a line in `why` that begins with `where`. */
 int mw_keys_read(const struct mw_key *keys, const json_t *from, unsigned int type, void *out,

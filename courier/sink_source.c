@@ -27,6 +27,24 @@ int mw_sinks_merge(json_t *into, const json_t *from)
 	return 0;
 }
 
+/* The places of mappings, which mw_source_json() puts into them. */
+static void drop_lines(json_t *value)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	json_object_del(value, "line");
+	json_object_foreach(value, key, item)
+	{
+		drop_lines(item);
+	}
+	json_array_foreach(value, i, item)
+	{
+		drop_lines(item);
+	}
+}
+
 /* Each text on its own has to be right, whatever others say. */
 static int put(struct mw_source *s, const char *part, json_t *what, json_t *into)
 {
@@ -68,6 +86,7 @@ int mw_sinks_take_sinks(struct mw_source *s, json_t *into)
 	json_t *list = NULL, *out = json_object();
 	int error = out ? mw_source_json(s, &list) : mw_source_no_room(s, -ENOMEM);
 
+	drop_lines(list);
 	if (!error && !json_is_array(list))
 		error = mw_source_complain(s, "'sinks' must be a list");
 	if (!error)
@@ -84,6 +103,7 @@ int mw_sinks_take_spool(struct mw_source *s, json_t *into)
 	json_t *spool = NULL;
 	int error = mw_source_json(s, &spool);
 
+	drop_lines(spool);
 	if (!error && !json_is_object(spool)) {
 		json_decref(spool);
 		return mw_source_complain(s, "'spool' must be a mapping of keys to values");

@@ -8,6 +8,7 @@
 
 #include "alert_file.h"
 #include "alert_parts.h"
+#include "courier.h"
 #include "journal.h"
 #include "reporter.h"
 #include "terminal.h"
@@ -177,6 +178,9 @@ static void write_journal(struct mw_alerts *a, const char *line, size_t len)
 
 static void write_line(struct mw_alerts *a, const char *line, size_t len)
 {
+	/* First to the courier: from there on it is safe whatever becomes of us. */
+	if (a->options.courier)
+		mw_courier_send(a->options.courier, line, len);
 	write_journal(a, line, len);
 	if (a->file.path)
 		mw_alert_file_write(&a->file, line, len);

@@ -24,6 +24,7 @@ enum mw_alert_format { MW_TEXT, MW_JSON };
  * the alert back and has a reference of its own, which it hands to mw_alerts_write() later. */
 typedef bool mw_alert_hold(void *context, pid_t pid, const struct mw_record *record, json_t *alert);
 
+struct mw_courier;
 struct mw_reporter;
 
 struct mw_alert_options {
@@ -38,6 +39,7 @@ struct mw_alert_options {
 	mw_alert_hold *hold;       /* or NULL */
 	void *hold_context;
 	struct mw_reporter *reporter; /* what is written goes there, too; borrowed, or NULL */
+	struct mw_courier *courier;   /* ... and there, first of all; borrowed, or NULL */
 	struct mw_identity_cache *identities; /* who processes were that have ended; borrowed, or
 	                                         NULL */
 };

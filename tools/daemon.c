@@ -13,7 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../courier/sink_config.h"
 #include "alert.h"
+#include "courier.h"
 #include "daemon_engine.h"
 #include "daemon_losses.h"
 #include "daemon_options.h"
@@ -33,7 +35,8 @@
 struct daemon {
 	struct mw_daemon_options options;
 	struct mw_daemon_setup setup;
-	char here[PATH_MAX]; /* the working folder that the command line is about */
+	char here[PATH_MAX];        /* the working folder that the command line is about */
+	struct mw_courier *courier; /* NULL: no sink is configured */
 	struct mw_alerts *alerts;
 	struct mw_engine *engine;
 	struct mw_daemon_serve *serve;
@@ -60,7 +63,38 @@ static struct mw_alert_options alert_options(struct daemon *d)
 	        .mode = (enum mw_verdict)d->setup.mode,
 	        .policy_digest = d->setup.digest,
 	        .labels = d->setup.config.labels,
+	        .courier = d->courier,
 	};
+}
+
+/* The engine has no part in it, and goes on whatever becomes of it. */
+static void open_courier(struct daemon *d)
+{
+	int error;
+
+	if (!mw_sinks_any(d->setup.config.sinks))
+		return;
+	error = mw_courier_open(d->setup.config.sinks, true, &d->courier);
+	if (error)
+		mw_say("no alert reaches a sink: the courier cannot be started: %s",
+		       strerror(-error));
+}
+
+/* Sinks may have come, changed or gone. Returns a courier that has nothing to do any more, which is
+ * to be closed once nobody uses it. */
+static struct mw_courier *reload_courier(struct daemon *d)
+{
+	struct mw_courier *idle = NULL;
+
+	if (!d->courier) {
+		open_courier(d);
+	} else if (mw_sinks_any(d->setup.config.sinks)) {
+		mw_courier_reload(d->courier, d->setup.config.sinks);
+	} else {
+		idle = d->courier;
+		d->courier = NULL;
+	}
+	return idle;
 }
 
 static void ask(void *context, struct mw_daemon_facts *ret)
@@ -91,6 +125,7 @@ static void reload(struct daemon *d)
 {
 	struct mw_daemon_setup fresh;
 	struct mw_alert_options to;
+	struct mw_courier *idle;
 	char why[1024] = "not enough memory";
 	const char *key;
 	int error = mw_daemon_setup_read(&fresh, &d->options, d->here, why, sizeof(why));
@@ -106,10 +141,15 @@ static void reload(struct daemon *d)
 		return;
 	}
 	key = mw_daemon_setup_change(&d->setup, &fresh);
+	idle = reload_courier(d);
 	to = alert_options(d);
 	error = mw_alerts_reopen(d->alerts, &to);
 	if (error)
 		mw_say("the alerts file cannot be opened anew: %s", strerror(-error));
+	if (error && idle)
+		d->courier = idle;
+	else
+		mw_courier_close(idle);
 	mw_daemon_setup_free(&fresh);
 	if (key)
 		mw_say("%s: what has changed there holds from the next start on", key);
@@ -159,6 +199,9 @@ static int patience(const struct daemon *d, int64_t next_tick)
 
 	if (other >= 0 && other < ms)
 		ms = other;
+	other = d->courier ? mw_courier_patience(d->courier) : -1;
+	if (other >= 0 && other < ms)
+		ms = other;
 	other = mw_daemon_serve_patience(d->serve);
 	return other >= 0 && other < ms ? other : ms;
 }
@@ -166,7 +209,7 @@ static int patience(const struct daemon *d, int64_t next_tick)
 /* Returns the exit status. */
 static int supervise(struct daemon *d)
 {
-	enum { SIGNALS, ENGINE, ALERTS, SERVE, FDS = SERVE + MW_DAEMON_SERVE_FDS };
+	enum { SIGNALS, ENGINE, ALERTS, COURIER, SERVE, FDS = SERVE + MW_DAEMON_SERVE_FDS };
 	struct pollfd events[FDS];
 	int64_t next_tick = 0;
 	int result = 0;
@@ -175,10 +218,17 @@ static int supervise(struct daemon *d)
 		events[SIGNALS] = (struct pollfd){.fd = d->signals, .events = POLLIN};
 		events[ENGINE] = (struct pollfd){.fd = mw_engine_fd(d->engine), .events = POLLIN};
 		events[ALERTS] = (struct pollfd){.fd = mw_alerts_fd(d->alerts), .events = POLLIN};
+		events[COURIER] = (struct pollfd){.fd = -1};
+		if (d->courier) {
+			events[COURIER].fd = mw_courier_fd(d->courier);
+			events[COURIER].events = mw_courier_events(d->courier);
+		}
 		mw_daemon_serve_fds(d->serve, events + SERVE);
 		poll(events, FDS, patience(d, next_tick));
 		result = mw_engine_poll(d->engine);
 		mw_alerts_poll(d->alerts);
+		if (d->courier && (events[COURIER].revents || !mw_courier_patience(d->courier)))
+			mw_courier_poll(d->courier);
 		mw_daemon_serve_poll(d->serve);
 		if (events[SIGNALS].revents)
 			take_signals(d);
@@ -259,6 +309,9 @@ static int start(struct daemon *d)
 	int status, error = block_signals(d), watchdog = mw_notify_watchdog();
 
 	if (!error)
+		open_courier(d);
+	to.courier = d->courier;
+	if (!error)
 		error = mw_alerts_open(&to, &d->alerts);
 	if (error)
 		return mw_say("cannot start: %s", strerror(-error));
@@ -309,9 +362,9 @@ static int take_place(struct daemon *d)
 		return mw_say(MW_DAEMON_RUN ": %s", strerror(-d->lock));
 	if (d->options.foreground || mw_notify_is_heard())
 		return 0;
-	if (!d->setup.alerts[0])
-		return mw_say("nobody would see an alert: name a file with --alerts, or stay in "
-		              "the foreground with --foreground");
+	if (!d->setup.alerts[0] && !mw_sinks_any(d->setup.config.sinks))
+		return mw_say("nobody would see an alert: name a file with --alerts, configure a "
+		              "sink, or stay in the foreground with --foreground");
 	d->waiting = mw_daemon_go();
 	if (d->waiting < 0)
 		return mw_say("cannot go on in the background: %s", strerror(-d->waiting));
@@ -324,6 +377,7 @@ static void finish(struct daemon *d)
 	mw_daemon_serve_close(d->serve);
 	mw_engine_close(d->engine);
 	mw_alerts_close(d->alerts);
+	mw_courier_close(d->courier);
 	mw_daemon_setup_free(&d->setup);
 	if (d->signals >= 0)
 		close(d->signals);

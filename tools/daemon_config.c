@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../core/words.h"
+#include "../courier/sink_config.h"
 #include "daemon_keys.h"
 #include "policy_file.h"
 #include "text.h"
@@ -25,10 +26,11 @@ int mw_daemon_config_start(struct mw_daemon_config *config)
 	        .policies = json_array(),
 	        .interpreters = json_array(),
 	        .labels = json_object(),
+	        .sinks = mw_sinks_json(),
 	        .control_socket = strdup(MW_DAEMON_RUN "/control.sock"),
 	        .report_socket = strdup(MW_DAEMON_RUN "/report.sock"),
 	};
-	return config->policies && config->interpreters && config->labels &&
+	return config->policies && config->interpreters && config->labels && config->sinks &&
 	                       config->control_socket && config->report_socket
 	               ? 0
 	               : -ENOMEM;
@@ -40,6 +42,7 @@ void mw_daemon_config_free(struct mw_daemon_config *config)
 	json_decref(config->interpreters);
 	json_decref(config->labels);
 	json_decref(config->cri_sockets);
+	json_decref(config->sinks);
 	free(config->alerts);
 	free(config->metrics_listen);
 	free(config->metrics_textfile);

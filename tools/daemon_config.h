@@ -32,6 +32,7 @@ struct mw_daemon_config {
 	uint32_t ring_bytes; /* a power of two, of whole pages */
 	json_t *labels;      /* an object of strings */
 	json_t *cri_sockets; /* where container runtimes are asked; NULL: where they usually are */
+	json_t *sinks;       /* where alerts go (courier/sink_config.h) */
 };
 
 /* Reads `file` (NULL: MW_DAEMON_CONFIG, which need not be there) and then, in the order of their

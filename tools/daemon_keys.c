@@ -7,6 +7,7 @@
 
 #include "../core/glob.h"
 #include "../core/words.h"
+#include "../courier/sink_config.h"
 #include "expand.h"
 #include "loopback.h"
 #include "quantity.h"
@@ -281,6 +282,18 @@ static int take_labels(struct mw_source *s, const char *name, struct mw_daemon_c
 	return mw_source_pairs(s, name, take_label, config->labels);
 }
 
+static int take_sinks(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+{
+	(void)name;
+	return mw_sinks_take_sinks(s, config->sinks);
+}
+
+static int take_spool(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+{
+	(void)name;
+	return mw_sinks_take_spool(s, config->sinks);
+}
+
 static const struct key metrics[] = {
         {.name = "listen", .take = take_listen}, {.name = "textfile", .take = take_textfile}, {0}};
 static const struct key control[] = {{.name = "socket", .take = take_control}, {0}};
@@ -302,6 +315,8 @@ static const struct key keys[] = {
         {.name = "file_writes", .take = take_writes},
         {.name = "cri", .below = cri},
         {.name = "ring", .below = ring},
+        {.name = "sinks", .take = take_sinks},
+        {.name = "spool", .take = take_spool},
         {0},
 };
 

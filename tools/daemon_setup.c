@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../core/words.h"
+#include "../courier/sink_config.h"
 #include "expand.h"
 #include "policy_file.h"
 
@@ -78,7 +79,9 @@ static int compile(struct mw_daemon_setup *setup, struct mw_policy_build *rules,
 	int error;
 
 	if (json_object_update(rules->labels, setup->config.labels) ||
-	    json_object_update(setup->config.labels, rules->labels))
+	    json_object_update(setup->config.labels, rules->labels) ||
+	    mw_sinks_merge(rules->sinks, setup->config.sinks) ||
+	    mw_sinks_merge(setup->config.sinks, rules->sinks))
 		return wrong(-ENOMEM, why, why_size, "not enough memory");
 	who = subject(rules->labels);
 	if (!who)
@@ -171,6 +174,7 @@ const char *mw_daemon_setup_change(struct mw_daemon_setup *setup, struct mw_daem
 	SWAP(old->metrics_listen, new->metrics_listen);
 	SWAP(old->metrics_textfile, new->metrics_textfile);
 	SWAP(old->labels, new->labels);
+	SWAP(old->sinks, new->sinks);
 	SWAP(setup->policy, fresh->policy);
 	SWAP(setup->policy_size, fresh->policy_size);
 	SWAP(setup->mode, fresh->mode);

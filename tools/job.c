@@ -15,15 +15,22 @@
 
 #define LINEAGE_MAX 4096
 
-int mw_job_open(struct mw_job *job, pid_t own)
+void mw_job_own(struct mw_job *job, pid_t child)
+{
+	for (size_t i = 0; i < job->stranger_count; i++)
+		if (job->strangers[i] == child)
+			return;
+	if (child && job->stranger_count < MW_JOB_STRANGERS)
+		job->strangers[job->stranger_count++] = child;
+}
+
+int mw_job_open(struct mw_job *job)
 {
 	const struct sigaction usual = {.sa_handler = SIG_DFL};
 	sigset_t all;
 
 	*job = (struct mw_job){.signals = -1, .tty = -1};
 	job->stranger_count = mw_task_children(job->strangers, MW_JOB_STRANGERS);
-	if (own && !job->stranger_count) /* the kernel does not tell */
-		job->strangers[job->stranger_count++] = own;
 	sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, &job->mask) < 0 ||
 	    sigaction(SIGCHLD, &usual, &job->child) < 0 ||

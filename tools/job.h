@@ -30,9 +30,12 @@ struct mw_job {
 };
 
 /* Blocks all signals, for threads started later too, and opens what is needed to watch over a job.
- * `own` is a child that is no part of it, or 0; so is any other that the kernel names. Call it
- * while the process has one thread. Returns 0 or a negative errno; close in any case. */
-int mw_job_open(struct mw_job *job, pid_t own);
+ * Children that it has by now are no part of the job, where the kernel names them. Call it while
+ * the process has one thread. Returns 0 or a negative errno; close in any case. */
+int mw_job_open(struct mw_job *job);
+
+/* A child that is no part of the job. 0 is none. */
+void mw_job_own(struct mw_job *job, pid_t child);
 
 /* Gives the terminal back and closes. */
 void mw_job_close(struct mw_job *job);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../core/glob.h"
+#include "../courier/sink_config.h"
 
 /* Without links, as the kernel names the files in it; empty when it is not known. */
 static void set_directory(char out[static 512], const char *path)
@@ -46,7 +47,9 @@ static int set_texts(struct mw_policy_build *build)
 {
 	build->now = time(NULL);
 	build->labels = json_object();
-	if (!build->labels || mw_policy_text(build, "", 0) < 0 || mw_policy_note(build, "", 0) < 0)
+	build->sinks = mw_sinks_json();
+	if (!build->labels || !build->sinks || mw_policy_text(build, "", 0) < 0 ||
+	    mw_policy_note(build, "", 0) < 0)
 		return -ENOMEM; /* offset 0 means "none" */
 	return 0;
 }
@@ -86,6 +89,7 @@ void mw_policy_build_free(struct mw_policy_build *build)
 	free(build->names);
 	free(build->secret);
 	json_decref(build->labels);
+	json_decref(build->sinks);
 	*build = (struct mw_policy_build){0};
 }
 

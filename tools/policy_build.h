@@ -66,6 +66,7 @@ struct mw_policy_build {
 	struct mw_limits limits; /* that the sources set, */
 	struct mw_floor_policy floor;
 	json_t *labels;     /* and these; owned */
+	json_t *sinks;      /* where alerts go (courier/sink_config.h); owned */
 	int64_t now;        /* seconds since the epoch */
 	uint8_t digest[32]; /* of what was read */
 };

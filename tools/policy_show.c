@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../courier/sink_config.h"
 #include "main.h"
 #include "policy.h"
 #include "policy_floor.h"
@@ -50,6 +51,32 @@ static void print_place(const struct mw_effective *effective, const struct mw_po
 	putchar('\n');
 }
 
+/* YAML takes JSON as it is. */
+static void print_sinks(const json_t *config)
+{
+	const json_t *spool = json_object_get(config, "spool");
+	const char *name;
+	json_t *sink;
+
+	if (mw_sinks_any(config))
+		printf("sinks:\n");
+	json_object_foreach(json_object_get(config, "sinks"), name, sink)
+	{
+		json_t *whole = json_pack("{s:s}", "name", name);
+
+		json_object_update(whole, sink);
+		printf("  - ");
+		json_dumpf(whole, stdout, 0);
+		printf("\n");
+		json_decref(whole);
+	}
+	if (json_object_size(spool)) {
+		printf("spool: ");
+		json_dumpf(spool, stdout, 0);
+		printf("\n");
+	}
+}
+
 static void print(const struct mw_effective *effective, const json_t *subject)
 {
 	const struct mw_policy_build *rules = &effective->rules;
@@ -76,6 +103,7 @@ static void print(const struct mw_effective *effective, const json_t *subject)
 	}
 	mw_policy_limits_show(&rules->limits, stdout);
 	mw_policy_floor_show(&rules->floor, stdout);
+	print_sinks(rules->sinks);
 	printf("rules:\n");
 	for (size_t i = 0; i < mw_policy_count(rules); i++) {
 		const struct mw_policy_item *item = &mw_policy_items(rules)[effective->order[i]];

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../courier/sink_config.h"
 #include "policy_floor.h"
 #include "policy_limits.h"
 #include "policy_rule.h"
@@ -76,6 +77,16 @@ static int take_labels(struct mw_source *s)
 	return mw_source_pairs(s, "labels", take_label, NULL);
 }
 
+static int take_sinks(struct mw_source *s)
+{
+	return mw_sinks_take_sinks(s, s->build->sinks);
+}
+
+static int take_spool(struct mw_source *s)
+{
+	return mw_sinks_take_spool(s, s->build->sinks);
+}
+
 static const struct part {
 	const char *name;
 	int (*take)(struct mw_source *s);
@@ -83,7 +94,8 @@ static const struct part {
         {"version", take_version},      {"mode", take_mode},
         {"labels", take_labels},        {"rules", take_rules},
         {"secrets", mw_policy_secrets}, {"limits", mw_policy_limits},
-        {"floor", mw_policy_floor},
+        {"floor", mw_policy_floor},     {"sinks", take_sinks},
+        {"spool", take_spool},
 };
 #define PARTS (sizeof(parts) / sizeof(*parts))
 

@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../courier/sink_config.h"
 #include "alert.h"
+#include "courier.h"
 #include "descriptors.h"
 #include "environment.h"
 #include "expand.h"
@@ -40,11 +42,13 @@ struct run {
 	struct mw_policy *policy;
 	size_t policy_size;
 	struct mw_reporter *reporter;
+	struct mw_courier *courier; /* NULL: no sink is configured */
 	struct mw_alerts *alerts;
 	struct mw_monitor *monitor;
 	struct mw_floor floor;
 	bool has_floor;
 	struct mw_job job;
+	char trouble[512]; /* of the sinks, said last */
 };
 
 static void hex(const uint8_t *bytes, size_t len, char *out)
@@ -82,6 +86,7 @@ static int open_alerts(struct run *run)
 		error = mw_reporter_open(MW_REPORT_SOCKET, digest, mw_verdict_name(to.mode),
 		                         &run->reporter);
 	to.reporter = run->reporter;
+	to.courier = run->courier;
 	if (!error)
 		error = mw_alerts_open(&to, &run->alerts);
 	return error ? mw_say("--alerts=%s: %s", options->alerts ? options->alerts : "",
@@ -148,6 +153,26 @@ static int prepare_floor(struct run *run)
 	return error ? do_without(run, error) : 0;
 }
 
+/* Without it alerts reach the terminal and their file, but no sink. */
+static void open_courier(struct run *run)
+{
+	int error;
+
+	if (!mw_sinks_any(run->rules.sinks))
+		return;
+	error = mw_courier_open(run->rules.sinks, false, &run->courier);
+	if (error)
+		mw_say("no alert reaches a sink: the courier cannot be started: %s",
+		       strerror(-error));
+}
+
+/* A new one after one that has died is no part of the job, either. */
+static void own_courier(struct run *run)
+{
+	if (run->courier)
+		mw_job_own(&run->job, mw_courier_pid(run->courier));
+}
+
 static int prepare(struct run *run)
 {
 	int error, status = load_policy(run);
@@ -156,9 +181,12 @@ static int prepare(struct run *run)
 		status = prepare_floor(run);
 	if (status)
 		return status;
-	error = mw_job_open(&run->job, run->floor.keeper.pid);
+	open_courier(run);
+	error = mw_job_open(&run->job);
 	if (error)
 		return mw_say("cannot watch over a job: %s", strerror(-error));
+	mw_job_own(&run->job, run->floor.keeper.pid);
+	own_courier(run);
 	status = open_alerts(run);
 	if (status)
 		return status;
@@ -213,10 +241,30 @@ static int start(struct run *run)
 	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }
 
+/* Once for each trouble: a receiver that is down is no reason to fill a job's log. */
+static void say_trouble(struct run *run)
+{
+	const char *trouble = mw_courier_trouble(run->courier);
+
+	if (!*trouble || run->options.quiet || !strcmp(trouble, run->trouble))
+		return;
+	snprintf(run->trouble, sizeof(run->trouble), "%s", trouble);
+	mw_say("alerts are kept, and wait: %s", trouble);
+}
+
 /* The sooner of the two; -1 is never. */
 static int sooner(int a, int b)
 {
 	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static void poll_courier(struct run *run, short revents)
+{
+	if (!run->courier || (!revents && mw_courier_patience(run->courier)))
+		return;
+	mw_courier_poll(run->courier);
+	own_courier(run);
+	say_trouble(run);
 }
 
 static void supervise(struct run *run)
@@ -227,6 +275,7 @@ static void supervise(struct run *run)
 	        {.fd = mw_alerts_fd(run->alerts), .events = POLLIN},
 	        {.fd = run->floor.gate ? mw_gate_fd(run->floor.gate) : -1, .events = POLLIN},
 	        {.fd = -1},
+	        {.fd = -1},
 	};
 
 	bool runs = mw_job_runs(&run->job);
@@ -235,10 +284,16 @@ static void supervise(struct run *run)
 	while (runs) {
 		events[4].fd = mw_reporter_fd(run->reporter);
 		events[4].events = mw_reporter_events(run->reporter);
-		poll(events, 5,
-		     sooner(mw_monitor_patience(run->monitor),
-		            mw_reporter_patience(run->reporter)));
+		if (run->courier) {
+			events[5].fd = mw_courier_fd(run->courier);
+			events[5].events = mw_courier_events(run->courier);
+		}
+		poll(events, 6,
+		     sooner(sooner(mw_monitor_patience(run->monitor),
+		                   mw_reporter_patience(run->reporter)),
+		            run->courier ? mw_courier_patience(run->courier) : -1));
 		mw_monitor_poll(run->monitor);
+		poll_courier(run, events[5].revents);
 		if (events[4].revents || !mw_reporter_patience(run->reporter))
 			mw_reporter_poll(run->reporter);
 		if (events[2].fd >= 0 && events[2].revents)
@@ -352,6 +407,15 @@ static void end_reports(struct run *run)
 		       (unsigned long long)lost);
 }
 
+/* What is in the spool is sent by whoever runs next, if it could not be sent now. */
+static void end_courier(struct run *run)
+{
+	uint64_t lost = mw_courier_close(run->courier);
+
+	if (lost)
+		mw_say("%llu alerts could not be kept for the sinks", (unsigned long long)lost);
+}
+
 static int run_command(int argc, char **argv)
 {
 	struct run run = {.job = {.signals = -1, .tty = -1}, .floor = {.listener = -1}};
@@ -370,6 +434,7 @@ static int run_command(int argc, char **argv)
 	mw_monitor_close(run.monitor);
 	mw_alerts_close(run.alerts);
 	end_reports(&run);
+	end_courier(&run);
 	if (run.alerts && run.options.learn)
 		learn(run.options.learn);
 	mw_floor_close(&run.floor);

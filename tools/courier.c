@@ -1,0 +1,510 @@
+#include "courier.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../courier/sink_config.h"
+#include "alert_parts.h"
+#include "buffer.h"
+#include "courier_process.h"
+
+#define KEPT_MAX 65536         /* records */
+#define KEPT_BYTES (32u << 20) /* of all together */
+#define WORD_MAX (1u << 20)    /* bytes of one line from it */
+#define RETRY_MIN_MS 100
+#define RETRY_MAX_MS 10000
+#define STAYED_MS 5000 /* a courier that goes sooner has a fault */
+#define TAKE_MS 3000   /* for what is left, at the end */
+#define TEST_MS 65000  /* twice the longest wait that anybody would configure to try it */
+#define GRACE_MS 3000  /* for its own end, after the sinks had their time */
+
+struct kept {
+	char *line;
+	size_t len;
+};
+
+struct mw_courier {
+	json_t *config;
+	bool is_daemon;
+	char source[40]; /* who numbers the records */
+	struct mw_courier_process process;
+	struct mw_courier_process before; /* one that still works off what it was sent */
+	int64_t since, again;
+	int retry;
+
+	/* A ring of what is not acknowledged. */
+	struct kept *kept;
+	size_t first, count, bytes;
+	uint64_t number; /* of the first of them */
+	uint64_t base;   /* number of the first that this process was sent */
+	size_t sent;     /* records of the ring that have gone out whole, */
+	size_t part;     /* bytes of the next, or of the hello before them */
+	char *hello;     /* not all of it sent yet, or NULL */
+
+	uint64_t lost; /* not told yet */
+	struct mw_buffer heard;
+	json_t *view;
+	char trouble[512];
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static char *hello(const struct mw_courier *c)
+{
+	json_t *json = json_pack("{s:s, s:b, s:s, s:I, s:O}", "schema", "modelwatch.courier/1",
+	                         "daemon", c->is_daemon, "source", c->source, "first",
+	                         (json_int_t)c->number, "config", c->config);
+	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+	size_t len = text ? strlen(text) : 0;
+	char *line = text ? realloc(text, len + 2) : NULL;
+
+	json_decref(json);
+	if (line)
+		memcpy(line + len, "\n", 2);
+	return line;
+}
+
+static void start(struct mw_courier *c)
+{
+	int error = mw_courier_start(&c->process);
+
+	c->since = now_ms();
+	c->again = c->since + c->retry;
+	c->retry = c->retry * 2 < RETRY_MAX_MS ? c->retry * 2 : RETRY_MAX_MS;
+	if (error) {
+		snprintf(c->trouble, sizeof(c->trouble), "the courier cannot be started: %s",
+		         strerror(-error));
+		return;
+	}
+	c->sent = c->part = 0;
+	c->base = c->number;
+	c->heard.len = 0;
+	free(c->hello);
+	c->hello = hello(c);
+}
+
+/* It has died, or does not speak our language. */
+static void part(struct mw_courier *c)
+{
+	mw_courier_leave(&c->process, true);
+	mw_courier_leave(&c->before, true);
+	c->before = c->process;
+	c->process = (struct mw_courier_process){.pidfd = -1, .fd = -1};
+	if (now_ms() - c->since >= STAYED_MS)
+		c->retry = RETRY_MIN_MS;
+	c->again = now_ms() + c->retry;
+	snprintf(c->trouble, sizeof(c->trouble), "the courier has died; it is started anew");
+}
+
+int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
+{
+	struct mw_courier *c = calloc(1, sizeof(*c));
+	char now[40];
+
+	if (!c)
+		return -ENOMEM;
+	c->kept = calloc(KEPT_MAX, sizeof(*c->kept));
+	if (!c->kept) {
+		free(c);
+		return -ENOMEM;
+	}
+	mw_alert_stamp(c->source, now);
+	c->config = json_incref(config);
+	c->is_daemon = is_daemon;
+	c->before = (struct mw_courier_process){.pidfd = -1, .fd = -1};
+	c->number = 1;
+	c->retry = RETRY_MIN_MS;
+	start(c);
+	*ret = c;
+	return 0;
+}
+
+static struct kept *at(const struct mw_courier *c, size_t i)
+{
+	return &c->kept[(c->first + i) % KEPT_MAX];
+}
+
+static bool keep(struct mw_courier *c, const char *line, size_t len)
+{
+	char *copy = NULL;
+
+	if (c->count < KEPT_MAX && c->bytes + len <= KEPT_BYTES)
+		copy = malloc(len);
+	if (!copy)
+		return false;
+	memcpy(copy, line, len);
+	*at(c, c->count++) = (struct kept){copy, len};
+	c->bytes += len;
+	return true;
+}
+
+/* The first `count` of the ring are on disk. */
+static void forget(struct mw_courier *c, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct kept *kept = at(c, 0);
+
+		c->bytes -= kept->len;
+		free(kept->line);
+		c->first = (c->first + 1) % KEPT_MAX;
+		c->count--;
+	}
+	c->number += count;
+	c->sent -= count;
+}
+
+/* Some of the bytes from `part` on. Returns true when all are out. */
+static bool push(struct mw_courier *c, const char *data, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = send(c->process.fd, data + c->part, len - c->part, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EAGAIN)
+		part(c);
+	if (n > 0)
+		c->part += (size_t)n;
+	if (n < 0 || c->part < len)
+		return false;
+	c->part = 0;
+	return true;
+}
+
+static void flush(struct mw_courier *c)
+{
+	if (c->process.fd < 0)
+		return;
+	if (c->hello) {
+		if (!push(c, c->hello, strlen(c->hello)))
+			return;
+		free(c->hello);
+		c->hello = NULL;
+	}
+	while (c->process.fd >= 0 && c->sent < c->count &&
+	       push(c, at(c, c->sent)->line, at(c, c->sent)->len))
+		c->sent++;
+}
+
+static void tell_lost(struct mw_courier *c)
+{
+	char id[40], now[40], line[400];
+	int len;
+
+	if (!c->lost)
+		return;
+	mw_alert_stamp(id, now);
+	len = snprintf(
+	        line, sizeof(line),
+	        "{\"schema\":\"modelwatch.loss/1\",\"id\":\"%s\",\"time\":\"%s\",\"lost\":%llu,"
+	        "\"reason\":\"the courier did not keep up, or could not write its spool\","
+	        "\"kind\":\"courier\",\"count\":%llu,\"version\":\"" MW_VERSION "\"}\n",
+	        id, now, (unsigned long long)c->lost, (unsigned long long)c->lost);
+	if (keep(c, line, (size_t)len))
+		c->lost = 0;
+}
+
+void mw_courier_send(struct mw_courier *c, const char *line, size_t len)
+{
+	tell_lost(c);
+	if (c->lost || !keep(c, line, len))
+		c->lost++;
+	flush(c);
+}
+
+static void note_trouble(struct mw_courier *c, const json_t *view)
+{
+	const char *why = json_string_value(json_object_get(view, "why"));
+	const json_t *sink;
+	size_t i;
+
+	snprintf(c->trouble, sizeof(c->trouble), "%s", why ? why : "");
+	json_array_foreach(json_object_get(view, "sinks"), i, sink)
+	{
+		why = json_string_value(json_object_get(sink, "why"));
+		if (!c->trouble[0] && why && *why)
+			snprintf(c->trouble, sizeof(c->trouble), "sink %s: %s",
+			         json_string_value(json_object_get(sink, "name")) ?: "", why);
+	}
+}
+
+/* It talks to the network: it is believed about itself, and about nothing of ours. */
+static int hear(struct mw_courier *c, const char *line, size_t len)
+{
+	json_t *json = json_loadb(line, len, 0, NULL);
+	json_t *taken = json_object_get(json, "taken"), *view = json_object_get(json, "view");
+	json_int_t n = json_integer_value(taken);
+	int error = json ? 0 : -EBADMSG;
+
+	if (taken) {
+		uint64_t before = c->number - c->base;
+
+		if (n < 0 || (uint64_t)n < before || (uint64_t)n - before > c->sent)
+			error = -EBADMSG;
+		else
+			forget(c, (size_t)((uint64_t)n - before));
+	}
+	if (json_is_object(view)) {
+		json_decref(c->view);
+		c->view = json_incref(view);
+		note_trouble(c, view);
+	}
+	json_decref(json);
+	return error;
+}
+
+static int hear_lines(struct mw_courier *c)
+{
+	char *end;
+	size_t used = 0;
+	int error = 0;
+
+	while (!error && (end = memchr(c->heard.data + used, '\n', c->heard.len - used))) {
+		size_t len = (size_t)(end - c->heard.data) - used;
+
+		error = hear(c, c->heard.data + used, len);
+		used += len + 1;
+	}
+	memmove(c->heard.data, c->heard.data + used, c->heard.len - used);
+	c->heard.len -= used;
+	return error;
+}
+
+static void listen_to(struct mw_courier *c)
+{
+	char some[16384];
+	ssize_t n;
+
+	while (c->process.fd >= 0) {
+		n = recv(c->process.fd, some, sizeof(some), MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0 || mw_buffer_add(&c->heard, some, (size_t)n, WORD_MAX) < 0 ||
+		    hear_lines(c))
+			part(c);
+	}
+}
+
+int mw_courier_fd(const struct mw_courier *c)
+{
+	return c->process.fd;
+}
+
+short mw_courier_events(const struct mw_courier *c)
+{
+	return (short)(POLLIN | (c->hello || c->sent < c->count ? POLLOUT : 0));
+}
+
+int mw_courier_patience(const struct mw_courier *c)
+{
+	int64_t left = c->again - now_ms();
+
+	if (c->process.fd >= 0)
+		return -1;
+	return left > 0 ? (int)left : 0;
+}
+
+void mw_courier_poll(struct mw_courier *c)
+{
+	mw_courier_ended(&c->before);
+	listen_to(c);
+	if (c->process.fd < 0 && now_ms() >= c->again)
+		start(c);
+	tell_lost(c);
+	flush(c);
+}
+
+void mw_courier_reload(struct mw_courier *c, json_t *config)
+{
+	if (json_equal(c->config, config)) {
+		if (c->process.pidfd >= 0)
+			syscall(SYS_pidfd_send_signal, c->process.pidfd, SIGHUP, NULL, 0);
+		return;
+	}
+	json_decref(c->config);
+	c->config = json_incref(config);
+	if (!mw_courier_ended(&c->before))
+		mw_courier_leave(&c->before, true);
+	mw_courier_leave(&c->process, false); /* it takes what it has been sent, and goes */
+	c->before = c->process;
+	c->retry = RETRY_MIN_MS;
+	start(c);
+	flush(c);
+}
+
+pid_t mw_courier_pid(const struct mw_courier *c)
+{
+	return c->process.pid;
+}
+
+const json_t *mw_courier_view(const struct mw_courier *c)
+{
+	return c->view;
+}
+
+const char *mw_courier_trouble(const struct mw_courier *c)
+{
+	return c->trouble;
+}
+
+/* Until all is taken, or `end`. */
+static void finish_taking(struct mw_courier *c, int64_t end)
+{
+	struct pollfd event;
+	int64_t left;
+
+	while (c->count && (left = end - now_ms()) > 0) {
+		event = (struct pollfd){.fd = c->process.fd, .events = mw_courier_events(c)};
+		poll(&event, 1, c->process.fd < 0 ? 20 : (int)left);
+		mw_courier_poll(c);
+	}
+}
+
+static int flush_ms(const struct mw_courier *c)
+{
+	struct mw_sinks_config config;
+	char why[400];
+	int ms = mw_sinks_read(c->config, &config, why, sizeof(why)) ? 0
+	                                                             : (int)config.spool.flush_ms;
+
+	mw_sinks_free(&config);
+	return ms;
+}
+
+/* It ends by itself; one that does not would hold up whoever waits for us. */
+static void await_end(struct mw_courier *c, int64_t end)
+{
+	shutdown(c->process.fd, SHUT_WR);
+	while (c->process.fd >= 0 && !mw_courier_ended(&c->process) && now_ms() < end) {
+		struct pollfd events[] = {{.fd = c->process.fd, .events = POLLIN},
+		                          {.fd = c->process.pidfd, .events = POLLIN}};
+
+		poll(events, 2, 100);
+		listen_to(c);
+	}
+	mw_courier_leave(&c->process, true);
+}
+
+uint64_t mw_courier_close(struct mw_courier *c)
+{
+	uint64_t lost;
+
+	if (!c)
+		return 0;
+	tell_lost(c);
+	flush(c);
+	finish_taking(c, now_ms() + TAKE_MS);
+	lost = c->count + c->lost;
+	if (c->process.fd >= 0)
+		await_end(c, now_ms() + flush_ms(c) + GRACE_MS);
+	mw_courier_ended(&c->process);
+	mw_courier_leave(&c->before, true);
+	c->sent = c->count;
+	forget(c, c->count);
+	free(c->kept);
+	free(c->hello);
+	free(c->heard.data);
+	json_decref(c->config);
+	json_decref(c->view);
+	free(c);
+	return lost;
+}
+
+/* Until it has said what became of it, or gives up. */
+static json_t *hear_test(int fd, int64_t end)
+{
+	struct mw_buffer heard = {.len = 0};
+	struct pollfd event = {.fd = fd, .events = POLLIN};
+	json_t *answer = NULL;
+	char some[4096];
+	ssize_t n = 1;
+
+	while (n > 0 && now_ms() < end && !memchr(heard.data ?: "", '\n', heard.len)) {
+		poll(&event, 1, (int)(end - now_ms()));
+		n = recv(fd, some, sizeof(some), MSG_DONTWAIT);
+		if (n > 0 && mw_buffer_add(&heard, some, (size_t)n, WORD_MAX) < 0)
+			break;
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			n = 1;
+	}
+	if (heard.len)
+		answer = json_loadb(heard.data, heard.len, JSON_DISABLE_EOF_CHECK, NULL);
+	free(heard.data);
+	return answer;
+}
+
+/* A socket that is read at once takes it whole, or nobody reads. */
+static int say_all(int fd, const char *text, size_t len, int64_t end)
+{
+	struct pollfd event = {.fd = fd, .events = POLLOUT};
+	ssize_t n;
+
+	while (len && now_ms() < end) {
+		n = send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			text += n;
+			len -= (size_t)n;
+		}
+		poll(&event, 1, 100);
+	}
+	return len ? -ETIMEDOUT : 0;
+}
+
+static json_t *ask(int fd, json_t *question)
+{
+	char *text = question ? json_dumps(question, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+	int64_t end = now_ms() + TEST_MS;
+	json_t *answer = NULL;
+
+	if (text && !say_all(fd, text, strlen(text), end) && !say_all(fd, "\n", 1, end))
+		answer = hear_test(fd, end);
+	free(text);
+	json_decref(question);
+	return answer;
+}
+
+json_t *mw_courier_test(const json_t *config, const char *name, const json_t *record, char *why,
+                        size_t why_size)
+{
+	struct mw_courier_process process;
+	int error = mw_courier_start(&process);
+	const char *said;
+	json_t *answer;
+
+	if (error) {
+		snprintf(why, why_size, "the courier cannot be started: %s", strerror(-error));
+		return NULL;
+	}
+	answer = ask(process.fd, json_pack("{s:s, s:s, s:O, s:O}", "schema", "modelwatch.courier/1",
+	                                   "test", name, "record", record, "config", config));
+	mw_courier_leave(&process, true);
+	if (process.pid > 0)
+		waitpid(process.pid, NULL, 0);
+	if (process.pidfd >= 0)
+		close(process.pidfd);
+	if (json_object_get(answer, "test"))
+		return answer;
+	said = json_string_value(json_object_get(json_object_get(answer, "view"), "why"));
+	snprintf(why, why_size, "%s", said ? said : "the courier gave no answer in time");
+	json_decref(answer);
+	return NULL;
+}

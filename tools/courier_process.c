@@ -1,0 +1,124 @@
+#include "courier_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "installed.h"
+
+#define ROOM (4 << 20) /* bytes that wait in the kernel: they outlive us */
+
+/* A job that is watched from outside must not carry the shim into what is ours. */
+static char **environment(void)
+{
+	size_t count = 0, used = 0;
+	char **out;
+
+	while (environ[count])
+		count++;
+	out = calloc(count + 1, sizeof(*out));
+	for (size_t i = 0; out && i < count; i++)
+		if (strncmp(environ[i], "LD_", 3) != 0)
+			out[used++] = environ[i];
+	return out;
+}
+
+static int prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *files, int end)
+{
+	sigset_t none, all;
+	int error;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	error = posix_spawnattr_setsigmask(attributes, &none);
+	if (!error)
+		error = posix_spawnattr_setsigdefault(attributes, &all);
+	if (!error)
+		error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID |
+		                                                     POSIX_SPAWN_SETSIGMASK |
+		                                                     POSIX_SPAWN_SETSIGDEF);
+	return error ? error : posix_spawn_file_actions_adddup2(files, end, STDIN_FILENO);
+}
+
+static pid_t spawn(const char *path, int end)
+{
+	char *argv[] = {(char *)(uintptr_t)path, NULL}, **env = environment();
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	pid_t pid = -1;
+	int error = env ? 0 : ENOMEM;
+
+	posix_spawnattr_init(&attributes);
+	posix_spawn_file_actions_init(&files);
+	if (!error)
+		error = prepare(&attributes, &files, end);
+	if (!error)
+		error = posix_spawn(&pid, path, &files, &attributes, argv, env);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attributes);
+	free(env);
+	return error ? -error : pid;
+}
+
+int mw_courier_start(struct mw_courier_process *ret)
+{
+	const int room = ROOM;
+	char path[PATH_MAX];
+	int ends[2], error = mw_installed("modelwatch-courier", path);
+	pid_t pid;
+
+	*ret = (struct mw_courier_process){.pidfd = -1, .fd = -1};
+	if (error)
+		return error;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	if (setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
+		setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	pid = spawn(path, ends[1]);
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return (int)pid;
+	}
+	*ret = (struct mw_courier_process){
+	        .pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0), .fd = ends[0]};
+	return 0;
+}
+
+bool mw_courier_ended(struct mw_courier_process *process)
+{
+	struct pollfd event = {.fd = process->pidfd, .events = POLLIN};
+
+	if (!process->pid)
+		return true;
+	if (process->pidfd >= 0 && poll(&event, 1, 0) <= 0)
+		return false;
+	/* Whoever waits for all children may have been first. */
+	if (waitpid(process->pid, NULL, WNOHANG) == 0)
+		return false;
+	if (process->pidfd >= 0)
+		close(process->pidfd);
+	process->pidfd = -1;
+	process->pid = 0;
+	return true;
+}
+
+void mw_courier_leave(struct mw_courier_process *process, bool kill)
+{
+	if (process->fd >= 0)
+		close(process->fd);
+	process->fd = -1;
+	if (kill && process->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
+}
