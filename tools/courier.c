@@ -34,6 +34,7 @@ struct kept {
 
 struct mw_courier {
 	json_t *config;
+	uint64_t flush_ms, heartbeat_ms; /* of it */
 	bool is_daemon;
 	char source[40]; /* who numbers the records */
 	struct mw_courier_process process;
@@ -111,6 +112,22 @@ static void part(struct mw_courier *c)
 	snprintf(c->trouble, sizeof(c->trouble), "the courier has died; it is started anew");
 }
 
+static void configure(struct mw_courier *c, json_t *config)
+{
+	struct mw_sinks_config read;
+	char why[400];
+
+	json_incref(config);
+	json_decref(c->config);
+	c->config = config;
+	c->flush_ms = c->heartbeat_ms = 0;
+	if (!mw_sinks_read(config, &read, why, sizeof(why))) {
+		c->flush_ms = read.spool.flush_ms;
+		c->heartbeat_ms = read.spool.heartbeat_ms;
+	}
+	mw_sinks_free(&read);
+}
+
 int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 {
 	struct mw_courier *c = calloc(1, sizeof(*c));
@@ -124,7 +141,7 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 		return -ENOMEM;
 	}
 	mw_alert_stamp(c->source, now);
-	c->config = json_incref(config);
+	configure(c, config);
 	c->is_daemon = is_daemon;
 	c->before = (struct mw_courier_process){.pidfd = -1, .fd = -1};
 	c->number = 1;
@@ -338,8 +355,7 @@ void mw_courier_reload(struct mw_courier *c, json_t *config)
 			syscall(SYS_pidfd_send_signal, c->process.pidfd, SIGHUP, NULL, 0);
 		return;
 	}
-	json_decref(c->config);
-	c->config = json_incref(config);
+	configure(c, config);
 	if (!mw_courier_ended(&c->before))
 		mw_courier_leave(&c->before, true);
 	mw_courier_leave(&c->process, false); /* it takes what it has been sent, and goes */
@@ -347,6 +363,11 @@ void mw_courier_reload(struct mw_courier *c, json_t *config)
 	c->retry = RETRY_MIN_MS;
 	start(c);
 	flush(c);
+}
+
+uint64_t mw_courier_heartbeat(const struct mw_courier *c)
+{
+	return c->heartbeat_ms;
 }
 
 pid_t mw_courier_pid(const struct mw_courier *c)
@@ -377,17 +398,6 @@ static void finish_taking(struct mw_courier *c, int64_t end)
 	}
 }
 
-static int flush_ms(const struct mw_courier *c)
-{
-	struct mw_sinks_config config;
-	char why[400];
-	int ms = mw_sinks_read(c->config, &config, why, sizeof(why)) ? 0
-	                                                             : (int)config.spool.flush_ms;
-
-	mw_sinks_free(&config);
-	return ms;
-}
-
 /* It ends by itself; one that does not would hold up whoever waits for us. */
 static void await_end(struct mw_courier *c, int64_t end)
 {
@@ -413,7 +423,7 @@ uint64_t mw_courier_close(struct mw_courier *c)
 	finish_taking(c, now_ms() + TAKE_MS);
 	lost = c->count + c->lost;
 	if (c->process.fd >= 0)
-		await_end(c, now_ms() + flush_ms(c) + GRACE_MS);
+		await_end(c, now_ms() + (int64_t)c->flush_ms + GRACE_MS);
 	mw_courier_ended(&c->process);
 	mw_courier_leave(&c->before, true);
 	c->sent = c->count;

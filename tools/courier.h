@@ -34,6 +34,9 @@ void mw_courier_poll(struct mw_courier *courier);
 /* Sinks are configured anew, or files are to be opened anew. */
 void mw_courier_reload(struct mw_courier *courier, json_t *config);
 
+/* How often the configuration wants to be told that we are there: ms, 0 never. */
+uint64_t mw_courier_heartbeat(const struct mw_courier *courier);
+
 /* Its process, which is no part of a job; 0: there is none. */
 pid_t mw_courier_pid(const struct mw_courier *courier);
 

@@ -44,6 +44,7 @@ struct daemon {
 	int lock, waiting, signals; /* descriptors, or -1; `waiting` is whom we were started by */
 	int tick;                   /* ms between looks at what nothing wakes us for */
 	int64_t started, reloaded;
+	int64_t next_beat; /* ms by now_ms() */
 	bool ends;
 };
 
@@ -109,6 +110,7 @@ static void ask(void *context, struct mw_daemon_facts *ret)
 	        .policy_digest = d->setup.digest,
 	        .alerts_path = d->setup.alerts[0] ? d->setup.alerts : NULL,
 	        .tally = mw_alerts_tally(d->alerts),
+	        .courier = d->courier ? mw_courier_view(d->courier) : NULL,
 	};
 	mw_engine_view(d->engine, &ret->view);
 }
@@ -192,6 +194,30 @@ static void tell_losses(struct daemon *d, bool last)
 	mw_daemon_losses_tell(&d->losses, &view, d->alerts, mw_when_now(), last);
 }
 
+/* To the sinks alone: who hears nothing any more knows that a node has gone silent. */
+static void beat(struct daemon *d, bool last)
+{
+	uint64_t every = d->courier ? mw_courier_heartbeat(d->courier) : 0;
+	struct mw_daemon_facts facts;
+	json_t *record;
+	char *line;
+	size_t len;
+
+	if (!every || (now_ms() < d->next_beat && !last))
+		return;
+	d->next_beat = now_ms() + (int64_t)every;
+	ask(d, &facts);
+	record = mw_daemon_heartbeat(&facts, mw_when_now(), last);
+	line = record ? json_dumps(record, JSON_COMPACT) : NULL;
+	json_decref(record);
+	if (!line)
+		return;
+	len = strlen(line);
+	line[len] = '\n'; /* in the place of the NUL */
+	mw_courier_send(d->courier, line, len + 1);
+	free(line);
+}
+
 static int patience(const struct daemon *d, int64_t next_tick)
 {
 	int64_t left = next_tick - now_ms();
@@ -234,6 +260,7 @@ static int supervise(struct daemon *d)
 			take_signals(d);
 		if (now_ms() >= next_tick) {
 			tell_losses(d, false);
+			beat(d, false);
 			mw_notify("WATCHDOG=1");
 			next_tick = now_ms() + d->tick;
 		}
@@ -250,6 +277,7 @@ static void drain(struct daemon *d)
 	while (mw_engine_poll(d->engine) > 0 && now_ms() < end)
 		continue;
 	tell_losses(d, true);
+	beat(d, true);
 }
 
 static int block_signals(struct daemon *d)

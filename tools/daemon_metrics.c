@@ -121,6 +121,94 @@ static void put_counts(FILE *out, const struct mw_engine_view *view)
 	        view->unwind_failed);
 }
 
+static uint64_t field(const json_t *from, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(from, name));
+}
+
+static void put_spool(FILE *out, const json_t *spool)
+{
+	static const struct {
+		const char *field, *name, *type, *help;
+	} rows[] = {
+	        {"records", "spool_records", "gauge", "Records that are kept."},
+	        {"bytes", "spool_bytes", "gauge", "Bytes of records that are kept."},
+	        {"added", "spool_added_total", "counter", "Records taken."},
+	        {"grouped", "spool_grouped_total", "counter", "Records told by a count."},
+	        {"limited", "spool_limited_total", "counter", "Findings above their rate."},
+	        {"evicted", "spool_evicted_total", "counter", "Records that had to leave."},
+	        {"refused", "spool_refused_total", "counter", "Records of no known kind."},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		one(out, rows[i].name, rows[i].type, rows[i].help, field(spool, rows[i].field));
+}
+
+static double seconds(const json_t *from, const char *name)
+{
+	return (double)json_integer_value(json_object_get(from, name)) / 1e9;
+}
+
+static void put_sink(FILE *out, const char *name, const json_t *sink)
+{
+	fprintf(out, PREFIX "%s{sink=", name);
+	quoted(out, json_string_value(json_object_get(sink, "name")) ?: "");
+	fputs("} ", out);
+}
+
+static void put_sinks(FILE *out, const json_t *sinks, const char *from, const char *name,
+                      const char *type, const char *help)
+{
+	const json_t *sink;
+	size_t i;
+
+	head(out, name, type, help);
+	json_array_foreach(sinks, i, sink)
+	{
+		put_sink(out, name, sink);
+		fprintf(out, "%" PRIu64 "\n", field(sink, from));
+	}
+}
+
+static void put_successes(FILE *out, const json_t *sinks)
+{
+	const char *name = "sink_last_success_timestamp_seconds";
+	const json_t *sink;
+	size_t i;
+
+	head(out, name, "gauge",
+	     "When a sink took a record last, in seconds since 1970; 0: never.");
+	json_array_foreach(sinks, i, sink)
+	{
+		put_sink(out, name, sink);
+		fprintf(out, "%.3f\n", seconds(sink, "last_success"));
+	}
+}
+
+/* As the courier told it last. */
+static void put_courier(FILE *out, const json_t *courier)
+{
+	const json_t *spool = json_object_get(courier, "spool");
+	const json_t *sinks = json_object_get(courier, "sinks");
+
+	if (json_is_object(spool)) {
+		put_spool(out, spool);
+		head(out, "spool_oldest_timestamp_seconds", "gauge",
+		     "Time of the oldest record that is kept, in seconds since 1970; 0: none is.");
+		fprintf(out, PREFIX "spool_oldest_timestamp_seconds %.3f\n",
+		        seconds(spool, "oldest"));
+		put_sinks(out, json_object_get(spool, "sinks"), "pending", "sink_pending", "gauge",
+		          "Records that a sink has yet to get.");
+	}
+	if (!json_array_size(sinks))
+		return;
+	put_sinks(out, sinks, "sent", "sink_sent_total", "counter", "Records that a sink has.");
+	put_sinks(out, sinks, "refused", "sink_refused_total", "counter",
+	          "Records that a sink will never take.");
+	put_sinks(out, sinks, "errors", "sink_errors_total", "counter", "Tries that failed.");
+	put_successes(out, sinks);
+}
+
 static void put_all(FILE *out, const struct mw_daemon_facts *facts)
 {
 	const struct mw_engine_view *view = &facts->view;
@@ -141,6 +229,7 @@ static void put_all(FILE *out, const struct mw_daemon_facts *facts)
 	put_by_hook(out, view, "loads_too_deep_total", "Loads nested deeper than is told apart.",
 	            MW_K_TOO_DEEP);
 	put_hooks(out, view);
+	put_courier(out, facts->courier);
 }
 
 int mw_metrics_text(const struct mw_daemon_facts *facts, char **ret, size_t *ret_len)

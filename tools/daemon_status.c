@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include "../core/words.h"
+#include "alert_parts.h"
 #include "daemon_losses.h"
+#include "identity.h"
 #include "when.h"
 
 static json_t *number(uint64_t n)
@@ -109,5 +111,38 @@ json_t *mw_daemon_status(const struct mw_daemon_facts *facts, int64_t now)
 	add_counts(out, &facts->view);
 	json_object_set_new(out, "losses", losses(&facts->view));
 	json_object_set_new(out, "hooks", hooks(&facts->view));
+	json_object_set_new(out, "courier",
+	                    facts->courier ? json_deep_copy(facts->courier) : json_null());
+	return out;
+}
+
+/* How each place in the kernel is looked from; null: it is not. */
+static json_t *rung(const struct mw_engine_view *view)
+{
+	json_t *all = json_object();
+
+	for (unsigned int i = 0; i < view->hooks; i++)
+		json_object_set_new(all, view->hook[i].name,
+		                    view->hook[i].why ? json_null()
+		                                      : json_string(view->hook[i].how));
+	return all;
+}
+
+json_t *mw_daemon_heartbeat(const struct mw_daemon_facts *facts, int64_t now, bool ends)
+{
+	char id[40], time[40];
+	json_t *out;
+
+	mw_alert_stamp(id, time);
+	out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:s, s:s, s:o, s:o, s:o}", "schema",
+	                "modelwatch.heartbeat/1", "id", id, "time", time, "version", MW_VERSION,
+	                "state", ends ? "stopping" : "running", "uptime",
+	                (double)(now - facts->started) / 1e9, "mode",
+	                mw_verdict_name((enum mw_verdict)facts->mode), "asked_mode",
+	                mw_verdict_name((enum mw_verdict)facts->asked), "policy_digest",
+	                facts->policy_digest, "host", mw_identity_host(), "rung",
+	                rung(&facts->view), "losses", losses(&facts->view));
+	if (out)
+		add_counts(out, &facts->view);
 	return out;
 }

@@ -59,6 +59,47 @@ static void put_hook(FILE *out, const json_t *hook)
 		fprintf(out, " %10llu seen %8llu sent\n", count(hook, "hits"), count(hook, "sent"));
 }
 
+/* A sink's trouble may be in a receiver's words, which the courier has made safe to show. */
+static void put_sink(FILE *out, const json_t *sink, const json_t *spooled)
+{
+	const char *why = text(sink, "why");
+
+	fprintf(out, "  %-10s %-11s %10llu sent %8llu to be sent", text(sink, "name"),
+	        text(sink, "type"), count(sink, "sent"), count(spooled, "pending"));
+	if (count(spooled, "dead"))
+		fprintf(out, " %8llu refused", count(spooled, "dead"));
+	fprintf(out, "%s%s\n", *why ? ": " : "", why);
+}
+
+/* The one of that name, or NULL. */
+static const json_t *named(const json_t *all, const char *name)
+{
+	for (size_t i = 0; i < json_array_size(all); i++)
+		if (!strcmp(text(json_array_get(all, i), "name"), name))
+			return json_array_get(all, i);
+	return NULL;
+}
+
+static void put_courier(FILE *out, const json_t *courier)
+{
+	const json_t *sinks = json_object_get(courier, "sinks");
+	const json_t *spool = json_object_get(courier, "spool");
+	const char *why = text(courier, "why");
+
+	if (!json_is_object(courier))
+		return;
+	fprintf(out, "spool         %s: %llu records, %llu bytes\n", text(spool, "path"),
+	        count(spool, "records"), count(spool, "bytes"));
+	if (*why)
+		fprintf(out, "              %s\n", why);
+	fputs(json_array_size(sinks) ? "sinks\n" : "sinks         served by another process\n",
+	      out);
+	for (size_t i = 0; i < json_array_size(sinks); i++)
+		put_sink(out, json_array_get(sinks, i),
+		         named(json_object_get(spool, "sinks"),
+		               text(json_array_get(sinks, i), "name")));
+}
+
 void mw_status_text(FILE *out, const json_t *status)
 {
 	const char *mode = text(status, "mode"), *asked = text(status, "asked_mode");
@@ -79,18 +120,10 @@ void mw_status_text(FILE *out, const json_t *status)
 	fprintf(out, "seen          %llu loads, %llu effects, %llu alerts\n",
 	        count(status, "loads"), count(status, "effects"), count(status, "alerts"));
 	put_losses(out, status);
+	put_courier(out, json_object_get(status, "courier"));
 	fputs("hooks\n", out);
 	for (size_t i = 0; i < json_array_size(hooks); i++)
 		put_hook(out, json_array_get(hooks, i));
-}
-
-/* The hook of the same name, or NULL. */
-static const json_t *same(const json_t *hooks, const char *name)
-{
-	for (size_t i = 0; i < json_array_size(hooks); i++)
-		if (!strcmp(text(json_array_get(hooks, i), "name"), name))
-			return json_array_get(hooks, i);
-	return NULL;
 }
 
 static json_t *cost(const json_t *before, const json_t *after, double seconds)
@@ -114,8 +147,8 @@ json_t *mw_status_overhead(const json_t *before, const json_t *after, double sec
 		const json_t *hook = json_array_get(second, i);
 
 		if (!mw_field_text(hook, "why"))
-			json_array_append_new(all,
-			                      cost(same(first, text(hook, "name")), hook, seconds));
+			json_array_append_new(
+			        all, cost(named(first, text(hook, "name")), hook, seconds));
 	}
 	return all;
 }
