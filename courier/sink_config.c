@@ -196,7 +196,10 @@ static bool is_bare(const struct mw_sink_config *sink)
 	for (size_t i = 0; i < 3; i++) {
 		size_t len = strlen(local[i]);
 
-		if (!strncmp(url, local[i], len) && (!url[len] || strchr(":/", url[len])))
+		/* Behind a name and a colon may be a password, and then another name. */
+		if (!strncmp(url, local[i], len) && url[len] == ':')
+			len += 1 + strspn(url + len + 1, "0123456789");
+		if (!strncmp(url, local[i], strlen(local[i])) && (!url[len] || url[len] == '/'))
 			return false;
 	}
 	return sink->token_file || sink->password_file;
