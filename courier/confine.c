@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,9 +29,17 @@ static void pass_over_signals(void)
 		signal(all[i], SIG_IGN);
 }
 
+/* The daemon is in a hurry. Who sends is not. */
+static void take_time(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) < 0)
+		setpriority(PRIO_PROCESS, 0, 0);
+}
+
 int mw_confine(void)
 {
 	pass_over_signals();
+	take_time();
 	close_range(3, ~0u, 0);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../courier/intake.h"
 #include "../courier/sink_config.h"
 #include "alert_parts.h"
 #include "buffer.h"
@@ -80,7 +81,7 @@ static char *hello(const struct mw_courier *c)
 	return line;
 }
 
-static void start(struct mw_courier *c)
+static int start(struct mw_courier *c)
 {
 	int error = mw_courier_start(&c->process);
 
@@ -90,13 +91,14 @@ static void start(struct mw_courier *c)
 	if (error) {
 		snprintf(c->trouble, sizeof(c->trouble), "the courier cannot be started: %s",
 		         strerror(-error));
-		return;
+		return error;
 	}
 	c->sent = c->part = 0;
 	c->base = c->number;
 	c->heard.len = 0;
 	free(c->hello);
 	c->hello = hello(c);
+	return 0;
 }
 
 /* It has died, or does not speak our language. */
@@ -146,9 +148,12 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 	c->before = (struct mw_courier_process){.pidfd = -1, .fd = -1};
 	c->number = 1;
 	c->retry = RETRY_MIN_MS;
-	start(c);
 	*ret = c;
-	return 0;
+	if (start(c) != -ENOENT)
+		return 0;
+	mw_courier_close(c);
+	*ret = NULL;
+	return -ENOENT;
 }
 
 static struct kept *at(const struct mw_courier *c, size_t i)
@@ -239,7 +244,7 @@ static void tell_lost(struct mw_courier *c)
 void mw_courier_send(struct mw_courier *c, const char *line, size_t len)
 {
 	tell_lost(c);
-	if (c->lost || !keep(c, line, len))
+	if (c->lost || len > MW_LINE_MAX || !keep(c, line, len))
 		c->lost++;
 	flush(c);
 }
@@ -420,6 +425,7 @@ uint64_t mw_courier_close(struct mw_courier *c)
 		return 0;
 	tell_lost(c);
 	flush(c);
+	c->again = now_ms(); /* one that has died gets its last chance at once */
 	finish_taking(c, now_ms() + TAKE_MS);
 	lost = c->count + c->lost;
 	if (c->process.fd >= 0)

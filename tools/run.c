@@ -413,7 +413,7 @@ static void end_courier(struct run *run)
 	uint64_t lost = mw_courier_close(run->courier);
 
 	if (lost)
-		mw_say("%llu alerts could not be kept for the sinks", (unsigned long long)lost);
+		mw_say("%llu records could not be kept for the sinks", (unsigned long long)lost);
 }
 
 static int run_command(int argc, char **argv)

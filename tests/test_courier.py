@@ -1,0 +1,132 @@
+"""A courier that is out of order: the monitor does not believe it, does not wait for it, and says what was not kept."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import BESIDE, PROGRAM
+
+EFFECTS = 20
+JOB = """
+import os, pickle, sys
+class Made:
+    def __init__(self, path):
+        self.path = path
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+for n in range(int(sys.argv[2])):
+    pickle.loads(pickle.dumps(Made(f"{sys.argv[1]}/{n}")))
+print("done")
+"""
+HEAR = "import json, os, socket, sys, time\nmonitor = socket.socket(fileno=0)\n"
+# What each is, and whether it keeps what it is told.
+COURIERS = {
+    "not_there": (None, False),
+    "goes_at_once": ("", False),
+    "dies": (HEAR + "monitor.recv(100)\nos.abort()\n", False),
+    "says_nonsense": (HEAR + "monitor.sendall(b'\\xff\\xfe nonsense\\n' * 100)\ntime.sleep(60)\n", False),
+    "takes_too_much": (HEAR + "monitor.sendall(b'{\"taken\": 1000000}\\n')\ntime.sleep(60)\n", False),
+    "takes_less_than_nothing": (HEAR + "monitor.sendall(b'{\"taken\": -5}\\n')\ntime.sleep(60)\n", False),
+    "never_ends_a_line": (HEAR + "monitor.sendall(b'x' * (1 << 23))\ntime.sleep(60)\n", False),
+    "never_reads": (HEAR + "time.sleep(60)\n", False),
+    "nests": (HEAR + "monitor.sendall(b'[' * 100000 + b'\\n')\ntime.sleep(60)\n", False),
+    "odd_view": (HEAR + """
+monitor.sendall(b'{"view": {"why": 5, "spool": [], "sinks": [1, {"why": "\\\\u001b[2J"}]}}\\n')
+lines = monitor.makefile("r")
+next(lines)
+for n, line in enumerate(lines, 1):
+    monitor.sendall(json.dumps({"taken": n}).encode() + b"\\n")
+""", True),
+}
+
+
+def install(directory, source):
+    """modelwatch with that courier beside it."""
+    for name in {*BESIDE, "modelwatch"}:
+        shutil.copy(pathlib.Path(PROGRAM).resolve().parent / name, directory)
+    courier = directory / "modelwatch-courier"
+    courier.unlink(missing_ok=True)
+    if source is not None:
+        courier.write_text(f"#!{sys.executable} -IS\n{source}")
+        courier.chmod(0o755)
+    return directory / "modelwatch"
+
+
+def policy(directory):
+    path = directory / "policy.yaml"
+    path.write_text(f"""version: 1
+sinks: [{{name: out, type: file, path: {directory}/out.jsonl}}]
+spool: {{path: {directory}/spool/spool.db, flush: 1s, per_minute: {{per_rule: 0, per_artifact: 0}}}}
+""")
+    return path
+
+
+def run(program, directory, effects=EFFECTS):
+    started = time.monotonic()
+    (directory / "made").mkdir()
+    done = subprocess.run(
+        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(directory)}", f"--alerts={directory}/alerts.jsonl",
+         "--", sys.executable, "-c", JOB, directory / "made", str(effects)],
+        capture_output=True, text=True, timeout=120)
+    return done, time.monotonic() - started
+
+
+def records(path):
+    """Which, in their order: an alert comes again with what became known of it later."""
+    return [(record["id"], record["update"]) for record in map(json.loads, path.read_text().splitlines())]
+
+
+@pytest.mark.parametrize("kind", COURIERS)
+def test_a_job_does_not_notice(kind, tmp_path):
+    source, keeps = COURIERS[kind]
+    done, seconds = run(install(tmp_path, source), tmp_path)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert len(list((tmp_path / "made").iterdir())) == EFFECTS
+    alerts = records(tmp_path / "alerts.jsonl")
+    assert len({uid for uid, _ in alerts}) == EFFECTS
+    lost = kind != "not_there" and not keeps
+    assert (f"{len(alerts)} records could not be kept for the sinks" in done.stderr) == lost, done.stderr
+    assert ("no alert reaches a sink" in done.stderr) == (kind == "not_there")
+    assert "\x1b" not in done.stderr
+    assert seconds < 30
+
+
+def test_one_that_is_killed_is_started_anew(tmp_path):
+    """All of them reach their sink, though who puts it there dies again and again."""
+    program = install(tmp_path, None)
+    shutil.copy(pathlib.Path(PROGRAM).resolve().parent / "modelwatch-courier", tmp_path)
+    (tmp_path / "made").mkdir()
+    effects = 400
+    job = subprocess.Popen(
+        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}", f"--alerts={tmp_path}/alerts.jsonl",
+         "--", sys.executable, "-c", JOB.replace("pickle.loads", "import time; time.sleep(0.005); pickle.loads"),
+         tmp_path / "made", str(effects)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    killed = 0
+    while job.poll() is None and len(list((tmp_path / "made").iterdir())) < effects:
+        for pid in couriers_of(job.pid):
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+        time.sleep(0.2)
+    stdout, stderr = job.communicate(timeout=60)
+    assert (job.returncode, stdout, stderr) == (0, "done\n", "")
+    assert killed > 3
+    assert set(records(tmp_path / "out.jsonl")) == set(records(tmp_path / "alerts.jsonl"))
+
+
+def couriers_of(parent):
+    """Its children of that name."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            continue
+        name, rest = stat[stat.index("(") + 1:].rsplit(")", 1)
+        if int(rest.split()[1]) == parent and name.startswith("modelwatch-cour"):
+            found.append(int(pid))
+    return found
