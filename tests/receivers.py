@@ -240,6 +240,7 @@ class Outcome:
 @pytest.fixture(scope="session")
 def drive_program():
     build = pathlib.Path(PROGRAM).parent
+    build.mkdir(exist_ok=True)
     with open(build / "sinks.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the processes of pytest are several
         subprocess.run(["make", "-s", f"O={build}", "sink-programs"], cwd=ROOT, check=True, timeout=600)

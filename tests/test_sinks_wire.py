@@ -146,7 +146,7 @@ def test_what_no_datagram_holds_is_refused(drive, tmp_path):
     path = tmp_path / "log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(path))
-        records = alerts(1) + alerts(1, 1, native_stack=["frame" * 50] * 4000) + alerts(1, 2)
+        records = alerts(1) + alerts(1, 1, native_stack=["frame" * 240] * 250) + alerts(1, 2)
         with drive.start(records, type="syslog", address=f"unix:{path}", max_bytes="off") as process:
             got = [receiver.recv(1 << 21) for _ in range(2)]
             out, err = process.communicate(timeout=20)
