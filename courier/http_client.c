@@ -58,6 +58,11 @@ static CURLcode set_tls(CURL *easy, const struct mw_sink_tls *tls)
 {
 	CURLcode state = curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
 
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Renewed authorities count from the next connection on. */
+	if (state == CURLE_OK)
+		state = curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
 	if (state == CURLE_OK && tls->ca)
 		state = curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca);
 	if (state == CURLE_OK && tls->cert)

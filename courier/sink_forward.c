@@ -12,13 +12,48 @@
 
 #define CHUNK_MAX 1000000 /* bytes before compression: Fluent Bit takes 6 MB, others less */
 
+struct secrets {
+	char *key, *password; /* NULL: none */
+};
+
 struct forward {
 	const struct mw_sink_config *config;
 	const struct mw_sink_context *context;
 	struct mw_forward_link link;
-	char *hostname, *key, *password;
+	char *hostname;
+	struct secrets secrets;
 	struct mw_buffer message;
 };
+
+static void free_secrets(struct secrets *secrets)
+{
+	mw_secret_free(secrets->key);
+	mw_secret_free(secrets->password);
+}
+
+static int read_secrets(const struct mw_sink_config *config, struct secrets *ret, char *why,
+                        size_t why_size)
+{
+	int error = 0;
+
+	if (config->password_file && !config->user) {
+		snprintf(why, why_size, "`password_file` needs a `user`");
+		return -EINVAL;
+	}
+	if (config->shared_key_file)
+		error = mw_secret_read(config->shared_key_file, &ret->key, why, why_size);
+	if (!error && config->password_file)
+		error = mw_secret_read(config->password_file, &ret->password, why, why_size);
+	return error;
+}
+
+static void use_secrets(struct forward *f, const struct secrets *secrets)
+{
+	free_secrets(&f->secrets);
+	f->secrets = *secrets;
+	f->link.self.key = secrets->key;
+	f->link.self.password = secrets->password;
+}
 
 static void forward_close(struct mw_sink *sink)
 {
@@ -27,31 +62,22 @@ static void forward_close(struct mw_sink *sink)
 	mw_forward_link_close(&f->link);
 	free(f->link.in.data);
 	free(f->hostname);
-	mw_secret_free(f->key);
-	mw_secret_free(f->password);
+	free_secrets(&f->secrets);
 	free(f->message.data);
 	free(f);
 }
 
 static void forward_reopen(struct mw_sink *sink)
 {
-	mw_forward_link_close(&((struct forward *)sink)->link);
-}
+	struct forward *f = (struct forward *)sink;
+	struct secrets secrets = {NULL, NULL};
+	char why[MW_SINK_WHY];
 
-static int read_secrets(struct forward *f, char *why, size_t why_size)
-{
-	const struct mw_sink_config *config = f->config;
-	int error = 0;
-
-	if (config->password_file && !config->user) {
-		snprintf(why, why_size, "`password_file` needs a `user`");
-		return -EINVAL;
-	}
-	if (config->shared_key_file)
-		error = mw_secret_read(config->shared_key_file, &f->key, why, why_size);
-	if (!error && config->password_file)
-		error = mw_secret_read(config->password_file, &f->password, why, why_size);
-	return error;
+	mw_forward_link_close(&f->link);
+	if (read_secrets(f->config, &secrets, why, sizeof(why)))
+		free_secrets(&secrets); /* what we had is better than nothing */
+	else
+		use_secrets(f, &secrets);
 }
 
 /* A receiver on this machine has the machine's name, and must not have ours. */
@@ -60,7 +86,28 @@ static int name_us(struct forward *f)
 	int len = f->config->hostname ? asprintf(&f->hostname, "%s", f->config->hostname)
 	                              : asprintf(&f->hostname, "modelwatch.%s", f->context->host);
 
-	return len < 0 ? -ENOMEM : 0;
+	if (len >= 0)
+		return 0;
+	f->hostname = NULL;
+	return -ENOMEM;
+}
+
+static int start(struct forward *f, char *why, size_t why_size)
+{
+	const struct mw_sink_config *config = f->config;
+	struct secrets secrets = {NULL, NULL};
+	int error = name_us(f);
+
+	f->link = (struct mw_forward_link){
+	        .link = {.address = config->address, .tls = &config->tls, .stop = f->context->stop},
+	        .self = {.hostname = f->hostname, .user = config->user},
+	        .timeout_ms = config->timeout_ms,
+	        .is_guarded = config->shared_key_file || config->user,
+	};
+	if (!error)
+		error = read_secrets(config, &secrets, why, why_size);
+	use_secrets(f, &secrets);
+	return error;
 }
 
 static int forward_open(const struct mw_sink_config *config, const struct mw_sink_context *context,
@@ -73,21 +120,11 @@ static int forward_open(const struct mw_sink_config *config, const struct mw_sin
 		return -ENOMEM;
 	f->config = config;
 	f->context = context;
-	error = name_us(f);
-	if (!error)
-		error = read_secrets(f, why, why_size);
+	error = start(f, why, why_size);
 	if (error) {
 		forward_close((struct mw_sink *)f);
 		return error;
 	}
-	f->link.link = (struct mw_link){
-	        .address = config->address, .tls = &config->tls, .stop = context->stop};
-	f->link.self = (struct mw_forward_self){.hostname = f->hostname,
-	                                        .key = f->key,
-	                                        .user = config->user,
-	                                        .password = f->password};
-	f->link.timeout_ms = config->timeout_ms;
-	f->link.is_guarded = f->key || config->user;
 	*ret = (struct mw_sink *)f;
 	return 0;
 }

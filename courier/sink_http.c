@@ -17,7 +17,8 @@ struct http {
 	const struct mw_sink_context *context;
 	struct mw_http_url url;
 	struct mw_http_client *client;
-	struct mw_http_ack ack; /* of the indexer, where it is waited for */
+	char channel[MW_UUID_TEXT]; /* Splunk's name for us */
+	struct mw_http_ack ack;     /* of the indexer, where it is waited for */
 };
 
 /* One send(). */
@@ -38,22 +39,38 @@ static void http_close(struct mw_sink *sink)
 	free(http);
 }
 
+/* With the secrets as they are now. */
+static int make_client(const struct http *http, struct mw_http_client **ret, char *why,
+                       size_t why_size)
+{
+	return mw_http_client_new(http->config, &http->url,
+	                          http->config->body == MW_HTTP_HEC ? http->channel : NULL,
+	                          http->context->stop, ret, why, why_size);
+}
+
 static int start(struct http *http, char *why, size_t why_size)
 {
 	const struct mw_sink_config *config = http->config;
-	bool is_hec = config->body == MW_HTTP_HEC;
-	char channel[MW_UUID_TEXT];
 	int error = mw_http_url_make(config, &http->url, why, why_size);
 
-	mw_uuid(mw_when_now(), channel);
-	if (!error && config->indexer_ack && !is_hec) {
+	if (!error && config->indexer_ack && config->body != MW_HTTP_HEC) {
 		snprintf(why, why_size, "`indexer_ack` is for `body: hec`");
 		error = -EINVAL;
 	}
-	if (!error)
-		error = mw_http_client_new(config, &http->url, is_hec ? channel : NULL,
-		                           http->context->stop, &http->client, why, why_size);
-	return error;
+	mw_uuid(mw_when_now(), http->channel);
+	return error ? error : make_client(http, &http->client, why, why_size);
+}
+
+static void http_reopen(struct mw_sink *sink)
+{
+	struct http *http = (struct http *)sink;
+	struct mw_http_client *client;
+	char why[MW_SINK_WHY];
+
+	if (make_client(http, &client, why, sizeof(why)))
+		return; /* what we had is better than nothing */
+	mw_http_client_free(http->client);
+	http->client = client;
 }
 
 static int http_open(const struct mw_sink_config *config, const struct mw_sink_context *context,
@@ -183,5 +200,6 @@ const struct mw_sink_ops mw_sink_http = {
         .batch_bytes = (size_t)512 << 10,
         .open = http_open,
         .send = http_send,
+        .reopen = http_reopen,
         .close = http_close,
 };

@@ -159,6 +159,18 @@ def test_forward_loses_nothing_when_the_receiver_is_killed(drive, secret, tmp_pa
     print(f"forward: {kills[0]} kills, {len(received) - len(records)} duplicates")
 
 
+@needs_fluent
+def test_forward_takes_a_new_key_on_sighup(drive, secret, tmp_path):
+    pathlib.Path(secret).write_text("of yesterday")
+    with Fluent(tmp_path, sharedKey=SECRET) as server:
+        process = drive.start(alerts(3), **server.sink(shared_key_file=secret, timeout="1s"))
+        assert process.stderr.readline().startswith("auth: ")
+        pathlib.Path(secret).write_text(SECRET)
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate(timeout=20)
+        assert process.returncode == 0 and out.count("done ") == 3 and server.ids() == ids(alerts(3))
+
+
 def text(word):
     data = word if isinstance(word, bytes) else word.encode()
     return bytes([0xd9, len(data)]) + data
@@ -483,6 +495,20 @@ def test_http_redirection_is_not_followed_with_the_token(body, drive, secret):
     assert ran.code == 1 and not ran.done and not ran.refused
     assert ran.trouble.startswith("protocol: ") and "not followed" in ran.trouble
     assert stub.requests[0][1]["Authorization"].endswith(SECRET)
+
+
+def test_http_takes_a_new_token_on_sighup(body, drive, secret):
+    def judge(stub, request, data):
+        return 200 if request.headers["Authorization"].endswith(SECRET) else 401
+
+    pathlib.Path(secret).write_text("of yesterday")
+    with Stub(body, default=judge) as stub:
+        process = drive.start(alerts(3), type="http", body=body, url=stub.url, token_file=secret)
+        assert process.stderr.readline().startswith("auth: ")
+        pathlib.Path(secret).write_text(SECRET)
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0 and out.count("done ") == 3 and ids(stub.taken) == ids(alerts(3))
 
 
 def test_http_secrets_are_in_no_message(body, drive, secret):

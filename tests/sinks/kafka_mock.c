@@ -20,6 +20,11 @@ static int fail(const char *what)
 	return 2;
 }
 
+static int number(const char *word)
+{
+	return (int)strtol(word, NULL, 10);
+}
+
 static int obey(rd_kafka_mock_cluster_t *cluster, char *line)
 {
 	char *words[3] = {line, "", ""}, *at = line;
@@ -27,17 +32,17 @@ static int obey(rd_kafka_mock_cluster_t *cluster, char *line)
 	for (int i = 0; i < 3 && at; i++)
 		words[i] = strsep(&at, " \n");
 	if (!strcmp(words[0], "topic"))
-		return rd_kafka_mock_topic_create(cluster, words[1], atoi(words[2]), 1);
+		return rd_kafka_mock_topic_create(cluster, words[1], number(words[2]), 1);
 	if (!strcmp(words[0], "down"))
-		return rd_kafka_mock_broker_set_down(cluster, atoi(words[1]));
+		return rd_kafka_mock_broker_set_down(cluster, number(words[1]));
 	if (!strcmp(words[0], "up"))
-		return rd_kafka_mock_broker_set_up(cluster, atoi(words[1]));
+		return rd_kafka_mock_broker_set_up(cluster, number(words[1]));
 	if (!strcmp(words[0], "rtt"))
-		return rd_kafka_mock_broker_set_rtt(cluster, atoi(words[1]), atoi(words[2]));
+		return rd_kafka_mock_broker_set_rtt(cluster, number(words[1]), number(words[2]));
 	if (strcmp(words[0], "error") != 0)
 		return -1;
-	for (int n = atoi(words[2]); n > 0; n--)
-		rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, atoi(words[1]));
+	for (int n = number(words[2]); n > 0; n--)
+		rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, number(words[1]));
 	return 0;
 }
 
@@ -46,7 +51,7 @@ int main(int argc, char **argv)
 	char line[256], why[200];
 	rd_kafka_t *kafka = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof(why));
 	rd_kafka_mock_cluster_t *cluster =
-	        kafka ? rd_kafka_mock_cluster_new(kafka, argc > 1 ? atoi(argv[1]) : 1) : NULL;
+	        kafka ? rd_kafka_mock_cluster_new(kafka, argc > 1 ? number(argv[1]) : 1) : NULL;
 
 	if (!cluster)
 		return fail("no cluster");
