@@ -188,7 +188,8 @@ static int send_some(struct mw_sender *s, int count)
 		trouble(s, "the spool cannot be written", "spool");
 		return next_backoff(s, 0);
 	}
-	if (all)
+	/* A sink that says nothing of the rest had no time for it. */
+	if (all || (reached && !report.reason))
 		return 0;
 	trouble(s, report.why, report.reason);
 	return next_backoff(s, report.retry_after_ms);
