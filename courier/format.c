@@ -183,6 +183,41 @@ void mw_write_stacks(struct mw_writer *w, const struct mw_view *view)
 		mw_write_from(w, "native_stack", view->emission->record, "native_stack");
 }
 
+/* Those that a format has places for, or that would take the place of its own. */
+static bool has_place(const char *key)
+{
+	static const char *const placed[] = {
+	        "schema",        "id",    "time",      "version",      "host",
+	        "policy_digest", "count", "group",     "left_out",     "job",
+	        "container",     "unit",  "user_unit", "loginuid",     "atlas",
+	        "effect",        "load",  "title",     "python_stack", "native_stack",
+	};
+
+	for (size_t i = 0; i < sizeof(placed) / sizeof(*placed); i++)
+		if (!strcmp(key, placed[i]))
+			return true;
+	return false;
+}
+
+void mw_write_rest(struct mw_writer *w, const struct mw_view *view)
+{
+	json_t *record = (json_t *)(uintptr_t)view->emission->record;
+	size_t left = mw_has(view, MW_PART_UNKNOWN) ? w->list_max : 4;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(record, key, value)
+	{
+		if (has_place(key) || json_is_null(value))
+			continue;
+		if (!left--) {
+			w->has_cut = true;
+			return;
+		}
+		mw_write_member(w, key, value);
+	}
+}
+
 bool mw_is_truncated(const struct mw_writer *w, const struct mw_view *view)
 {
 	return view->left_out || w->has_cut;

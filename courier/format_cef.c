@@ -108,7 +108,8 @@ static void what(struct mw_writer *w, const struct mw_view *view)
 	text(w, "msg", view->title);
 	labelled(w, "flexString1", "finding", view->id);
 	labelled(w, "flexString2", "finding on every host", view->key);
-	text(w, "modelwatchPolicy", mw_text_of(view->policy, "digest"));
+	text(w, "modelwatchPolicy", view->digest);
+	text(w, "modelwatchMode", view->mode);
 }
 
 static void artifact(struct mw_writer *w, const struct mw_view *view)

@@ -358,7 +358,7 @@ static void rule(struct mw_writer *w, const struct mw_view *view)
 		return;
 	mw_write_open(w, "rule", '{');
 	mw_write_text(w, "name", view->rule);
-	mw_write_text(w, "uuid", mw_text_of(view->policy, "digest"));
+	mw_write_text(w, "uuid", view->digest);
 	mw_write_close(w, '}');
 }
 
@@ -419,17 +419,21 @@ static void tags(struct mw_writer *w, const struct mw_view *view)
 static void ours(struct mw_writer *w, const struct mw_view *view)
 {
 	static const char *const names[] = {
-	        "schema",   "id",     "update", "severity", "verdict", "requested",
-	        "mode",     "sensor", "cause",  "group",    "evasion", "seen_by",
-	        "policy",   "lost",   "kind",   "reason",   "since",   "outcome",
-	        "reporter", "rung",   "losses", "hooks",    "reports",
+	        "schema", "id",      "update",   "severity", "verdict", "requested",
+	        "mode",   "sensor",  "cause",    "group",    "evasion", "seen_by",
+	        "policy", "outcome", "reporter", "reports",
 	};
-	size_t count = sizeof(names) / sizeof(*names);
+	size_t count = sizeof(names) / sizeof(*names) - !mw_has(view, MW_PART_DETAILS);
 	const json_t *record = view->emission->record;
 
 	mw_write_open(w, "modelwatch", '{');
-	for (size_t i = 0; i < (mw_has(view, MW_PART_DETAILS) ? count : count - 2); i++)
-		mw_write_from(w, names[i], record, names[i]);
+	if (view->kind != MW_RECORD_ALERT) {
+		mw_write_from(w, "schema", record, "schema");
+		mw_write_rest(w, view);
+	} else {
+		for (size_t i = 0; i < count; i++)
+			mw_write_from(w, names[i], record, names[i]);
+	}
 	mw_write_number(w, "count", (int64_t)view->count);
 	if (view->techniques && mw_has(view, MW_PART_ATTACKS))
 		list(w, view, "atlas", true, AT(id));
@@ -471,7 +475,7 @@ void mw_format_ecs(struct mw_writer *w, const struct mw_view *view)
 	file(w, view);
 	destination(w, view);
 	related(w, view);
-	if (mw_has(view, MW_PART_DETAILS)) {
+	if (mw_has(view, MW_PART_DETAILS) && json_object_size(view->labels)) {
 		labels(w, view);
 		tags(w, view);
 	}

@@ -194,12 +194,10 @@ static void resources(struct mw_writer *w, const struct mw_view *view)
 
 static void policy(struct mw_writer *w, const struct mw_view *view)
 {
-	struct mw_str digest = mw_text_of(view->policy, "digest");
-
-	if (!digest.s || view->ocsf < MW_OCSF_1_5)
+	if (!view->digest.s || view->ocsf < MW_OCSF_1_5)
 		return;
 	mw_write_open(w, "policy", '{');
-	mw_write_text(w, "uid", digest);
+	mw_write_text(w, "uid", view->digest);
 	mw_write_bool(w, "is_applied", true);
 	mw_write_close(w, '}');
 }
@@ -208,17 +206,19 @@ static void policy(struct mw_writer *w, const struct mw_view *view)
 static void unmapped(struct mw_writer *w, const struct mw_view *view)
 {
 	static const char *const names[] = {
-	        "verdict", "requested", "mode",     "outcome", "sensor", "evasion",
-	        "cause",   "lost",      "reporter", "reason",  "kind",   "since",
-	        "rung",    "losses",    "policy",   "hooks",   "labels", "reports",
+	        "verdict", "requested", "mode",   "outcome", "sensor",  "evasion",
+	        "cause",   "reporter",  "policy", "labels",  "reports",
 	};
-	size_t spared = !mw_has(view, MW_PART_EVIDENCE)  ? 4
-	                : !mw_has(view, MW_PART_DETAILS) ? 3
+	size_t spared = !mw_has(view, MW_PART_EVIDENCE)  ? 3
+	                : !mw_has(view, MW_PART_DETAILS) ? 2
 	                                                 : 0;
 
 	mw_write_open(w, "unmapped", '{');
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names) - spared; i++)
-		mw_write_from(w, names[i], view->emission->record, names[i]);
+	if (view->kind != MW_RECORD_ALERT)
+		mw_write_rest(w, view);
+	else
+		for (size_t i = 0; i < sizeof(names) / sizeof(*names) - spared; i++)
+			mw_write_from(w, names[i], view->emission->record, names[i]);
 	if (mw_has(view, MW_PART_WHO)) {
 		mw_write_from(w, "job", view->emission->record, "job");
 		mw_write_from(w, "container", view->emission->record, "container");

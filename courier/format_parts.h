@@ -45,7 +45,7 @@ struct mw_view {
 	enum mw_ocsf ocsf;
 	unsigned int left_out; /* bits of enum mw_part */
 
-	struct mw_str id, key, rule, title, version, mode;
+	struct mw_str id, key, rule, title, version, mode, digest; /* the policy's */
 	int severity, class, cause, outcome, verdict;
 	int64_t time, first, last; /* ns since 1970 */
 	uint64_t count, update;
@@ -104,6 +104,9 @@ void mw_write_effect(struct mw_writer *w, const struct mw_view *view);
 /* The innermost Python frames, as many as are not left out; and with the native ones. */
 void mw_write_frames(struct mw_writer *w, const struct mw_view *view, const json_t *frames);
 void mw_write_stacks(struct mw_writer *w, const struct mw_view *view);
+
+/* Of a record that is no alert: its members that formats have no place for. */
+void mw_write_rest(struct mw_writer *w, const struct mw_view *view);
 
 /* What was left out: a list under `left_out`, and the bytes that texts were cut to. Nothing when
  * nothing was. */

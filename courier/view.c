@@ -122,14 +122,23 @@ static void read_times(struct mw_view *v)
 	v->update = update > 0 ? (uint64_t)update : 0;
 }
 
+/* A SHA-256, or nothing. */
+static struct mw_str digest_of(const json_t *object, const char *key)
+{
+	struct mw_str text = mw_text_of(object, key);
+	bool is_one = text.s && text.len == 64 && strspn(text.s, "0123456789abcdef") == 64;
+
+	return is_one ? text : (struct mw_str){NULL, 0};
+}
+
 static void read_artifact(struct mw_view *v)
 {
 	v->artifact = object_of(v->load, "artifact");
 	v->model = object_of(v->artifact, "model");
 	v->path = mw_text_of(v->artifact, "path");
 	v->member = mw_text_of(v->artifact, "member");
-	v->sha256 = mw_text_of(v->artifact, "sha256");
-	v->stream_sha256 = mw_text_of(v->artifact, "stream_sha256");
+	v->sha256 = digest_of(v->artifact, "sha256");
+	v->stream_sha256 = digest_of(v->artifact, "stream_sha256");
 }
 
 static void read_who(struct mw_view *v)
@@ -144,6 +153,8 @@ static void read_who(struct mw_view *v)
 	v->host = object_of(record, "host");
 	v->host_name = mw_text_of(v->host, "name");
 	v->policy = object_of(record, "policy");
+	v->digest =
+	        mw_text_of(v->policy ? v->policy : record, v->policy ? "digest" : "policy_digest");
 	v->labels = object_of(record, "labels");
 }
 
@@ -219,6 +230,13 @@ static void shown(struct mw_text *t, struct mw_str s, size_t max)
 		mw_text_shown(t, s.s, s.len, max);
 }
 
+static bool is_stopping(const json_t *record)
+{
+	const char *state = json_string_value(json_object_get(record, "state"));
+
+	return state && !strcmp(state, "stopping");
+}
+
 /* Titles of records that bring none. */
 static void make_title(struct mw_view *v)
 {
@@ -238,7 +256,8 @@ static void make_title(struct mw_view *v)
 	case MW_RECORD_HEARTBEAT:
 		mw_text_add(&t, "modelwatch ");
 		shown(&t, v->version, 40);
-		mw_text_add(&t, " is at work in the mode ");
+		mw_text_add(&t, is_stopping(record) ? " stops, in the mode "
+		                                    : " is at work in the mode ");
 		shown(&t, v->mode, 20);
 		break;
 	case MW_RECORD_ALERT:
@@ -253,7 +272,7 @@ static int severity_of_others(const struct mw_view *v)
 {
 	if (v->kind != MW_RECORD_LOSS)
 		return MW_INFO;
-	return mw_number_of(v->emission->record, "lost") > 0 ? MW_MEDIUM : MW_LOW;
+	return mw_number_of(v->emission->record, "lost") > 0 ? MW_HIGH : MW_MEDIUM;
 }
 
 static int kind_of(const json_t *record)

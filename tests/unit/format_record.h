@@ -52,9 +52,11 @@ static const char loss_text[] =
 
 static const char heartbeat_text[] =
         "{\"schema\":\"modelwatch.heartbeat/1\",\"id\":\"01a20955-c65f-733b-a1ea-34009747f4b4\","
-        "\"time\":\"2026-11-23T16:55:46.015960535Z\",\"version\":\"0.1.0\",\"mode\":\"deny\","
-        "\"rung\":\"full\",\"losses\":0,\"policy\":{\"digest\":\"ad92\"},\"host\":{\"name\":"
-        "\"gpu-17\",\"boot_id\":\"0b6f2c1e-5a4d-4c1b-9f0e-2d7a8c3e9b55\",\"kernel\":\"6.12.0\"}}";
+        "\"time\":\"2026-11-23T16:55:46.015960535Z\",\"version\":\"0.1.0\",\"state\":\"running\","
+        "\"uptime\":3.5,\"mode\":\"deny\",\"asked_mode\":\"deny\",\"policy_digest\":\"ad92\","
+        "\"host\":{\"name\":\"gpu-17\",\"boot_id\":\"0b6f2c1e-5a4d-4c1b-9f0e-2d7a8c3e9b55\","
+        "\"kernel\":\"6.12.0\"},\"rung\":{\"exec\":\"lsm\",\"bpf\":null},"
+        "\"losses\":{\"ring\":0},\"loads\":17}";
 
 static inline int render_record(const json_t *record, enum mw_format format, enum mw_ocsf ocsf,
                                 size_t max, char **ret, size_t *ret_len)

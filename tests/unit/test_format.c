@@ -204,7 +204,7 @@ static void test_others(void **state)
 	(void)state;
 	out = made(record, MW_FORMAT_OCSF, MW_OCSF_1_5, 0);
 	assert_text(out, "finding_info/types/0", "loss");
-	assert_number(out, "severity_id", 3);
+	assert_number(out, "severity_id", 4);
 	assert_number(out, "unmapped/lost", 3);
 	assert_text(out, "message",
 	            "modelwatch could not tell everything: No space left on device, 3 times");
@@ -220,7 +220,8 @@ static void test_others(void **state)
 	json_decref(out);
 	out = made(record, MW_FORMAT_ECS, MW_OCSF_1_5, 0);
 	assert_text(out, "event/kind", "state");
-	assert_text(out, "modelwatch/rung", "full");
+	assert_text(out, "modelwatch/rung/exec", "lsm");
+	assert_number(out, "modelwatch/loads", 17);
 	json_decref(out);
 	json_decref(record);
 }
