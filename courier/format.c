@@ -31,19 +31,20 @@ static void (*const renderers[MW_FORMAT_COUNT])(struct mw_writer *, const struct
 static const struct {
 	unsigned int left_out;
 	size_t text_max, shown_max, list_max;
+	int depth_max;
 } levels[] = {
-        {0, TEXT, SHOWN, 256},
-        {UP_TO(MW_PART_NATIVE_STACK), TEXT, SHOWN, 256},
-        {UP_TO(MW_PART_PYTHON_REST), TEXT, SHOWN, 256},
-        {UP_TO(MW_PART_PYTHON_STACK), TEXT, SHOWN, 256},
-        {UP_TO(MW_PART_ARGV), TEXT, SHOWN, 256},
-        {UP_TO(MW_PART_ANCESTORS), TEXT, SHOWN, 256},
-        {UP_TO(MW_PART_ANCESTORS), 1024, 1024 * 2, 64},
-        {UP_TO(MW_PART_UNKNOWN), 512, 1024, 32},
-        {UP_TO(MW_PART_UNKNOWN), 256, 512, 32},
-        {UP_TO(MW_PART_OBSERVABLES), 160, 256, 16},
-        {UP_TO(MW_PART_OBSERVABLES), 96, 112, 8},
-        {UP_TO(MW_PART_EVIDENCE), 64, 72, 4},
+        {0, TEXT, SHOWN, 256, 16},
+        {UP_TO(MW_PART_NATIVE_STACK), TEXT, SHOWN, 256, 16},
+        {UP_TO(MW_PART_PYTHON_REST), TEXT, SHOWN, 256, 16},
+        {UP_TO(MW_PART_PYTHON_STACK), TEXT, SHOWN, 256, 16},
+        {UP_TO(MW_PART_ARGV), TEXT, SHOWN, 256, 16},
+        {UP_TO(MW_PART_ANCESTORS), TEXT, SHOWN, 256, 16},
+        {UP_TO(MW_PART_ANCESTORS), 1024, 1024 * 2, 64, 16},
+        {UP_TO(MW_PART_UNKNOWN), 512, 1024, 32, 16},
+        {UP_TO(MW_PART_UNKNOWN), 256, 512, 32, 16},
+        {UP_TO(MW_PART_OBSERVABLES), 160, 256, 16, 16},
+        {UP_TO(MW_PART_OBSERVABLES), 96, 112, 16, 16},
+        {UP_TO(MW_PART_EVIDENCE), 64, 72, 4, 1},
 };
 #define LEVELS (sizeof(levels) / sizeof(*levels))
 
@@ -84,6 +85,7 @@ static void render_level(struct mw_writer *w, struct mw_view *view, enum mw_form
 	w->text_max = levels[level].text_max;
 	w->shown_max = levels[level].shown_max;
 	w->list_max = levels[level].list_max;
+	w->depth_max = levels[level].depth_max;
 	view->left_out = levels[level].left_out;
 	renderers[format](w, view);
 }

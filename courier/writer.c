@@ -7,7 +7,6 @@
 #include "../tools/text.h"
 
 #define FIRST 16384
-#define DEPTH 16
 #define REPLACEMENT "\xef\xbf\xbd"
 
 void mw_writer_start(struct mw_writer *w, size_t max)
@@ -20,7 +19,7 @@ static bool grow(struct mw_writer *w, size_t len)
 	size_t cap = w->cap ? w->cap : FIRST;
 	char *data;
 
-	while (cap < w->len + len)
+	while (cap <= w->len + len)
 		cap *= 2;
 	data = realloc(w->data, cap);
 	if (!data) {
@@ -32,7 +31,7 @@ static bool grow(struct mw_writer *w, size_t len)
 	return true;
 }
 
-/* Room for `len` bytes more; false when there is none. */
+/* Room for `len` bytes more, where there is a buffer even for none; false when there is none. */
 static inline bool reserve(struct mw_writer *w, size_t len)
 {
 	w->total += len;
@@ -42,7 +41,7 @@ static inline bool reserve(struct mw_writer *w, size_t len)
 		w->error = -EFBIG;
 		return false;
 	}
-	return len <= w->cap - w->len || grow(w, len);
+	return len < w->cap - w->len || grow(w, len);
 }
 
 void mw_write_raw(struct mw_writer *w, const char *s, size_t len)
@@ -365,7 +364,7 @@ static void write_real(struct mw_writer *w, const json_t *value)
 
 static void write_value(struct mw_writer *w, const json_t *value, int depth)
 {
-	switch (depth > DEPTH ? JSON_NULL : json_typeof(value)) {
+	switch (depth > w->depth_max ? JSON_NULL : json_typeof(value)) {
 	case JSON_OBJECT:
 		write_object(w, value, depth);
 		break;
@@ -392,7 +391,7 @@ static void write_value(struct mw_writer *w, const json_t *value, int depth)
 		mw_write_bool(w, NULL, json_is_true(value));
 		break;
 	case JSON_NULL:
-		w->has_cut |= depth > DEPTH;
+		w->has_cut |= depth > w->depth_max;
 		mw_write_raw(w, "null", 4);
 		break;
 	}

@@ -23,6 +23,7 @@ struct mw_writer {
 	size_t text_max;  /* bytes of a text that are looked at ... */
 	size_t shown_max; /* ... and that it may become */
 	size_t list_max;  /* elements of a list, and members of an object, of somebody else's */
+	int depth_max;    /* levels of such a value; what is deeper is null */
 	bool has_cut;     /* something was longer than that */
 	bool needs_comma;
 	size_t text_left, shown_left; /* of the text that is being written */
@@ -54,7 +55,7 @@ void mw_write_text_open(struct mw_writer *w, const char *key);
 void mw_write_text_piece(struct mw_writer *w, const char *s, size_t len);
 void mw_write_text_close(struct mw_writer *w);
 
-/* A value that somebody else made, with its bounds; null beyond 16 levels. Nothing when it is
+/* A value that somebody else made, with its bounds. Nothing when it is
  * NULL. */
 void mw_write_json(struct mw_writer *w, const char *key, const json_t *value);
 
