@@ -98,7 +98,7 @@ def poisoned(value, nasty, key=None):
         return [poisoned(one, nasty) for one in value]
     ours = {"schema", "id", "time", "severity", "class", "verdict", "requested", "mode", "outcome",
             "sensor", "cause", "sha256", "stream_sha256", "digest", "start_time", "digest_state", "kind",
-            "origin", "trust", "runtime", "first", "last", "state", "asked_mode"}
+            "origin", "trust", "runtime", "first", "last", "key", "state", "asked_mode"}
     if key == "title":
         return nasty[:599]
     if key in LISTS:
