@@ -109,6 +109,18 @@ static int try_open(struct mw_spool *spool, bool check, bool thorough)
 	return error ? error : mw_spool_schema(spool);
 }
 
+/* The first record of a spool: what has become of the one before. */
+static int begin_with(struct mw_spool *spool, enum mw_spool_loss loss, const char *file)
+{
+	int error = mw_sql_begin(spool);
+
+	if (error)
+		return error;
+	mw_spool_lost(spool, loss, file, MW_CRITICAL, 1, 0);
+	mw_spool_tell(spool);
+	return mw_sql_end(spool);
+}
+
 /* What cannot be read any more makes room for what can. */
 static int replace(struct mw_spool *spool)
 {
@@ -119,28 +131,17 @@ static int replace(struct mw_spool *spool)
 	error = mw_place_aside(spool->path, mw_spool_now(spool), aside);
 	if (!error)
 		error = try_open(spool, false, false);
-	if (!error)
-		error = mw_sql_begin(spool);
-	if (error)
-		return error;
-	mw_spool_lost(spool, MW_LOST_CORRUPT, aside, MW_CRITICAL, 1, 0);
-	mw_spool_tell(spool);
-	return mw_sql_end(spool);
+	return error ? error : begin_with(spool, MW_LOST_CORRUPT, aside);
 }
 
-static int open_guarded(struct mw_spool *spool)
+static int open_entered(struct mw_spool *spool, const struct mw_guard_view *view, bool made)
 {
-	bool first, suspect;
-	int error;
+	int error = try_open(spool, view->first || view->suspect, view->suspect);
 
-	spool->guard = mw_guard_enter(spool->path, spool->options.is_there, &first, &suspect);
-	if (spool->guard < 0)
-		return spool->guard;
-	error = try_open(spool, first || suspect, suspect);
 	if (error == -EBADMSG && !spool->options.is_there)
-		error = replace(spool);
-	if (!error)
-		mw_guard_leave(spool->guard);
+		return replace(spool);
+	if (!error && made && !view->is_new)
+		return begin_with(spool, MW_LOST_GONE, spool->path);
 	return error;
 }
 
@@ -153,12 +154,34 @@ static void explain(int error, const struct mw_spool *spool, char *why, size_t w
 	if (error == -EPROTONOSUPPORT)
 		what = "a newer modelwatch has made this spool";
 	if (error == -EBADMSG)
-		what = "this is corrupt, or no spool of modelwatch; whoever puts something in puts "
-		       "it "
-		       "aside";
+		what = "this is corrupt, or no spool; who puts something in puts it aside";
 	if (error == -EBUSY)
 		what = "somebody holds the spool locked";
 	snprintf(why, why_size, "%.300s: %s", spool->path, what);
+}
+
+static int open_guarded(struct mw_spool *spool, char *why, size_t why_size)
+{
+	bool is_there = spool->options.is_there, made;
+	struct mw_guard_view view;
+	int error = mw_place_folder(spool->options.path, is_there, spool->path, why, why_size);
+
+	if (error)
+		return error;
+	spool->guard = mw_guard_enter(spool->path, is_there, &view);
+	if (spool->guard < 0) {
+		explain(spool->guard, spool, why, why_size);
+		return spool->guard;
+	}
+	error = mw_place_file(spool->path, is_there, &made, why, why_size);
+	if (error)
+		return error;
+	error = open_entered(spool, &view, made);
+	if (error)
+		explain(error, spool, why, why_size);
+	else
+		mw_guard_leave(spool->guard);
+	return error;
 }
 
 static void bound(int64_t *ns)
@@ -197,12 +220,7 @@ int mw_spool_open(const struct mw_spool_options *options, struct mw_spool **ret,
 	spool->options = *options;
 	bound_options(&spool->options);
 	spool->guard = -1;
-	error = mw_place_make(options->path, options->is_there, spool->path, why, why_size);
-	if (!error) {
-		error = open_guarded(spool);
-		if (error)
-			explain(error, spool, why, why_size);
-	}
+	error = open_guarded(spool, why, why_size);
 	if (error) {
 		mw_spool_close(spool);
 		return error;

@@ -10,7 +10,7 @@
  * it was known last.
  *
  * Records of its own are of the schema modelwatch.loss/1; their `kind` is spool-full, spool-age,
- * spool-rate, spool-corrupt or sink-refused.
+ * spool-rate, spool-corrupt, spool-gone or sink-refused.
  *
  * Times are nanoseconds since 1970 by the clock of the options. */
 #ifndef MW_COURIER_SPOOL_H
@@ -52,10 +52,10 @@ int mw_spool_defaults(struct mw_spool_options *options, bool is_daemon, char pat
 struct mw_spool;
 
 /* Opens, and makes it when it is not there. A database that is corrupt is put aside under a name
- * with ".corrupt-" and the time, which the first record of the new one tells. Returns 0;
- * -EREMOTE on a network filesystem, where SQLite's WAL corrupts; -EPERM and -ELOOP for a folder or
- * a file that is somebody else's, that others may write to, or that is a link; or another negative
- * errno, with a line in `why`.
+ * with ".corrupt-" and the time, which the first record of the new one tells, as it does when the
+ * file was removed. Returns 0; -EREMOTE on a network filesystem, where SQLite's WAL corrupts;
+ * -EPERM and -ELOOP for a folder or a file that is somebody else's, that others may write to, or
+ * that is a link; or another negative errno, with a line in `why`.
  *
  * A spool that turns out to be corrupt while it is in use gives -EBADMSG, and one that was put
  * aside or removed meanwhile -ESTALE: close it, and open it again. */

@@ -42,16 +42,29 @@ static int await_turn(int fd)
 	return error == -EAGAIN ? -EBUSY : error;
 }
 
-int mw_guard_enter(const char *path, bool is_there, bool *ret_first, bool *ret_suspect)
+static int open_file(const char *path, bool is_there, bool *ret_new)
 {
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
 	char name[PATH_MAX + 8];
-	struct stat st;
-	int fd, error;
+	int fd;
 
 	snprintf(name, sizeof(name), "%s.guard", path);
-	fd = open(name, O_RDWR | (is_there ? 0 : O_CREAT) | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(name, flags);
+	*ret_new = fd < 0 && errno == ENOENT;
+	if (*ret_new && is_there)
+		return -EMEDIUMTYPE;
+	if (*ret_new)
+		fd = open(name, flags | O_CREAT, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+int mw_guard_enter(const char *path, bool is_there, struct mw_guard_view *ret)
+{
+	struct stat st;
+	int fd = open_file(path, is_there, &ret->is_new), error;
+
 	if (fd < 0)
-		return is_there && errno == ENOENT ? -EMEDIUMTYPE : -errno;
+		return fd;
 	error = await_turn(fd);
 	if (!error && fstat(fd, &st) < 0)
 		error = -errno;
@@ -59,8 +72,8 @@ int mw_guard_enter(const char *path, bool is_there, bool *ret_first, bool *ret_s
 		close(fd);
 		return error;
 	}
-	*ret_first = !is_locked(fd, IN_USE);
-	*ret_suspect = st.st_size > 0;
+	ret->first = !is_locked(fd, IN_USE);
+	ret->suspect = st.st_size > 0;
 	lock(fd, F_RDLCK, IN_USE);
 	return fd;
 }

@@ -25,6 +25,8 @@ static const struct {
                                              "as dead letters"},
         [MW_LOST_CORRUPT] = {"spool-corrupt", "the spool was corrupt and has been put aside; what "
                                               "had not been sent is in that file"},
+        [MW_LOST_GONE] = {"spool-gone", "somebody has removed the spool, and with it what had not "
+                                        "been sent"},
 };
 
 void mw_spool_lost(struct mw_spool *spool, enum mw_spool_loss kind, const char *what,
@@ -131,7 +133,7 @@ void mw_spool_tell(struct mw_spool *spool)
 		mw_sql_stop(row);
 		if (at > now)
 			return;
-		if (kind >= 0 && kind <= MW_LOST_CORRUPT)
+		if (kind >= 0 && kind <= MW_LOST_GONE)
 			tell_kind(spool, kind, now);
 		else
 			mw_sql_do(spool, "DELETE FROM losses WHERE kind = ?", "i", kind);

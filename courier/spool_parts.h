@@ -105,7 +105,14 @@ int64_t mw_spool_updates_due(struct mw_spool *spool, int64_t now); /* INT64_MAX:
 bool mw_spool_token(struct mw_spool *spool, const struct mw_spool_facts *facts);
 
 /* spool_loss.c: what left, or did not come in, is counted and told, each kind once in a window. */
-enum mw_spool_loss { MW_LOST_FULL, MW_LOST_AGE, MW_LOST_RATE, MW_LOST_REFUSED, MW_LOST_CORRUPT };
+enum mw_spool_loss {
+	MW_LOST_FULL,
+	MW_LOST_AGE,
+	MW_LOST_RATE,
+	MW_LOST_REFUSED,
+	MW_LOST_CORRUPT,
+	MW_LOST_GONE,
+};
 /* `what`: the rule, the sink or the file. `effects`: how many that no alert tells of. */
 void mw_spool_lost(struct mw_spool *spool, enum mw_spool_loss kind, const char *what,
                    enum mw_severity severity, int64_t count, int64_t effects);

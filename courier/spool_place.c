@@ -89,11 +89,12 @@ static int check_folder(const char *folder, char *why, size_t why_size)
 
 /* Never by opening it: closing it again would take away the locks that SQLite has in this process.
  */
-static int check_file(const char *path, bool is_there, char *why, size_t why_size)
+int mw_place_file(const char *path, bool is_there, bool *ret_made, char *why, size_t why_size)
 {
 	struct stat st;
 
-	if (!is_there && mknod(path, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
+	*ret_made = !is_there && !mknod(path, S_IFREG | 0600, 0);
+	if (!is_there && !*ret_made && errno != EEXIST)
 		return say_errno(why, why_size, path);
 	if (lstat(path, &st) < 0)
 		return say_errno(why, why_size, path);
@@ -108,8 +109,8 @@ static int check_file(const char *path, bool is_there, char *why, size_t why_siz
 	return 0;
 }
 
-int mw_place_make(const char *path, bool is_there, char ret[static PATH_MAX], char *why,
-                  size_t why_size)
+int mw_place_folder(const char *path, bool is_there, char ret[static PATH_MAX], char *why,
+                    size_t why_size)
 {
 	char folder[PATH_MAX], real[PATH_MAX];
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -129,7 +130,7 @@ int mw_place_make(const char *path, bool is_there, char ret[static PATH_MAX], ch
 		return say_errno(why, why_size, folder);
 	if (snprintf(ret, PATH_MAX, "%s/%s", real, name) >= PATH_MAX - 64)
 		return say(why, why_size, -ENAMETOOLONG, path, "this is too long");
-	return check_file(ret, is_there, why, why_size);
+	return 0;
 }
 
 int mw_place_aside(const char *path, int64_t now, char ret[static PATH_MAX])

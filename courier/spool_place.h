@@ -7,23 +7,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Makes the folder of `path` where it is missing, and the file, for its owner alone, unless it `is
- * there`; `ret` is the path with no link in it. Returns 0; -EREMOTE on a network filesystem (or
- * what may be one); -EPERM when folder or file are somebody else's, or others may write to them;
- * -ELOOP when they are links; or another negative errno, with a line in `why`. */
-int mw_place_make(const char *path, bool is_there, char ret[static PATH_MAX], char *why,
-                  size_t why_size);
+/* Makes the folder of `path` where it is missing, for its owner alone, unless it `is_there`; `ret`
+ * is the path with no link in it. Returns 0; -EREMOTE on a network filesystem (or what may be one);
+ * -EPERM when the folder is somebody else's, or others may write to it; -ELOOP when it is a link;
+ * or another negative errno, with a line in `why`. */
+int mw_place_folder(const char *path, bool is_there, char ret[static PATH_MAX], char *why,
+                    size_t why_size);
+
+/* The same for the file, whose guard has been entered. */
+int mw_place_file(const char *path, bool is_there, bool *ret_made, char *why, size_t why_size);
 
 /* What a filesystem of this f_type (statfs(2)) is called when it is, or may be, one that other
  * machines write to as well: SQLite's WAL needs memory that all who use it share. NULL: none. */
 const char *mw_place_network(uint64_t type);
 
 /* Beside the spool lies a file that is locked: while it is opened, by one; while it is in use, by
- * all together. mw_guard_enter() waits for its turn, and says whether nobody has it in use yet, and
- * whether somebody found it corrupt. Where it `is_there` so is that file, or the place is no
- * spool's: -EMEDIUMTYPE. Returns the descriptor, which is held until the spool is
+ * all together. mw_guard_enter() waits for its turn. Where the spool `is_there` so is that file, or
+ * the place is no spool's: -EMEDIUMTYPE. Returns the descriptor, which is held until the spool is
  * closed, or a negative errno. */
-int mw_guard_enter(const char *path, bool is_there, bool *ret_first, bool *ret_suspect);
+struct mw_guard_view {
+	bool is_new;  /* there was no spool here before */
+	bool first;   /* nobody has it in use yet */
+	bool suspect; /* somebody found it corrupt */
+};
+int mw_guard_enter(const char *path, bool is_there, struct mw_guard_view *ret);
 /* It is opened; what was suspected is settled. */
 void mw_guard_leave(int guard);
 /* Somebody has to look at it closely when it is opened the next time. */

@@ -272,6 +272,30 @@ static void leaves_the_database_of_others_alone(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* Somebody wants the alerts to be forgotten. */
+static void says_that_it_was_removed(void **state)
+{
+	struct spool_of *s = *state;
+	char command[256];
+	int n;
+
+	spool_put(s, large(s, "critical", 1));
+	snprintf(command, sizeof(command),
+	         "cd %s/modelwatch && rm spool.db spool.db-wal spool.db-shm", s->folder);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(spool_put(s, large(s, "critical", 2)), -ESTALE);
+	spool_reopen(s);
+	assert_int_equal(mw_spool_sinks(s->spool, names, 1), 0);
+	spool_put(s, large(s, "critical", 2));
+	n = next(s);
+	assert_int_equal(n, 2);
+	assert_string_equal(spool_text(&entries[0], "kind", NULL), "spool-gone");
+	mw_spool_free(entries, (size_t)n);
+	spool_reopen(s);
+	assert_int_equal(next(s), 2); /* once */
+	mw_spool_free(entries, 2);
+}
+
 /* Who only looks into it makes nothing, and moves nothing out of the way. */
 static void leaves_what_is_there_as_it_is(void **state)
 {
@@ -414,6 +438,7 @@ int main(void)
 	        TEST(puts_junk_aside),
 	        TEST(puts_a_spool_without_tables_aside),
 	        TEST(leaves_the_database_of_others_alone),
+	        TEST(says_that_it_was_removed),
 	        TEST(leaves_what_is_there_as_it_is),
 	        TEST(notices_damage_while_in_use),
 	        TEST(takes_nothing_on_a_full_disk),
