@@ -89,7 +89,7 @@ LIBEXEC := $(O)/modelwatch-courier
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help libraries unit-programs fuzz-programs bench-programs sink-programs unit fuzz check check-symbols setup demo \
-	soak-daemon bench bench-daemon lint format install uninstall clean
+	soak-daemon soak-sinks bench bench-daemon bench-sinks lint format install uninstall clean
 
 all: $(O)/modelwatch $(LIBEXEC) $(BESIDE) ## build everything into O (the default)
 
@@ -267,10 +267,18 @@ bench: ## measure what a watched job costs; writes docs/benchmarks.md
 	@$(MAKE) --no-print-directory all bench-programs
 	@$(TEST_PYTHON) tests/bench/bench.py --out=$(O)
 
+soak-sinks: all sink-programs ## 10,000 alerts into every sink while all is killed again and again
+	@$(TEST_PYTHON) tests/sinks_end_to_end.py
+
 bench-daemon: ## measure what the daemon costs, as root; writes docs/benchmarks.md
 	@PYTHON='$(PYTHON)' tests/setup.sh bench
 	@$(MAKE) --no-print-directory all bench-programs
 	@MODELWATCH='$(abspath $(O))/modelwatch' $(TEST_PYTHON) tests/bench/daemon.py
+
+bench-sinks: ## measure what keeping and sending alerts takes; writes docs/benchmarks.md
+	@PYTHON='$(PYTHON)' tests/setup.sh test
+	@$(MAKE) --no-print-directory all bench-programs sink-programs
+	@MODELWATCH='$(abspath $(O))/modelwatch' $(TEST_PYTHON) tests/bench/sinks.py
 
 FORMATTED := $(wildcard core/*.[ch] courier/*.[ch] ebpf/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])
 

@@ -15,8 +15,9 @@ const out = fs.openSync(given.out, "a");
 const parse = protocol.parseTransport;
 protocol.parseTransport = message => {
   const { tag, entries, chunk } = parse(message);
+  const at = performance.timeOrigin + performance.now(); // ms since 1970
   const lines = entries.map(([time, record]) => JSON.stringify(
-    { tag, time: [time.epoch, time.nano], compressed: message[2].compressed, record }) + "\n");
+    { at, tag, time: [time.epoch, time.nano], compressed: message[2].compressed, record }) + "\n");
   if (message[2].size !== entries.length)
     throw new Error("size is not the number of entries");
   fs.writeSync(out, lines.join(""));
