@@ -225,7 +225,7 @@ set_up_packages()
 
 has_test_packages='
 import importlib.util, sys
-names = "torch numpy pandas scipy sklearn joblib dill cloudpickle greenlet pytest xdist jsonschema".split()
+names = "torch numpy pandas scipy sklearn joblib dill cloudpickle greenlet pytest xdist jsonschema sigma yaml".split()
 sys.exit(" ".join(n for n in names if not importlib.util.find_spec(n)) or 0)'
 
 set_up_python()
