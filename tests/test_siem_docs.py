@@ -465,10 +465,14 @@ def test_rsyslog(tmp_path, certificates):
 
 
 def test_rsyslog_lets_no_stranger_in(tmp_path, certificates):
+    """Whom another authority vouches for and, over RELP, who has another name."""
+    certificates.sign("outsider", "DNS:node.example.net", use="clientAuth")
     records = list(siem_records.make().values())[:1]
     with rsyslog(tmp_path, certificates) as ports:
-        sinks = {"relp": {"type": "relp", "address": f"127.0.0.1:{ports['20514']}",
-                          "tls": certificates.tls(cert="stranger", server_name="siem.example.org")}}
+        sinks = {f"{kind}-{cert}": {"type": kind, "address": f"127.0.0.1:{ports[port]}",
+                                    "tls": certificates.tls(cert=cert, server_name="siem.example.org")}
+                 for kind, port, cert in (("syslog", "6514", "stranger"), ("relp", "20514", "stranger"),
+                                          ("relp", "20514", "outsider"))}
         with siem_records.courier(tmp_path, records, sinks):
             time.sleep(2)
     assert not siem_records.lines(tmp_path / "received.jsonl")
