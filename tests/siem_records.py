@@ -17,9 +17,11 @@ MODEL = {"hub": "huggingface", "repo": "someone/resnet", "revision": "c0ffee"}
 DENIED = {"verdict": "deny", "requested": "deny"}
 LET_GO = {"verdict": "alert", "mode": "alert", "outcome": "observed"}
 OBSERVED = {"verdict": "observe", "requested": "observe", "outcome": "observed"}
+COUNTS = re.findall(r'{"(\w+)", view->', (ROOT / "tools" / "daemon_status.c").read_text())
 HEARTBEAT = {"schema": "modelwatch.heartbeat/1", "version": "0.1.0", "state": "running", "uptime": 61.5, "mode": "alert",
              "asked_mode": "alert", "policy_digest": "ad" * 32, "host": EXAMPLE["host"],
-             "rung": {"exec": "lsm", "map": None}, "losses": {"ring": 0}, "loads": 7}
+             "rung": {"exec": "lsm", "map": None}, "losses": {"ring": 0},
+             **dict.fromkeys(COUNTS, 7)}
 
 
 def exec_of(path, *argv):
@@ -71,7 +73,7 @@ LOSSES = {
     "refused": {"kind": "sink-refused", "lost": 0, "reason": "a receiver refused records for good", "count": 2,
                 "severity": "high", "hooks": {"siem.v2": 2}, "host": EXAMPLE["host"]},
 }
-HEARTBEATS = {"there": {}}
+HEARTBEATS = {"there": {}, "stopping": {"state": "stopping"}}
 
 
 def stamp(record):
