@@ -84,7 +84,6 @@ static const struct mw_key sink_keys[] = {
          .words = "info, low, medium, high or critical"},
         {.name = "rules", .kind = MW_KEY_LIST, .at = AT(rules)},
         {.name = "observe", .kind = MW_KEY_BOOL, .at = AT(observe)},
-        {.name = "inventory", .kind = MW_KEY_BOOL, .at = AT(inventory)},
         {.name = "heartbeat", .kind = MW_KEY_BOOL, .at = AT(heartbeat)},
         {.name = "timeout", .kind = MW_KEY_WAIT, .at = AT(timeout_ms)},
         {.name = "path", .kind = MW_KEY_FILE, .at = AT(path), .of = OF(FILE)},

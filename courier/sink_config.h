@@ -59,7 +59,6 @@ struct mw_sink_config {
 	enum mw_severity severity; /* the least that is sent */
 	json_t *rules;             /* patterns of names, or NULL: of all */
 	bool observe;              /* also what was only to be observed */
-	bool inventory;            /* also which loads there were */
 	bool heartbeat;            /* also that we are there; true */
 	int timeout_ms;            /* of one wait, 10 s */
 

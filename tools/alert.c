@@ -418,11 +418,12 @@ static json_t *loss_json(const struct mw_loss *loss)
 	mw_alert_stamp(id, now);
 	if (loss->since > 0)
 		mw_when_text(loss->since, since);
-	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:s?, s:s}", "schema",
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:s?, s:o, s:s}", "schema",
 	                 "modelwatch.loss/1", "id", id, "time", now, "lost",
 	                 (json_int_t)(loss->is_effect ? loss->count : 0), "reason", loss->reason,
 	                 "kind", loss->kind, "count", (json_int_t)loss->count, "hooks", hooks,
-	                 "since", since[0] ? since : NULL, "version", MW_VERSION);
+	                 "since", since[0] ? since : NULL, "host", mw_identity_host(), "version",
+	                 MW_VERSION);
 }
 
 static void show_loss(struct mw_alerts *a, const struct mw_loss *loss, const char *line, size_t len)

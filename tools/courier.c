@@ -17,6 +17,7 @@
 #include "alert_parts.h"
 #include "buffer.h"
 #include "courier_process.h"
+#include "identity.h"
 
 #define KEPT_MAX 65536         /* records */
 #define KEPT_BYTES (32u << 20) /* of all together */
@@ -223,22 +224,33 @@ static void flush(struct mw_courier *c)
 		c->sent++;
 }
 
+static char *loss_line(const struct mw_courier *c)
+{
+	char id[40], now[40], *line;
+	json_t *json;
+
+	mw_alert_stamp(id, now);
+	json = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:s}", "schema",
+	                 "modelwatch.loss/1", "id", id, "time", now, "lost", (json_int_t)c->lost,
+	                 "reason", "the courier did not keep up, or could not write its spool",
+	                 "kind", "courier", "count", (json_int_t)c->lost, "host",
+	                 mw_identity_host(), "version", MW_VERSION);
+	line = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	return line;
+}
+
 static void tell_lost(struct mw_courier *c)
 {
-	char id[40], now[40], line[400];
-	int len;
+	char *line = c->lost ? loss_line(c) : NULL;
+	size_t len = line ? strlen(line) : 0;
 
-	if (!c->lost)
+	if (!line)
 		return;
-	mw_alert_stamp(id, now);
-	len = snprintf(
-	        line, sizeof(line),
-	        "{\"schema\":\"modelwatch.loss/1\",\"id\":\"%s\",\"time\":\"%s\",\"lost\":%llu,"
-	        "\"reason\":\"the courier did not keep up, or could not write its spool\","
-	        "\"kind\":\"courier\",\"count\":%llu,\"version\":\"" MW_VERSION "\"}\n",
-	        id, now, (unsigned long long)c->lost, (unsigned long long)c->lost);
-	if (keep(c, line, (size_t)len))
+	line[len] = '\n'; /* in the place of the NUL */
+	if (keep(c, line, len + 1))
 		c->lost = 0;
+	free(line);
 }
 
 void mw_courier_send(struct mw_courier *c, const char *line, size_t len)

@@ -61,8 +61,8 @@ json_t *mw_alone_loss(uid_t uid, uint64_t lost, const char *reason)
 
 	mw_alert_stamp(id, time);
 	snprintf(text, sizeof(text), "reports of user %u: %s", (unsigned int)uid, reason);
-	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:{}, s:n, s:s}", "schema",
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:{}, s:n, s:o, s:s}", "schema",
 	                 "modelwatch.loss/1", "id", id, "time", time, "lost", (json_int_t)lost,
 	                 "reason", text, "kind", "reports", "count", (json_int_t)lost, "hooks",
-	                 "since", "version", MW_VERSION);
+	                 "since", "host", mw_identity_host(), "version", MW_VERSION);
 }

@@ -144,5 +144,6 @@ json_t *mw_daemon_heartbeat(const struct mw_daemon_facts *facts, int64_t now, bo
 	                rung(&facts->view), "losses", losses(&facts->view));
 	if (out)
 		add_counts(out, &facts->view);
+	json_object_del(out, "reports"); /* alerts have a list by that name */
 	return out;
 }
