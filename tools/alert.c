@@ -9,6 +9,7 @@
 #include "alert_file.h"
 #include "alert_parts.h"
 #include "courier.h"
+#include "identity.h"
 #include "journal.h"
 #include "reporter.h"
 #include "terminal.h"
