@@ -189,10 +189,10 @@ void mw_write_stacks(struct mw_writer *w, const struct mw_view *view)
 static bool has_place(const char *key)
 {
 	static const char *const placed[] = {
-	        "schema",        "id",    "time",      "version",      "host",
-	        "policy_digest", "count", "group",     "left_out",     "job",
-	        "container",     "unit",  "user_unit", "loginuid",     "atlas",
-	        "effect",        "load",  "title",     "python_stack", "native_stack",
+	        "schema",       "id",           "time",     "version", "host",      "policy_digest",
+	        "count",        "group",        "left_out", "job",     "container", "unit",
+	        "user_unit",    "loginuid",     "atlas",    "effect",  "load",      "title",
+	        "python_stack", "native_stack", "process",  "user",
 	};
 
 	for (size_t i = 0; i < sizeof(placed) / sizeof(*placed); i++)

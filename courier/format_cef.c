@@ -65,9 +65,10 @@ static void header_text(struct mw_writer *w, struct mw_str value, size_t max)
 static void header(struct mw_writer *w, const struct mw_view *view)
 {
 	static const char begin[] = "CEF:0|modelwatch|modelwatch|";
-	static const char *const ids[MW_RECORD_KINDS] = {[MW_RECORD_LOSS] = "modelwatch-loss",
-	                                                 [MW_RECORD_HEARTBEAT] =
-	                                                         "modelwatch-heartbeat"};
+	static const char *const ids[MW_RECORD_KINDS] = {
+	        [MW_RECORD_LOSS] = "modelwatch-loss",
+	        [MW_RECORD_HEARTBEAT] = "modelwatch-heartbeat",
+	        [MW_RECORD_INVENTORY] = "modelwatch-inventory"};
 	const char *id = ids[view->kind];
 
 	mw_write_raw(w, begin, sizeof(begin) - 1);

@@ -83,8 +83,9 @@ static void kind(struct mw_writer *w, const struct mw_view *view)
 
 static void event(struct mw_writer *w, const struct mw_view *view)
 {
-	static const char *const actions[MW_RECORD_KINDS] = {
-	        [MW_RECORD_LOSS] = "loss", [MW_RECORD_HEARTBEAT] = "heartbeat"};
+	static const char *const actions[MW_RECORD_KINDS] = {[MW_RECORD_LOSS] = "loss",
+	                                                     [MW_RECORD_HEARTBEAT] = "heartbeat",
+	                                                     [MW_RECORD_INVENTORY] = "inventory"};
 	static const int risks[MW_SEVERITY_COUNT] = {1, 21, 47, 73, 99};
 	const char *action =
 	        view->class >= 0 ? mw_class_name((enum mw_class)view->class) : actions[view->kind];

@@ -8,9 +8,22 @@
 
 enum activity { CREATE = 1, UPDATE = 2, OTHER = 99 };
 
+/* It tells what is, and of nothing that anybody has to look into. */
+static bool is_news_of_nothing(const struct mw_view *view)
+{
+	return view->kind == MW_RECORD_HEARTBEAT || view->kind == MW_RECORD_INVENTORY;
+}
+
+static const char *other_name(const struct mw_view *view, bool with_class)
+{
+	if (view->kind == MW_RECORD_INVENTORY)
+		return with_class ? "Detection Finding: Inventory" : "Inventory";
+	return with_class ? "Detection Finding: Heartbeat" : "Heartbeat";
+}
+
 static enum activity activity_of(const struct mw_view *view)
 {
-	if (view->kind == MW_RECORD_HEARTBEAT)
+	if (is_news_of_nothing(view))
 		return OTHER;
 	return view->update ? UPDATE : CREATE;
 }
@@ -18,19 +31,22 @@ static enum activity activity_of(const struct mw_view *view)
 static void class(struct mw_writer *w, const struct mw_view *view)
 {
 	enum activity activity = activity_of(view);
-	bool heartbeat = activity == OTHER, update = activity == UPDATE;
+	bool other = activity == OTHER, update = activity == UPDATE;
 
 	mw_write_number(w, "activity_id", activity);
-	mw_write_word(w, "activity_name", heartbeat ? "Heartbeat" : update ? "Update" : "Create");
+	mw_write_word(w, "activity_name",
+	              other    ? other_name(view, false)
+	              : update ? "Update"
+	                       : "Create");
 	mw_write_number(w, "category_uid", 2);
 	mw_write_word(w, "category_name", "Findings");
 	mw_write_number(w, "class_uid", CLASS);
 	mw_write_word(w, "class_name", "Detection Finding");
 	mw_write_number(w, "type_uid", CLASS * 100 + activity);
 	mw_write_word(w, "type_name",
-	              heartbeat ? "Detection Finding: Heartbeat"
-	              : update  ? "Detection Finding: Update"
-	                        : "Detection Finding: Create");
+	              other    ? other_name(view, true)
+	              : update ? "Detection Finding: Update"
+	                       : "Detection Finding: Create");
 }
 
 static void severity(struct mw_writer *w, const struct mw_view *view)
@@ -73,7 +89,7 @@ static void action(struct mw_writer *w, const struct mw_view *view)
 
 	if (view->kind == MW_RECORD_LOSS)
 		said(w, 0, "Unknown", 27, "Error");
-	else if (view->kind == MW_RECORD_HEARTBEAT)
+	else if (is_news_of_nothing(view))
 		said(w, 0, "Unknown", 16, "No Action");
 	else if (view->outcome == MW_PREVENTED)
 		said(w, 2, "Denied", 2, "Blocked");
@@ -126,6 +142,8 @@ static const char *type_of(const struct mw_view *view)
 		return "loss";
 	case MW_RECORD_HEARTBEAT:
 		return "heartbeat";
+	case MW_RECORD_INVENTORY:
+		return "inventory";
 	case MW_RECORD_ALERT:
 	case MW_RECORD_KINDS:
 		break;
@@ -277,11 +295,11 @@ void mw_format_ocsf(struct mw_writer *w, const struct mw_view *view)
 	mw_write_open(w, NULL, '{');
 	class(w, view);
 	severity(w, view);
-	mw_write_number(w, "status_id", view->kind == MW_RECORD_HEARTBEAT ? 0 : 1);
-	mw_write_word(w, "status", view->kind == MW_RECORD_HEARTBEAT ? "Unknown" : "New");
+	mw_write_number(w, "status_id", is_news_of_nothing(view) ? 0 : 1);
+	mw_write_word(w, "status", is_news_of_nothing(view) ? "Unknown" : "New");
 	times(w, view);
 	if (view->ocsf >= MW_OCSF_1_5)
-		mw_write_bool(w, "is_alert", view->kind != MW_RECORD_HEARTBEAT);
+		mw_write_bool(w, "is_alert", !is_news_of_nothing(view));
 	confidence(w, view);
 	action(w, view);
 	mw_write_shown(w, "message", view->title);

@@ -228,13 +228,19 @@ static void effect(struct mw_writer *w, const struct mw_view *view)
 	mw_write_close(w, '}');
 }
 
+static bool has_load(const struct mw_view *view)
+{
+	return view->kind == MW_RECORD_ALERT || view->kind == MW_RECORD_INVENTORY;
+}
+
 void mw_ocsf_evidences(struct mw_writer *w, const struct mw_view *view)
 {
-	if (view->kind != MW_RECORD_ALERT)
+	if (!has_load(view))
 		return;
 	mw_write_open(w, "evidences", '[');
 	load(w, view);
-	effect(w, view);
+	if (view->kind == MW_RECORD_ALERT)
+		effect(w, view);
 	mw_write_close(w, ']');
 }
 
@@ -278,7 +284,7 @@ void mw_ocsf_observables(struct mw_writer *w, const struct mw_view *view)
 	const char *endpoint_of = "evidences[].dst_endpoint.hostname";
 	enum observable type = HOST_NAME;
 
-	if (view->kind != MW_RECORD_ALERT || !mw_has(view, MW_PART_OBSERVABLES))
+	if (!has_load(view) || !mw_has(view, MW_PART_OBSERVABLES))
 		return;
 	if (mw_is_address(view->address)) {
 		endpoint_of = "evidences[].dst_endpoint.ip";

@@ -11,7 +11,13 @@
 #include "techniques.h"
 #include "writer.h"
 
-enum mw_record_kind { MW_RECORD_ALERT, MW_RECORD_LOSS, MW_RECORD_HEARTBEAT, MW_RECORD_KINDS };
+enum mw_record_kind {
+	MW_RECORD_ALERT,
+	MW_RECORD_LOSS,
+	MW_RECORD_HEARTBEAT,
+	MW_RECORD_INVENTORY,
+	MW_RECORD_KINDS
+};
 
 /* What may be left out, the least first; a bit each. */
 #define MW_PARTS(X)                                                                                \

@@ -31,6 +31,8 @@ bool mw_letter_wanted(const struct mw_sink_config *config, const struct mw_spool
 {
 	if (is_of(entry->record, "modelwatch.heartbeat/1"))
 		return config->heartbeat;
+	if (is_of(entry->record, "modelwatch.inventory/1"))
+		return config->inventory;
 	if (!is_of(entry->record, "modelwatch.alert/1"))
 		return true;
 	return entry->severity >= config->severity && (config->observe || !entry->observed) &&

@@ -84,6 +84,7 @@ static const struct mw_key sink_keys[] = {
          .words = "info, low, medium, high or critical"},
         {.name = "rules", .kind = MW_KEY_LIST, .at = AT(rules)},
         {.name = "observe", .kind = MW_KEY_BOOL, .at = AT(observe)},
+        {.name = "inventory", .kind = MW_KEY_BOOL, .at = AT(inventory)},
         {.name = "heartbeat", .kind = MW_KEY_BOOL, .at = AT(heartbeat)},
         {.name = "timeout", .kind = MW_KEY_WAIT, .at = AT(timeout_ms)},
         {.name = "path", .kind = MW_KEY_FILE, .at = AT(path), .of = OF(FILE)},
@@ -339,4 +340,17 @@ void mw_sinks_free(struct mw_sinks_config *config)
 	free(config->sinks);
 	mw_keys_free(spool_keys, &config->spool);
 	*config = (struct mw_sinks_config){.count = 0};
+}
+
+bool mw_sinks_inventory(const json_t *config)
+{
+	struct mw_sinks_config read;
+	char why[400];
+	bool wanted = false;
+
+	if (!mw_sinks_read(config, &read, why, sizeof(why)))
+		for (size_t i = 0; i < read.count; i++)
+			wanted |= read.sinks[i].inventory;
+	mw_sinks_free(&read);
+	return wanted;
 }

@@ -59,6 +59,7 @@ struct mw_sink_config {
 	enum mw_severity severity; /* the least that is sent */
 	json_t *rules;             /* patterns of names, or NULL: of all */
 	bool observe;              /* also what was only to be observed */
+	bool inventory;            /* also which loads there were */
 	bool heartbeat;            /* also that we are there; true */
 	int timeout_ms;            /* of one wait, 10 s */
 
@@ -108,6 +109,9 @@ json_t *mw_sinks_json(void);
 
 /* Whether a configuration names any sink. */
 bool mw_sinks_any(const json_t *config);
+
+/* Whether any of them is to get inventory records. */
+bool mw_sinks_inventory(const json_t *config);
 
 /* Puts what `from` says over `into`: a sink of a name that is there is replaced whole, of the spool
  * each key. Returns 0 or -ENOMEM. */

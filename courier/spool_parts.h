@@ -19,6 +19,7 @@ enum mw_spool_kind {
 	MW_SPOOL_ALERT,
 	MW_SPOOL_LOSS,
 	MW_SPOOL_REFUSAL, /* the loss record that tells of dead letters */
+	MW_SPOOL_INVENTORY,
 	MW_SPOOL_HEARTBEAT,
 };
 

@@ -18,6 +18,7 @@ static const struct {
 } kinds[] = {
         {"modelwatch.alert/1", MW_SPOOL_ALERT, MW_CRITICAL}, /* of a severity that is unknown */
         {"modelwatch.loss/1", MW_SPOOL_LOSS, MW_HIGH},
+        {"modelwatch.inventory/1", MW_SPOOL_INVENTORY, MW_INFO},
         {"modelwatch.heartbeat/1", MW_SPOOL_HEARTBEAT, MW_INFO},
 };
 

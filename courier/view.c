@@ -15,6 +15,7 @@ static const char *const schemas[MW_RECORD_KINDS] = {
         [MW_RECORD_ALERT] = "modelwatch.alert/1",
         [MW_RECORD_LOSS] = "modelwatch.loss/1",
         [MW_RECORD_HEARTBEAT] = "modelwatch.heartbeat/1",
+        [MW_RECORD_INVENTORY] = "modelwatch.inventory/1",
 };
 
 struct mw_str mw_text_value(const json_t *value)
@@ -116,7 +117,7 @@ static void read_times(struct mw_view *v)
 
 	v->time = time_of(record, "time", time_of_uid(v->emission->uid));
 	v->first = time_of(v->group, "first", v->time);
-	v->last = time_of(v->group, "last", v->time);
+	v->last = time_of(v->kind == MW_RECORD_INVENTORY ? record : v->group, "last", v->time);
 	v->has_count = count > 0;
 	v->count = v->has_count ? (uint64_t)count : 1;
 	v->update = update > 0 ? (uint64_t)update : 0;
@@ -259,6 +260,11 @@ static void make_title(struct mw_view *v)
 		mw_text_add(&t, is_stopping(record) ? " stops, in the mode "
 		                                    : " is at work in the mode ");
 		shown(&t, v->mode, 20);
+		break;
+	case MW_RECORD_INVENTORY:
+		shown(&t, mw_text_of(v->load, "entry"), 60);
+		mw_text_add(&t, " loaded ");
+		shown(&t, v->path.s ? v->path : mw_our("bytes"), 400);
 		break;
 	case MW_RECORD_ALERT:
 	case MW_RECORD_KINDS:

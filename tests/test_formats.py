@@ -32,6 +32,14 @@ HEARTBEAT = {"schema": "modelwatch.heartbeat/1", "id": "01a20955-c65f-733b-a1ea-
              "uptime": 60.5, "mode": "deny", "asked_mode": "deny", "policy_digest": "ab" * 32,
              "host": {"name": "gpu-17", "boot_id": "0b6f2c1e", "kernel": "6.12.0"},
              "rung": {"exec": "lsm", "bpf": None}, "losses": {"ring": 0}, "loads": 3}
+INVENTORY = {"schema": "modelwatch.inventory/1", "id": "01a20955-c65f-733b-a1ea-34009747f4b5",
+             "time": "2026-11-23T16:55:46.015960535Z", "last": "2026-11-23T16:55:47.015960535Z", "count": 7,
+             "load": {"entry": "torch.load", "origin": "file", "outcome": "returned", "weights_only": True, "globals": 0,
+                      "duration_ns": 5_000_000,
+                      "artifact": {"path": "/data/m.pt", "member": "m/data.pkl", "size": 7, "sha256": "ab" * 32,
+                                   "digest_state": "done", "stream_sha256": "cd" * 32, "model": None}},
+             "host": {"name": "gpu-17", "boot_id": "0b6f2c1e", "kernel": "6.12.0"}, "policy": {"digest": "ab" * 32},
+             "version": "0.1.0", "labels": {"team": "vision"}}
 NASTY = ["\x1b[31mred\x1b[0m", "a\nb\r\n{\"schema\":\"x\"}", "\u202egnp.tp", "x" * 20_000, "|=\\\"'",
          "\x7f\x01\x9b", "\U000e0041", "\ufffd"]
 # Nothing that moves a cursor, hides, or reverses the direction of writing.
@@ -45,14 +53,14 @@ def schema(name):
 
 
 NATIVE = {f"modelwatch.{kind}/1": schema(ROOT / "docs" / f"{kind}.schema.json")
-          for kind in ("alert", "loss", "heartbeat")}
+          for kind in ("alert", "loss", "heartbeat", "inventory")}
 OCSF = {version: schema(ROOT / "tests" / "ocsf" / f"detection_finding-{full}.schema.json")
         for version, full in VERSIONS.items()}
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
-    """Alerts of the attacks, as modelwatch wrote them, an update of one, a loss and a heartbeat."""
+    """Alerts of the attacks, as modelwatch wrote them, an update of one, and a record of each other kind."""
     found = []
     for one in attack.read_all():
         if one.name in ATTACKS and one.runs_on(MAIN.version) and not one.is_native:
@@ -63,7 +71,8 @@ def records(tmp_path_factory):
     assert len(found) >= 20
     update = copy.deepcopy(found[0]) | {"update": 1, "count": 1000, "group": {
         "key": "ab" * 32, "first": found[0]["time"], "last": found[-1]["time"]}}
-    return found + [update, LOSS, HEARTBEAT]
+    who = {key: found[0][key] for key in ("process", "user", "job", "container")}
+    return found + [update, LOSS, HEARTBEAT, INVENTORY | who]
 
 
 @pytest.fixture(scope="module")
