@@ -39,6 +39,7 @@ enum mw_kind {
 	MW_PREVIEW,  /* what would be decided about an effect that may come? */
 	MW_OPEN,     /* a load fetched what is no plain rebuilder: the floor looks at its thread */
 	MW_PERMIT,   /* an effect that goes on unrecorded: the floor is to let it through */
+	MW_LOADED, /* an outermost load has ended, for the inventory; nobody waits for the reply */
 	MW_KIND_COUNT
 };
 
@@ -74,11 +75,11 @@ struct mw_record_load {
 	uint64_t globals;                    /* find_class events so far */
 	struct mw_str seen[MW_WIRE_GLOBALS]; /* the last of them, oldest first, "module name" */
 	uint32_t seen_count;
+	uint32_t dev; /* of the file at `path`, as the kernel encodes it (major << 20 | minor) */
+	uint64_t ino; /* 0: not known. A file of that path that is another one is not read */
 	/* Never sent: what who has seen the load from outside knows of it. */
 	const uint8_t *copy; /* the first bytes of the stream at `data`, or NULL */
 	uint32_t copy_len;
-	uint32_t dev; /* of the file at `path`, as the kernel encodes it (major << 20 | minor) */
-	uint64_t ino; /* 0: not known. A file of that path that is another one is not read */
 	bool archive; /* it reads an archive of PyTorch's: the stream is the one called data.pkl */
 };
 
@@ -95,6 +96,16 @@ struct mw_record_effect {
 	bool argv_cut;
 };
 
+enum mw_answer_known { MW_NOT_KNOWN, MW_NO, MW_YES, MW_ANSWER_COUNT };
+
+/* How a load went, once it has ended. */
+struct mw_record_done {
+	uint64_t duration;                 /* ns */
+	bool raised;                       /* it ended in an exception, and returned nothing */
+	enum mw_answer_known weights_only; /* torch.load was asked for no more than weights */
+	uint64_t lost; /* messages of this kind of the process's that could not be sent before */
+};
+
 /* One message from a watched process. Unpacked strings point into the unpacked frame. */
 struct mw_record {
 	enum mw_kind kind;
@@ -102,6 +113,7 @@ struct mw_record {
 	struct mw_str alert; /* of a join: the id; its effect has the sensor and no more */
 	struct mw_record_load load;
 	struct mw_record_effect effect;
+	struct mw_record_done done;               /* of MW_LOADED */
 	struct mw_pyframe frames[MW_WIRE_FRAMES]; /* Python stack, innermost first */
 	uint32_t frame_count;
 	uint32_t inside; /* of them, how many lie inside the load */
@@ -131,6 +143,8 @@ struct mw_reply {
 struct mw_page {
 	uint32_t magic;
 	uint32_t scopes; /* processes in the scope of some load; 0 spares everybody the question */
+	uint32_t inventory; /* the monitor wants to hear of loads that have ended */
+	uint32_t pad;
 	struct {
 		uint64_t load;
 		uint32_t denied;

@@ -27,6 +27,13 @@ enum mw_key {
 	MW_KEY_SCOPE = 25,
 	MW_KEY_SP = 26,
 	MW_KEY_CALLED = 27,
+	MW_KEY_DEV = 28,
+	MW_KEY_INO = 29,
+	/* how it went */
+	MW_KEY_DURATION = 30,
+	MW_KEY_RAISED = 31,
+	MW_KEY_WEIGHTS_ONLY = 32,
+	MW_KEY_LOST = 33,
 	/* effect */
 	MW_KEY_CLASS = 40,
 	MW_KEY_CAUSE = 41,

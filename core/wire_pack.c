@@ -101,6 +101,16 @@ static void put_load(struct out *out, const struct mw_record_load *load)
 		text(out, load->seen[i], GLOBAL);
 }
 
+static void put_done(struct out *out, const struct mw_record *record)
+{
+	put_uint(out, MW_KEY_DEV, record->load.dev);
+	put_uint(out, MW_KEY_INO, record->load.ino);
+	put_uint(out, MW_KEY_DURATION, record->done.duration);
+	put_uint(out, MW_KEY_RAISED, record->done.raised);
+	put_uint(out, MW_KEY_WEIGHTS_ONLY, record->done.weights_only);
+	put_uint(out, MW_KEY_LOST, record->done.lost);
+}
+
 static void put_argv(struct out *out, const struct mw_record_effect *effect)
 {
 	uint32_t budget = ARGV_BUDGET;
@@ -196,6 +206,8 @@ int mw_wire_pack(const struct mw_record *record, uint8_t *buf, size_t cap)
 		put_text(&out, MW_KEY_ALERT, record->alert);
 		put_uint(&out, MW_KEY_SENSOR, record->effect.sensor);
 	}
+	if (record->kind == MW_LOADED)
+		put_done(&out, record);
 	put_frames(&out, record);
 	if (has_effect(record)) {
 		put_effect(&out, &record->effect);

@@ -160,8 +160,30 @@ static int get_load(enum mw_key k, const msgpack_object *o, struct mw_record_loa
 		return get_uint(o, UINT64_MAX, &load->sp);
 	case MW_KEY_CALLED:
 		return get_bool(o, &load->called);
+	case MW_KEY_DEV:
+		return get_u32(o, UINT32_MAX, &load->dev);
+	case MW_KEY_INO:
+		return get_uint(o, UINT64_MAX, &load->ino);
 	case MW_KEY_SEEN:
 		return get_texts(o, load->seen, MW_WIRE_GLOBALS, &load->seen_count);
+	default:
+		return 0;
+	}
+}
+
+static int get_done(enum mw_key k, const msgpack_object *o, struct mw_record_done *done)
+{
+	uint32_t value;
+
+	switch (k) {
+	case MW_KEY_DURATION:
+		return get_uint(o, INT64_MAX, &done->duration);
+	case MW_KEY_RAISED:
+		return get_bool(o, &done->raised);
+	case MW_KEY_WEIGHTS_ONLY:
+		return ENUM(o, MW_ANSWER_COUNT, done->weights_only);
+	case MW_KEY_LOST:
+		return get_uint(o, UINT32_MAX, &done->lost);
 	default:
 		return 0;
 	}
@@ -247,6 +269,8 @@ static int get_pair(const msgpack_object_kv *pair, uint64_t *met, struct mw_reco
 	error = get_load((enum mw_key)k, &pair->val, &record->load);
 	if (!error)
 		error = get_effect((enum mw_key)k, &pair->val, &record->effect);
+	if (!error)
+		error = get_done((enum mw_key)k, &pair->val, &record->done);
 	return error ? error : get_rest((enum mw_key)k, &pair->val, record);
 }
 

@@ -35,18 +35,10 @@ static int socket_beyond_limit(void)
 	return fd;
 }
 
-static int dial(void)
+static int reach(int fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const struct timeval patience = {.tv_sec = PATIENCE_S};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 && errno == EMFILE)
-		fd = socket_beyond_limit();
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	memcpy(address.sun_path, mw_process.socket, sizeof(address.sun_path));
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		if (errno == EINTR)
@@ -57,6 +49,20 @@ static int dial(void)
 		return error;
 	}
 	return fd;
+}
+
+static int dial(void)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EMFILE)
+		fd = socket_beyond_limit();
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	return reach(fd);
 }
 
 static int send_all(int fd, const void *data, size_t len)
@@ -154,6 +160,38 @@ static int by_socket(const struct mw_record *record, const uint8_t *head, size_t
 	if (!result)
 		result = receive(fd, ret, fds);
 	close(fd);
+	return result;
+}
+
+static int throw(const uint8_t *head, size_t len)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), result;
+
+	if (fd < 0)
+		return -errno;
+	fd = reach(fd);
+	if (fd < 0)
+		return fd;
+	result = send_all(fd, head, len);
+	close(fd);
+	return result;
+}
+
+/* A thread that the floor looks at speaks to the monitor by it alone. */
+int mw_tell(const struct mw_record *record)
+{
+	uint8_t head[MW_WIRE_HEAD];
+	struct mw_reply reply;
+	int saved = errno, len, result;
+
+	if (mw_floor_watches())
+		return mw_exchange(record, &reply, NULL);
+	mw_thread.busy++;
+	result = len = mw_wire_pack(record, head, sizeof(head));
+	if (len >= 0)
+		result = throw(head, (size_t)len);
+	mw_thread.busy--;
+	errno = saved;
 	return result;
 }
 

@@ -70,6 +70,12 @@ struct mw_load {
 	int64_t tell;
 	bool tell_exact;
 
+	/* For the inventory: kept while it is wanted; `began` is 0 elsewhere. */
+	uint64_t began; /* ns of the monotonic clock */
+	enum mw_answer_known weights_only;
+	uint32_t dev; /* of the file that it reads, as in struct mw_record_load */
+	uint64_t ino;
+
 	/* Set when the policy has limits; kept by the extension. */
 	struct {
 		bool memory;   /* it would be denied more memory, and the process cannot get it */
@@ -166,6 +172,14 @@ struct mw_guest {
 
 	/* Asks the monitor what was denied in the scope of the innermost load, for `why`. */
 	void (*ask_why)(void);
+
+	/* Whether the monitor wants to hear of loads that have ended, in the state page; never
+	 * NULL.
+	 */
+	const uint32_t *inventory;
+
+	/* Tells it of one, after `duration` ns, and does not wait for it. */
+	void (*loaded)(struct mw_load *load, uint64_t duration, bool raised);
 
 	/* Directories whose files were there before any load, and whether a path lies in one, or is
 	 * one. */

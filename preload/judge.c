@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -360,6 +361,30 @@ void mw_ask_why(void)
 		         "a task that this load started was stopped by modelwatch");
 	else
 		snprintf(why, sizeof(mw_thread.why), "%s [alert %s]", reply.title, reply.id);
+}
+
+/* What could not be told is counted, and told with the next one. A child has its own count. */
+void mw_loaded(struct mw_load *load, uint64_t duration, bool raised)
+{
+	static _Atomic uint64_t untold;
+	static _Atomic pid_t owner;
+	struct mw_record record;
+	uint64_t before;
+
+	if (atomic_exchange(&owner, getpid()) != getpid())
+		atomic_store(&untold, 0);
+	before = atomic_exchange(&untold, 0);
+	memset(&record, 0, sizeof(record));
+	record.kind = MW_LOADED;
+	record.tid = (uint32_t)syscall(SYS_gettid);
+	mw_describe_load(&record.load, load);
+	record.load.scope = mw_thread.scope;
+	record.load.dev = load->dev;
+	record.load.ino = load->ino;
+	record.done = (struct mw_record_done){duration, raised, load->weights_only,
+	                                      before < UINT32_MAX ? before : UINT32_MAX};
+	if (mw_tell(&record))
+		atomic_fetch_add(&untold, before + 1);
 }
 
 void mw_born(void)

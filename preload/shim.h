@@ -37,8 +37,13 @@ extern struct mw_process mw_process MW_HIDDEN;
  * be NULL). Returns 0, or a negative errno when the monitor could not be told. */
 int mw_exchange(const struct mw_record *record, struct mw_reply *ret, int *fds);
 
+/* Sends one that nobody waits for the answer to. Returns 0, or a negative errno when it could not
+ * be sent at once. */
+int mw_tell(const struct mw_record *record);
+
 /* state.c: fills the part of a record that comes from the thread's innermost load or its scope. */
 void mw_record_load(struct mw_record *record, const struct mw_thread *thread);
+void mw_describe_load(struct mw_record_load *out, struct mw_load *load);
 uint64_t mw_load_id(struct mw_load *load);
 
 /* judge.c */
@@ -54,6 +59,7 @@ void mw_join(const char *id, enum mw_sensor sensor);
 /* The calling thread answers for a load from now on, by birth. */
 void mw_enter_scope(uint64_t load, uint32_t slot);
 uint32_t mw_denials(const struct mw_load *load);
+void mw_loaded(struct mw_load *load, uint64_t duration, bool raised);
 void mw_born(void); /* in a child that an active thread forked */
 
 /* libc.c: the libc sensor. True when the effect needs no judgement of its own: the Python sensor

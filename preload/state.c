@@ -39,7 +39,7 @@ static struct mw_str text(const char *s)
 	return (struct mw_str){s && *s ? s : NULL, s ? (uint32_t)strlen(s) : 0};
 }
 
-static void describe(struct mw_record_load *out, struct mw_load *load)
+void mw_describe_load(struct mw_record_load *out, struct mw_load *load)
 {
 	uint64_t count = load->globals < MW_WIRE_GLOBALS ? load->globals : MW_WIRE_GLOBALS;
 
@@ -72,7 +72,7 @@ void mw_record_load(struct mw_record *record, const struct mw_thread *thread)
 {
 	record->tid = (uint32_t)syscall(SYS_gettid);
 	if (thread->load) {
-		describe(&record->load, thread->load);
+		mw_describe_load(&record->load, thread->load);
 		record->load.scope = thread->scope;
 		return;
 	}
@@ -138,6 +138,13 @@ static void find_self(void)
 		*slash = '\0';
 }
 
+static const uint32_t *inventory(void)
+{
+	static const uint32_t unwanted;
+
+	return mw_process.page ? &mw_process.page->inventory : &unwanted;
+}
+
 static const struct mw_limits *limits(void)
 {
 	const struct mw_limits *limits = mw_process.policy ? &mw_process.policy->limits : NULL;
@@ -163,6 +170,8 @@ static void fill_table(void)
 	                                       .is_own = mw_is_own,
 	                                       .same_run = mw_same_run,
 	                                       .secret = mw_opens_secret,
+	                                       .inventory = inventory(),
+	                                       .loaded = mw_loaded,
 	                                       .limits = limits(),
 	                                       .limit_memory = mw_limit_memory,
 	                                       .unlimit_memory = mw_unlimit_memory,

@@ -122,6 +122,18 @@ static void origin_of_entry(struct mw_load *load, PyFrameObject *frame,
 		        is_session_fd(descriptor_of(frame)) ? MW_FROM_SESSION : MW_FROM_FOREIGN;
 }
 
+/* torch gives its parameter the value that counts before it loads. */
+static enum mw_answer_known weights_only(PyFrameObject *frame)
+{
+	PyObject *value = mw_local(frame, "weights_only");
+	enum mw_answer_known answer = value == Py_True    ? MW_YES
+	                              : value == Py_False ? MW_NO
+	                                                  : MW_NOT_KNOWN;
+
+	Py_XDECREF(value);
+	return answer;
+}
+
 /* From the load outwards; the last one found is the outermost. A nested load is never a message:
  * its bytes came with the outer one. */
 static void look_at_callers(struct mw_load *load)
@@ -140,6 +152,8 @@ static void look_at_callers(struct mw_load *load)
 		if (entry) {
 			set_text(load->outermost, sizeof(load->outermost), entry->entry);
 			path_of_entry(load, frame, entry);
+			if (load->began && !strcmp(entry->entry, "torch.load"))
+				load->weights_only = weights_only(frame);
 			if (!load->outer && !mw_shim->thread()->scope && depth < 4)
 				origin_of_entry(load, frame, entry);
 		}

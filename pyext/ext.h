@@ -82,6 +82,11 @@ int mw_hook_pickle(const char *module);
 bool mw_limit_open(struct mw_load *load);
 void mw_limit_close(struct mw_load *load);
 
+/* inventory.c: what begins and ends, called under the GIL by the thread of the load;
+ * mw_inventory_close() only when the other one has set `began`. */
+void mw_inventory_open(struct mw_load *load);
+void mw_inventory_close(struct mw_load *load, bool raised);
+
 /* watchdog.c: the time of loads. mw_watch() begins, mw_unwatch() ends; when that returns, what the
  * watchdog has said about the load is what happened. */
 void mw_watch(struct mw_load *load);

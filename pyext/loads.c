@@ -39,6 +39,7 @@ static inline struct mw_load *open_load(struct mw_load *room, const char *entry,
 	load->imports.native = MW_BY_NATIVE;
 	load->imports.count = 0;
 	load->origin = MW_FROM_FILE;
+	load->began = 0;
 	load->path[0] = '\0';
 	load->start_tell = -1;
 	memset(&load->limit, 0, sizeof(load->limit));
@@ -60,6 +61,8 @@ static void unlink_load(struct mw_thread *thread, const struct mw_load *load)
 
 static inline bool may_run(struct mw_load *load)
 {
+	if (__builtin_expect(*mw_shim->inventory, 0))
+		mw_inventory_open(load);
 	return __builtin_expect(!mw_shim->limits, 1) || mw_limit_open(load);
 }
 
@@ -79,6 +82,8 @@ static inline PyObject *close_load(struct mw_load *load, PyObject *result)
 	if (__builtin_expect(load->floored, 0))
 		mw_shim->floor_close(load);
 	unlink_load(thread, load);
+	if (__builtin_expect(load->began != 0, 0))
+		mw_inventory_close(load, !result);
 	thread->active = thread->load || thread->scope;
 	thread->note.valid = thread->span.valid = false;
 	if (!load->in_frame)

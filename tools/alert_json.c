@@ -129,15 +129,15 @@ static json_t *model_of(const struct mw_model *model)
 	                 "revision", mw_json_text(model->revision));
 }
 
-static json_t *artifact_of(const struct mw_alert *alert)
+json_t *mw_alert_json_artifact(const struct mw_artifact *artifact, const struct mw_location *at,
+                               const struct mw_digest *digest)
 {
-	const struct mw_artifact *artifact = &alert->artifact;
 	json_t *size = artifact->fd >= 0 ? json_integer(artifact->status.st_size) : json_null();
 	json_t *out = json_pack("{s:o, s:o, s:o}", "path", mw_json_text(artifact->path), "member",
-	                        mw_json_text(alert->at->member), "size", size);
+	                        mw_json_text(at->member), "size", size);
 
-	set_digest(out, &alert->digest);
-	json_object_set_new(out, "stream_sha256", mw_json_text(alert->at->stream_sha256));
+	set_digest(out, digest);
+	json_object_set_new(out, "stream_sha256", mw_json_text(at->stream_sha256));
 	json_object_set_new(out, "model", model_of(&artifact->model));
 	return out;
 }
@@ -170,7 +170,7 @@ static json_t *load_of(const struct mw_alert *alert)
 	out = json_pack("{s:o, s:o, s:o, s:o}", "id", load->id ? json_string(id) : json_null(),
 	                "entry", known ? mw_json_str(load->entry) : json_null(), "origin",
 	                known ? json_string(mw_origin_name(load->origin)) : json_null(), "artifact",
-	                artifact_of(alert));
+	                mw_alert_json_artifact(&alert->artifact, alert->at, &alert->digest));
 	set_call(alert, out);
 	/* Of a process or thread that a load started nobody knows whether the load has ended. */
 	json_object_set_new(out, "after_load",

@@ -65,6 +65,10 @@ void mw_alert_deed(const struct mw_record_effect *effect, struct mw_text *out, s
  * memory. */
 json_t *mw_alert_json(const struct mw_alert *alert);
 
+/* `load.artifact` of it. */
+json_t *mw_alert_json_artifact(const struct mw_artifact *artifact, const struct mw_location *at,
+                               const struct mw_digest *digest);
+
 /* What updates change in an alert's JSON: its digest, and who has seen the effect, which is true
  * when that is news. */
 void mw_alert_json_digest(json_t *alert, const struct mw_digest *digest);

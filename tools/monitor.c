@@ -9,6 +9,7 @@
 
 #include "../core/pickle.h"
 #include "floor_judge.h"
+#include "inventory.h"
 #include "registry.h"
 #include "scopes.h"
 #include "share.h"
@@ -28,8 +29,9 @@ struct mw_monitor {
 	int page_fd, policy_fd;
 	struct mw_registry registry;
 	struct mw_scopes scopes;
-	struct mw_floor_judge *floor; /* NULL: there is none */
-	int64_t pruned;               /* when, in ms */
+	struct mw_floor_judge *floor;   /* NULL: there is none */
+	struct mw_inventory *inventory; /* NULL: nobody wants it */
+	int64_t pruned;                 /* when, in ms */
 };
 
 static void hello(struct mw_monitor *monitor, pid_t pid, struct mw_reply *reply,
@@ -222,6 +224,14 @@ static void fetch(struct mw_monitor *monitor, pid_t pid, const struct mw_record 
 	reply->verdict = called ? MW_ALLOW : MW_DENY;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void serve(void *context, pid_t pid, struct mw_record *record, struct mw_reply *reply,
                   int fds[static MW_WIRE_FDS])
 {
@@ -254,6 +264,10 @@ static void serve(void *context, pid_t pid, struct mw_record *record, struct mw_
 		break;
 	case MW_WHY:
 		why(monitor, record, reply);
+		break;
+	case MW_LOADED:
+		if (monitor->inventory)
+			mw_inventory_add(monitor->inventory, pid, record, now_ms());
 		break;
 	case MW_KIND_COUNT:
 		break;
@@ -327,6 +341,12 @@ int mw_monitor_floor(struct mw_monitor *monitor, int listener, struct mw_gate *g
 	return mw_floor_judge_open(&host, listener, gate, &monitor->floor);
 }
 
+void mw_monitor_inventory(struct mw_monitor *monitor, struct mw_inventory *inventory)
+{
+	monitor->inventory = inventory;
+	monitor->page->inventory = 1;
+}
+
 const char *mw_monitor_path(const struct mw_monitor *monitor)
 {
 	return mw_server_path(monitor->server);
@@ -339,23 +359,23 @@ int mw_monitor_fd(const struct mw_monitor *monitor)
 
 int mw_monitor_patience(const struct mw_monitor *monitor)
 {
-	bool knows =
-	        monitor->scopes.count || (monitor->floor && mw_floor_judge_knows(monitor->floor));
+	bool knows = monitor->scopes.count ||
+	             (monitor->floor && mw_floor_judge_knows(monitor->floor)) ||
+	             (monitor->inventory && mw_inventory_waits(monitor->inventory));
 
 	return knows ? PRUNE_MS : -1;
 }
 
 int mw_monitor_poll(struct mw_monitor *monitor)
 {
-	struct timespec now;
-	int64_t ms;
+	int64_t ms = now_ms();
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	if (ms - monitor->pruned >= PRUNE_MS) {
 		mw_scopes_prune(&monitor->scopes);
 		if (monitor->floor)
 			mw_floor_judge_prune(monitor->floor);
+		if (monitor->inventory)
+			mw_inventory_poll(monitor->inventory, ms);
 		monitor->pruned = ms;
 	}
 	return mw_server_poll(monitor->server) +

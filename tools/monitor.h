@@ -27,6 +27,11 @@ void mw_monitor_close(struct mw_monitor *monitor);
  * mw_monitor_close(). Returns 0 or -ENOMEM. */
 int mw_monitor_floor(struct mw_monitor *monitor, int listener, struct mw_gate *gate);
 
+/* From now on processes tell which of their loads have ended, and `inventory` hears it; borrowed
+ * until mw_monitor_close(). */
+struct mw_inventory;
+void mw_monitor_inventory(struct mw_monitor *monitor, struct mw_inventory *inventory);
+
 /* The path of its socket, for MODELWATCH_SOCKET. */
 const char *mw_monitor_path(const struct mw_monitor *monitor);
 

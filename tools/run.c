@@ -21,6 +21,7 @@
 #include "floor.h"
 #include "floor_start.h"
 #include "installed.h"
+#include "inventory.h"
 #include "job.h"
 #include "journal.h"
 #include "learn.h"
@@ -44,6 +45,7 @@ struct run {
 	struct mw_reporter *reporter;
 	struct mw_courier *courier; /* NULL: no sink is configured */
 	struct mw_alerts *alerts;
+	struct mw_inventory *inventory; /* NULL: no sink wants it */
 	struct mw_monitor *monitor;
 	struct mw_floor floor;
 	bool has_floor;
@@ -92,6 +94,35 @@ static int open_alerts(struct run *run)
 	return error ? mw_say("--alerts=%s: %s", options->alerts ? options->alerts : "",
 	                      strerror(-error))
 	             : 0;
+}
+
+static void take_inventory(void *context, const char *line, size_t len)
+{
+	struct run *run = context;
+
+	mw_courier_send(run->courier, line, len);
+}
+
+static int open_inventory(struct run *run)
+{
+	char digest[2 * sizeof(run->policy->digest) + 1];
+	const struct mw_inventory_options options = {
+	        .policy_digest = digest,
+	        .labels = run->rules.labels,
+	        .alerts = run->alerts,
+	        .write = take_inventory,
+	        .context = run,
+	};
+	int error;
+
+	if (!run->courier || !mw_sinks_inventory(run->rules.sinks))
+		return 0;
+	hex(run->policy->digest, sizeof(run->policy->digest), digest);
+	error = mw_inventory_open(&options, &run->inventory);
+	if (error)
+		return mw_say("cannot keep an inventory: %s", strerror(-error));
+	mw_monitor_inventory(run->monitor, run->inventory);
+	return 0;
 }
 
 /* The verdict on an effect is kill. */
@@ -192,7 +223,8 @@ static int prepare(struct run *run)
 		return status;
 	error = mw_monitor_open(run->policy, run->policy_size, run->alerts, kill_run, run,
 	                        &run->monitor);
-	return error ? mw_say("cannot open the monitor's socket: %s", strerror(-error)) : 0;
+	return error ? mw_say("cannot open the monitor's socket: %s", strerror(-error))
+	             : open_inventory(run);
 }
 
 static int begin_floor(void *context, int listener)
@@ -432,6 +464,7 @@ static int run_command(int argc, char **argv)
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	status = watch(&run);
 	mw_monitor_close(run.monitor);
+	mw_inventory_close(run.inventory);
 	mw_alerts_close(run.alerts);
 	end_reports(&run);
 	end_courier(&run);

@@ -109,6 +109,28 @@ static void an_empty_record_has_no_values(void **state)
 	mw_wire_free(&u);
 }
 
+static void how_a_load_went_comes_back(void **state)
+{
+	static struct mw_record r;
+	uint8_t frame[MW_WIRE_HEAD];
+	struct mw_unpacked u;
+
+	(void)state;
+	fill(&r);
+	r.kind = MW_LOADED;
+	r.load.dev = UINT32_MAX;
+	r.load.ino = UINT64_MAX;
+	r.done = (struct mw_record_done){INT64_MAX, true, MW_YES, UINT32_MAX};
+	assert_true(mw_wire_pack(&r, frame, sizeof(frame)) > 0);
+	assert_int_equal(mw_wire_unpack(frame + 4, length(frame), &u), 0);
+	assert_true(u.record.load.dev == UINT32_MAX && u.record.load.ino == UINT64_MAX);
+	assert_true(u.record.done.duration == INT64_MAX && u.record.done.raised);
+	assert_true(u.record.done.weights_only == MW_YES && u.record.done.lost == UINT32_MAX);
+	assert_int_equal(u.record.effect.argc, 0); /* it is of no effect, and brings no stack */
+	assert_int_equal(u.record.stack_len, 0);
+	mw_wire_free(&u);
+}
+
 static void no_prefix_is_a_record(void **state)
 {
 	uint8_t frame[MW_WIRE_HEAD];
@@ -150,6 +172,9 @@ static void hostile_bytes_are_refused(void **state)
 	        {"\x82\x00\x01\x0c\x01", 5, -EBADMSG},
 	        {"\x82\x00\x01\x3d\x01", 5, -EBADMSG},
 	        {"\x82\x00\x01\x0e\xfe", 5, -EBADMSG},
+	        {"\x82\x00\x01\x20\x03", 5, -EBADMSG}, /* weights only: neither yes nor no */
+	        {"\x82\x00\x01\x1f\x02", 5, -EBADMSG},
+	        {"\x82\x00\x01\x1e\xff", 5, -EBADMSG}, /* a load that took -1 ns */
 	};
 	struct mw_unpacked u;
 
@@ -186,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(the_longest_record_fits_and_comes_back),
 	        cmocka_unit_test(an_empty_record_has_no_values),
+	        cmocka_unit_test(how_a_load_went_comes_back),
 	        cmocka_unit_test(no_prefix_is_a_record),
 	        cmocka_unit_test(hostile_bytes_are_refused),
 	        cmocka_unit_test(a_later_version_may_say_more),

@@ -1,0 +1,30 @@
+/* A record of the inventory as JSON, modelwatch.inventory/1: docs/alerts.md says what each field
+ * means. */
+#ifndef MW_TOOLS_INVENTORY_JSON_H
+#define MW_TOOLS_INVENTORY_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "../core/wire.h"
+#include "artifact.h"
+#include "hasher.h"
+#include "locate.h"
+
+/* Of one load, now. Takes the reference to `who` (mw_identity_gather()); `labels` is borrowed. A
+ * new reference, or NULL when there is no memory. */
+json_t *mw_inventory_json(const struct mw_record *record, const struct mw_artifact *artifact,
+                          const struct mw_location *at, const struct mw_digest *digest, json_t *who,
+                          const char *policy_digest, json_t *labels);
+
+/* What is known later. A digest that is not there by then will not come. `record` may be NULL. */
+void mw_inventory_set_digest(json_t *record, const struct mw_digest *digest);
+void mw_inventory_set_sum(json_t *record, uint64_t count, uint64_t duration, const char *last,
+                          bool several_streams);
+
+/* The time as records have it. */
+void mw_inventory_now(char ret[static 40]);
+
+#endif
