@@ -133,7 +133,7 @@ int mw_format_json(const struct mw_emission *emission, const struct mw_format_op
 		return error;
 	*ret = json_loadb(text, len, 0, NULL);
 	free(text);
-	return *ret ? 0 : -ENOMEM;
+	return *ret ? 0 : -EINVAL;
 }
 
 void mw_write_command(struct mw_writer *w, const char *key, const json_t *argv)

@@ -26,6 +26,7 @@ void mw_http_ack_expect(struct mw_http_ack *ack, const struct mw_http_answer *an
 	}
 	*ack = (struct mw_http_ack){.count = count, .id = id, .since = mw_sink_clock()};
 	memcpy(ack->first, items[0].emission.uid, sizeof(ack->first));
+	memcpy(ack->last, items[count - 1].emission.uid, sizeof(ack->last));
 }
 
 size_t mw_http_ack_pending(const struct mw_http_ack *ack, const struct mw_sink_item *items,
@@ -33,6 +34,7 @@ size_t mw_http_ack_pending(const struct mw_http_ack *ack, const struct mw_sink_i
 {
 	bool is_it = ack->count && ack->count <= count &&
 	             !strcmp(ack->first, items[0].emission.uid) &&
+	             !strcmp(ack->last, items[ack->count - 1].emission.uid) &&
 	             mw_sink_clock() - ack->since < PATIENCE_MS;
 
 	return is_it ? ack->count : 0;

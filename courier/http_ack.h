@@ -8,7 +8,7 @@
 
 struct mw_http_ack {
 	size_t count; /* of the items that are waited for; 0: none */
-	char first[MW_UID_TEXT];
+	char first[MW_UID_TEXT], last[MW_UID_TEXT]; /* between them some may have left */
 	int64_t id, since;
 };
 

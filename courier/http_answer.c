@@ -106,6 +106,20 @@ static const json_t *result_of(const json_t *item)
 	return json_is_integer(json_object_get(result, "status")) ? result : NULL;
 }
 
+/* Elastic's 400s that are about the index: once that is put right, all that has waited is taken. */
+static bool is_of_the_index(const json_t *result)
+{
+	static const char *const types[] = {"validation_exception", "index_closed_exception",
+	                                    "invalid_index_name_exception"};
+	const char *type =
+	        json_string_value(json_object_get(json_object_get(result, "error"), "type"));
+
+	for (size_t i = 0; type && i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(types[i], type))
+			return true;
+	return false;
+}
+
 static void take_result(const char *origin, const json_t *result, struct mw_sink_item *item,
                         struct mw_sink_report *report)
 {
@@ -113,6 +127,8 @@ static void take_result(const char *origin, const json_t *result, struct mw_sink
 	char ours[160];
 
 	item->outcome = outcome_of(status);
+	if (item->outcome == MW_SINK_REFUSED && is_of_the_index(result))
+		item->outcome = MW_SINK_RETRY;
 	if (item->outcome == MW_SINK_DONE || report->reason)
 		return;
 	snprintf(ours, sizeof(ours), "%.100s answers %ld for a record", origin, status);
@@ -150,12 +166,15 @@ static enum mw_http_verdict take(enum mw_http_body body, const char *origin,
                                  struct mw_sink_item *items, size_t count,
                                  struct mw_sink_report *report)
 {
+	const json_t *code = json_object_get(said, "code");
+
 	if (body == MW_HTTP_ELASTIC) {
 		if (!take_bulk(origin, said, items, count, report))
 			unexpected(report, origin, answer);
 		return MW_HTTP_SAID;
 	}
-	if (body == MW_HTTP_HEC && json_integer_value(json_object_get(said, "code")) != 0) {
+	/* A page of somebody on the way is no word of Splunk's. */
+	if (body == MW_HTTP_HEC && (!json_is_integer(code) || json_integer_value(code) != 0)) {
 		unexpected(report, origin, answer);
 		return MW_HTTP_SAID;
 	}

@@ -65,6 +65,9 @@ static CURLcode set_tls(CURL *easy, const struct mw_sink_tls *tls)
 #endif
 	if (state == CURLE_OK && tls->ca)
 		state = curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca);
+	/* Else the system's folder of authorities counts beside it. */
+	if (state == CURLE_OK && tls->ca)
+		state = curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	if (state == CURLE_OK && tls->cert)
 		state = curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert);
 	if (state == CURLE_OK && tls->key)
@@ -226,11 +229,25 @@ static int complain(const struct mw_http_client *client, CURLcode state,
 	return -EIO;
 }
 
+/* JSON may write a slash as "\/". */
+static void plain_slashes(struct mw_buffer *body)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < body->len; i++) {
+		if (body->data[i] == '\\' && i + 1 < body->len && body->data[++i] != '/')
+			body->data[used++] = '\\';
+		body->data[used++] = body->data[i];
+	}
+	body->len = used;
+}
+
 /* What the receiver repeats of our secrets is nobody's business. */
 static void hide_secrets(struct mw_http_client *client)
 {
 	struct mw_buffer *body = &client->body;
 
+	plain_slashes(body);
 	mw_http_hide(body->data, body->len, client->headers.secrets[0]);
 	mw_http_hide(body->data, body->len, client->headers.secrets[1]);
 	mw_http_hide(body->data, body->len, client->url->path);

@@ -36,7 +36,8 @@ static bool is_ours(const char *name)
 	                                   "sasl.oauthbearer.client.secret",
 	                                   "bootstrap.servers",
 	                                   "metadata.broker.list",
-	                                   "enable.gapless.guarantee"};
+	                                   "enable.gapless.guarantee",
+	                                   "delivery.report.only.error"};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (!strcmp(ours[i], name))
@@ -54,7 +55,9 @@ static int set_given(rd_kafka_conf_t *conf, const struct mw_sink_config *config,
 	{
 		const char *text = json_string_value(value);
 
-		if (!text || is_ours(name)) {
+		/* A password goes by TLS alone. */
+		if (!text || is_ours(name) ||
+		    (config->user && !strcmp(name, "security.protocol"))) {
 			snprintf(why, why_size, "`properties`: '%.64s' cannot be set", name);
 			return -EINVAL;
 		}
@@ -80,6 +83,7 @@ static int set_all(rd_kafka_conf_t *conf, const struct mw_sink_config *config, c
 	        {"security.protocol", config->user ? "sasl_ssl"
 	                              : tls->on    ? "ssl"
 	                                           : NULL},
+	        {"ssl.endpoint.identification.algorithm", tls->on ? "https" : NULL},
 	        {"ssl.ca.location", tls->ca},
 	        {"ssl.certificate.location", tls->cert},
 	        {"ssl.key.location", tls->key},

@@ -40,6 +40,7 @@ struct courier {
 	uint64_t told;        /* records that the monitor knows of as taken */
 	int64_t next_view, next_try, next_tick, next_take;
 	json_t *view; /* as it was told last */
+	bool gone;    /* the monitor, though not all that it has sent may be read */
 };
 
 static int64_t now_ms(void)
@@ -95,22 +96,26 @@ static void keep_stdout(const struct courier *c)
 		close(null);
 }
 
+static int64_t ns_of(uint64_t ms)
+{
+	return ms > INT64_MAX / 1000000 ? INT64_MAX : (int64_t)ms * 1000000;
+}
+
 static void set_spool(struct courier *c, bool is_daemon)
 {
 	const struct mw_spool_config *from = &c->config.spool;
 	struct mw_spool_options *to = &c->spool_options;
-	const int64_t ms = 1000000;
 
 	if (mw_spool_defaults(to, is_daemon, c->spool_path))
 		c->spool_path[0] = '\0';
 	if (from->path)
 		snprintf(c->spool_path, sizeof(c->spool_path), "%s", from->path);
 	to->path = c->spool_path;
-	to->max_bytes = from->max_bytes;
-	to->max_age_ns = (int64_t)from->max_age_ms * ms;
-	to->keep_ns = (int64_t)from->keep_ms * ms;
-	to->window_ns = (int64_t)from->window_ms * ms;
-	to->window_max_ns = (int64_t)from->window_max_ms * ms;
+	to->max_bytes = from->max_bytes ? from->max_bytes : INT64_MAX; /* off: no bound */
+	to->max_age_ns = from->max_age_ms ? ns_of(from->max_age_ms) : INT64_MAX;
+	to->keep_ns = ns_of(from->keep_ms);
+	to->window_ns = ns_of(from->window_ms);
+	to->window_max_ns = ns_of(from->window_max_ms);
 	to->per_rule_minute = from->per_rule_minute;
 	to->per_artifact_minute = from->per_artifact_minute;
 }
@@ -206,9 +211,10 @@ static void take(struct courier *c)
 {
 	int n;
 
-	if (now_ms() < c->next_take || !open_spool(c)) {
-		if (!c->spool)
-			c->next_take = now_ms() + RETRY_MS;
+	if (now_ms() < c->next_take)
+		return;
+	if (!open_spool(c)) {
+		c->next_take = now_ms() + RETRY_MS;
 		return;
 	}
 	n = mw_intake_take(c->intake, c->spool, &c->source);
@@ -265,19 +271,16 @@ static void work(struct courier *c)
 	int64_t now = now_ms();
 	int wait;
 
-	if (now >= c->next_try && open_spool(c)) {
-		if (mw_ship_try(c->ship))
-			c->next_try = INT64_MAX;
-		else
-			c->next_try = now + LOCK_MS;
-	}
-	if (c->spool && now >= c->next_tick) {
-		wait = mw_spool_tick(c->spool);
+	if (now >= c->next_try)
+		c->next_try = c->spool && mw_ship_try(c->ship) ? INT64_MAX : now + LOCK_MS;
+	if (now >= c->next_tick) {
+		wait = c->spool ? mw_spool_tick(c->spool) : RETRY_MS;
 		c->next_tick = now + (wait < 0 ? RETRY_MS : wait);
 		if (wait < 0)
 			give_up_spool(c, wait);
 	}
 	if (now >= c->next_view) {
+		acknowledge(c); /* the socket may have been full */
 		tell_view(c);
 		c->next_view = now + VIEW_MS;
 	}
@@ -302,12 +305,14 @@ static void empty(int fd)
 static void wait_for_work(struct courier *c)
 {
 	bool full = now_ms() < c->next_take;
-	struct pollfd events[] = {{.fd = full ? -1 : STDIN_FILENO, .events = POLLIN},
-	                          {.fd = c->signals, .events = POLLIN},
-	                          {.fd = c->changes, .events = POLLIN}};
+	struct pollfd events[] = {
+	        {.fd = full && c->gone ? -1 : STDIN_FILENO, .events = full ? POLLRDHUP : POLLIN},
+	        {.fd = c->signals, .events = POLLIN},
+	        {.fd = c->changes, .events = POLLIN}};
 	int ms = mw_intake_has(c->intake) && !full ? 0 : patience(c);
 
 	poll(events, 3, full && ms > RETRY_MS ? RETRY_MS : ms);
+	c->gone |= full && events[0].revents;
 	if (events[1].revents) {
 		empty(c->signals);
 		mw_ship_reopen(c->ship);
@@ -335,6 +340,15 @@ static void flush(struct courier *c)
 	tell_view(c);
 }
 
+/* Whether the monitor has gone, and nothing that it has sent waits. */
+static bool has_nothing(struct courier *c)
+{
+	char some;
+
+	return c->gone && !mw_intake_has(c->intake) &&
+	       recv(STDIN_FILENO, &some, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static int serve(struct courier *c)
 {
 	int64_t end = INT64_MAX;
@@ -347,7 +361,9 @@ static int serve(struct courier *c)
 		wait_for_work(c);
 		take(c);
 		work(c);
-		if (end == INT64_MAX && mw_intake_closed(c->intake))
+		if (!c->spool && has_nothing(c))
+			break;
+		if (end == INT64_MAX && (c->gone || mw_intake_closed(c->intake)))
 			end = now_ms() + (int64_t)c->config.spool.flush_ms;
 	}
 	flush(c);

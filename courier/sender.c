@@ -111,8 +111,8 @@ static void success(struct mw_sender *s, uint64_t sent, uint64_t refused)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Fills the items of the entries that the sink is to get. What no format knows is dead. Where there
- * is no memory for one, `*count` ends before it. */
+/* Fills the items of the entries that the sink is to get. What the format cannot say is dead. Where
+ * there is no memory for one, or no room for a dead letter, `*count` ends before it. */
 static size_t make_items(struct mw_sender *s, int *count)
 {
 	size_t used = 0;
@@ -124,10 +124,9 @@ static size_t make_items(struct mw_sender *s, int *count)
 			continue;
 		error = mw_letter_make(s->config, s->ops->wants_json, &s->entries[i],
 		                       &s->items[used]);
-		if (error == -EINVAL)
-			mw_spool_dead(s->spool, s->config->name, s->entries[i].sequence,
-			              "its format knows no such record");
-		if (error == -ENOMEM)
+		if (error == -ENOMEM ||
+		    (error && mw_spool_dead(s->spool, s->config->name, s->entries[i].sequence,
+		                            "it cannot be put into the sink's format")))
 			*count = i;
 		if (error)
 			continue;
@@ -151,11 +150,14 @@ static uint64_t settle(struct mw_sender *s, int count, size_t used, bool *ret_al
 			*ret_all = false;
 			break;
 		}
+		if (item->outcome == MW_SINK_REFUSED &&
+		    mw_spool_dead(s->spool, s->config->name, item->emission.sequence,
+		                  "the receiver refuses it")) {
+			*ret_all = false;
+			break;
+		}
 		sent += item->outcome == MW_SINK_DONE;
 		refused += item->outcome == MW_SINK_REFUSED;
-		if (item->outcome == MW_SINK_REFUSED)
-			mw_spool_dead(s->spool, s->config->name, item->emission.sequence,
-			              "the receiver refuses it");
 		reached = item->emission.sequence;
 	}
 	if (*ret_all)

@@ -55,17 +55,21 @@ static int take_lock(const char *spool)
 
 bool mw_ship_try(struct mw_ship *ship)
 {
-	if (ship->lock >= 0)
-		return true;
-	ship->lock = take_lock(ship->spool->path);
+	bool all = true;
+
+	if (ship->lock < 0)
+		ship->lock = take_lock(ship->spool->path);
 	if (ship->lock < 0) {
 		ship->lock = -1;
 		return false;
 	}
-	for (size_t i = 0; i < ship->config->count; i++)
-		ship->errors[i] = mw_sender_start(&ship->config->sinks[i], ship->spool, ship->host,
-		                                  &ship->senders[i]);
-	return true;
+	for (size_t i = 0; i < ship->config->count; i++) {
+		if (!ship->senders[i] && ship->errors[i] != -EOPNOTSUPP)
+			ship->errors[i] = mw_sender_start(&ship->config->sinks[i], ship->spool,
+			                                  ship->host, &ship->senders[i]);
+		all &= !ship->errors[i] || ship->errors[i] == -EOPNOTSUPP;
+	}
+	return all;
 }
 
 void mw_ship_wake(struct mw_ship *ship)

@@ -16,7 +16,7 @@ int mw_ship_open(const struct mw_sinks_config *config, const struct mw_spool_opt
                  const char *host, struct mw_ship **ret);
 
 /* Starts the senders once no other courier of this spool has any. Cheap to call again. Returns
- * whether they run. */
+ * whether all of them run. */
 bool mw_ship_try(struct mw_ship *ship);
 
 /* There is something new in the spool. */

@@ -124,19 +124,19 @@ static void quote(const struct sink *sink, const struct mw_relp_frame *frame, co
 	mw_text_add(&t, "\"");
 }
 
-static int begin_session(struct sink *sink, struct mw_sink_report *report)
+static int begin_session(struct sink *sink, const struct mw_wait *wait,
+                         struct mw_sink_report *report)
 {
 	static const char offer[] =
 	        "relp_version=0\nrelp_software=modelwatch," MW_VERSION "\ncommands=syslog";
-	const struct mw_wait wait = mw_wait_for(sink->config->timeout_ms, sink->link.stop);
 	struct mw_relp_frame answer = {.number = 0};
 	int size;
 
 	sink->last = 0;
 	sink->len = 0;
-	size = write_frame(sink, "open", offer, sizeof(offer) - 1, "", 0, mw_wait_left(&wait));
+	size = write_frame(sink, "open", offer, sizeof(offer) - 1, "", 0, mw_wait_left(wait));
 	if (!size)
-		size = hear(sink, &wait, &answer);
+		size = hear(sink, wait, &answer);
 	if (size < 0)
 		return size;
 	if (!mw_relp_is(&answer, "rsp") || answer.number != sink->last)
@@ -193,18 +193,17 @@ static int take_answers(struct sink *sink, struct flight *flight, const struct m
 
 /* The answers are short enough to wait for us in the socket until all is sent. Also of a session
  * that broke those that came before are read. */
-static int send_all(struct sink *sink, struct mw_sink_item *items, size_t count,
-                    struct mw_sink_report *report)
+static int send_all(struct sink *sink, const struct mw_wait *wait, struct mw_sink_item *items,
+                    size_t count, struct mw_sink_report *report)
 {
-	const struct mw_wait wait = mw_wait_for(sink->config->timeout_ms, sink->link.stop);
 	struct flight flight = {.items = items, .first = sink->last + 1};
 	int error = 0, answers;
 
 	while (flight.sent < count && !error) {
-		error = send_line(sink, &items[flight.sent], mw_wait_left(&wait));
+		error = send_line(sink, &items[flight.sent], mw_wait_left(wait));
 		flight.sent += !error;
 	}
-	answers = take_answers(sink, &flight, &wait, report);
+	answers = take_answers(sink, &flight, wait, report);
 	return error ? error : answers;
 }
 
@@ -219,6 +218,7 @@ static void send_items(struct mw_sink *mw_sink, struct mw_sink_item *items, size
                        struct mw_sink_report *report)
 {
 	struct sink *sink = (struct sink *)mw_sink;
+	const struct mw_wait wait = mw_wait_for(2 * sink->config->timeout_ms, sink->link.stop);
 	int error;
 
 	if (sink->link.channel &&
@@ -227,9 +227,9 @@ static void send_items(struct mw_sink *mw_sink, struct mw_sink_item *items, size
 	error = mw_link_ready(&sink->link, report);
 	if (error < 0)
 		return;
-	error = error ? begin_session(sink, report) : 0;
+	error = error ? begin_session(sink, &wait, report) : 0;
 	if (!error)
-		error = send_all(sink, items, count, report);
+		error = send_all(sink, &wait, items, count, report);
 	if (error)
 		mw_link_wrong(&sink->link, error, report);
 	else

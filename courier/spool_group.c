@@ -137,8 +137,11 @@ static bool join(struct mw_spool *spool, const struct mw_spool_facts *facts)
 	if (!find(spool, facts->group, &group))
 		return false;
 	if (facts->severity > group.severity) {
-		if (group.count > group.told)
+		if (group.count > group.told) {
 			write_update(spool, &group);
+			mw_sql_do(spool, "UPDATE groups SET told = count WHERE key = ?", "s",
+			          group.key);
+		}
 		return false;
 	}
 	if (group.count == group.told && (group.due <= now || group.due > horizon(spool, now)))

@@ -10,7 +10,8 @@
 #include "../tools/when.h"
 #include "spool_parts.h"
 
-#define NAMES "32" /* of rules, in one record; what is beyond has none */
+#define GAP_MIN INT64_C(60000000000) /* ns: telling of losses must not make some */
+#define NAMES "32"                   /* of rules, in one record; what is beyond has none */
 
 static const struct {
 	const char *word, *reason;
@@ -99,6 +100,11 @@ static json_t *record_of(int64_t kind, const struct sum *sum, const char *id, in
 	                 "name", host, "version", MW_VERSION);
 }
 
+static int64_t gap(const struct mw_spool *spool)
+{
+	return spool->options.window_ns > GAP_MIN ? spool->options.window_ns : GAP_MIN;
+}
+
 static void tell_kind(struct mw_spool *spool, int64_t kind, int64_t now)
 {
 	struct mw_spool_facts facts = {
@@ -112,8 +118,7 @@ static void tell_kind(struct mw_spool *spool, int64_t kind, int64_t now)
 	mw_spool_insert(spool, &facts, record_of(kind, &sum, facts.id, now));
 	json_decref(sum.names);
 	mw_sql_do(spool, "DELETE FROM losses WHERE kind = ?", "i", kind);
-	mw_sql_do(spool, "INSERT OR REPLACE INTO told VALUES(?, ?)", "ii", kind,
-	          now + spool->options.window_ns);
+	mw_sql_do(spool, "INSERT OR REPLACE INTO told VALUES(?, ?)", "ii", kind, now + gap(spool));
 }
 
 /* When the kinds that have something to tell may do so; a clock that was set back holds up none. */
@@ -124,7 +129,7 @@ static void tell_kind(struct mw_spool *spool, int64_t kind, int64_t now)
 
 void mw_spool_tell(struct mw_spool *spool)
 {
-	int64_t now = mw_spool_now(spool), latest = now + 2 * spool->options.window_ns, kind, at;
+	int64_t now = mw_spool_now(spool), latest = now + 2 * gap(spool), kind, at;
 	sqlite3_stmt *row;
 
 	while (mw_sql_step(spool, row = mw_sql_start(spool, NEXT, "i", latest))) {
@@ -148,7 +153,7 @@ void mw_spool_tell_all(struct mw_spool *spool)
 
 int64_t mw_spool_tell_due(struct mw_spool *spool, int64_t now)
 {
-	sqlite3_stmt *row = mw_sql_start(spool, NEXT, "i", now + 2 * spool->options.window_ns);
+	sqlite3_stmt *row = mw_sql_start(spool, NEXT, "i", now + 2 * gap(spool));
 	int64_t at;
 
 	if (!mw_sql_step(spool, row))

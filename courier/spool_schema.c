@@ -41,6 +41,7 @@ static const char schema[] =
         "CREATE TABLE dead("
         " sequence INTEGER NOT NULL, sink TEXT NOT NULL, time INTEGER NOT NULL, why TEXT NOT NULL,"
         " PRIMARY KEY(sequence, sink)) WITHOUT ROWID;"
+        "CREATE INDEX dead_sink ON dead(sink);"
         "CREATE TABLE sources(id TEXT PRIMARY KEY, next INTEGER NOT NULL, seen INTEGER NOT NULL)"
         " WITHOUT ROWID;"
         "CREATE TABLE state("

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../tools/text.h"
 #include "letter.h"
 #include "sink.h"
 
@@ -26,19 +27,31 @@ static void fill(struct mw_spool_entry *entry, json_t *record)
 	snprintf(entry->uid, sizeof(entry->uid), "%s", id ? id : "");
 }
 
+/* Receivers have chosen some of the words. */
+static json_t *say(const char *outcome, const char *detail, const char *why, int64_t us)
+{
+	char shown_detail[MW_SINK_WHY], shown_why[MW_SINK_WHY];
+	struct mw_text text;
+
+	mw_text_start(&text, shown_detail, sizeof(shown_detail));
+	mw_text_shown(&text, detail, strlen(detail), sizeof(shown_detail) - 1);
+	mw_text_start(&text, shown_why, sizeof(shown_why));
+	mw_text_shown(&text, why, strlen(why), sizeof(shown_why) - 1);
+	return json_pack("{s:{s:s, s:s, s:s, s:I}}", "test", "outcome", outcome, "detail",
+	                 shown_detail, "why", shown_why, "us", (json_int_t)us);
+}
+
 static json_t *answer(const struct mw_sink_item *item, const struct mw_sink_report *report,
                       int64_t us)
 {
 	static const char *const outcomes[] = {"retry", "done", "refused"};
 
-	return json_pack("{s:{s:s, s:s, s:s, s:I}}", "test", "outcome", outcomes[item->outcome],
-	                 "detail", report->detail, "why", report->why, "us", (json_int_t)us);
+	return say(outcomes[item->outcome], report->detail, report->why, us);
 }
 
 static json_t *no(const char *why)
 {
-	return json_pack("{s:{s:s, s:s, s:s, s:I}}", "test", "outcome", "retry", "detail", "",
-	                 "why", why, "us", (json_int_t)0);
+	return say("retry", "", why, 0);
 }
 
 static json_t *send_one(const struct mw_sink_config *config, const struct mw_sink_ops *ops,

@@ -107,25 +107,18 @@ static int find(struct mw_spool *spool, const char *prefix, struct found *found)
 	return n < 0 ? mw_say("the spool cannot be read: %s", strerror(-n)) : 0;
 }
 
-/* CEF is no JSON: what a terminal might obey is written out. */
+/* CEF is no JSON; what a terminal might obey the format has written out. */
 static int print_text(const struct mw_emission *emission, const struct mw_format_options *format)
 {
-	char *line = NULL, *shown;
-	struct mw_text text;
+	char *line = NULL;
 	size_t len;
 	int error = mw_format_render(emission, format, &line, &len);
 
 	if (error)
 		return error;
-	shown = malloc(12 * len + 1);
-	if (shown) {
-		mw_text_start(&text, shown, 12 * len + 1);
-		mw_text_shown(&text, line, len, 12 * len);
-		puts(shown);
-	}
-	free(shown);
+	puts(line);
 	free(line);
-	return shown ? 0 : -ENOMEM;
+	return 0;
 }
 
 static int print_json(const struct mw_emission *emission, const struct options *options)

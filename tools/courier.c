@@ -106,7 +106,7 @@ static int start(struct mw_courier *c)
 static void part(struct mw_courier *c)
 {
 	mw_courier_leave(&c->process, true);
-	mw_courier_leave(&c->before, true);
+	mw_courier_end(&c->before);
 	c->before = c->process;
 	c->process = (struct mw_courier_process){.pidfd = -1, .fd = -1};
 	if (now_ms() - c->since >= STAYED_MS)
@@ -373,8 +373,7 @@ void mw_courier_reload(struct mw_courier *c, json_t *config)
 		return;
 	}
 	configure(c, config);
-	if (!mw_courier_ended(&c->before))
-		mw_courier_leave(&c->before, true);
+	mw_courier_end(&c->before);
 	mw_courier_leave(&c->process, false); /* it takes what it has been sent, and goes */
 	c->before = c->process;
 	c->retry = RETRY_MIN_MS;
@@ -429,21 +428,12 @@ static void await_end(struct mw_courier *c, int64_t end)
 	mw_courier_leave(&c->process, true);
 }
 
-uint64_t mw_courier_close(struct mw_courier *c)
+/* Returns how many records were not taken. */
+static uint64_t discard(struct mw_courier *c)
 {
-	uint64_t lost;
+	uint64_t lost = c->count + c->lost;
 
-	if (!c)
-		return 0;
-	tell_lost(c);
-	flush(c);
-	c->again = now_ms(); /* one that has died gets its last chance at once */
-	finish_taking(c, now_ms() + TAKE_MS);
-	lost = c->count + c->lost;
-	if (c->process.fd >= 0)
-		await_end(c, now_ms() + (int64_t)c->flush_ms + GRACE_MS);
-	mw_courier_ended(&c->process);
-	mw_courier_leave(&c->before, true);
+	mw_courier_end(&c->before);
 	c->sent = c->count;
 	forget(c, c->count);
 	free(c->kept);
@@ -453,6 +443,19 @@ uint64_t mw_courier_close(struct mw_courier *c)
 	json_decref(c->view);
 	free(c);
 	return lost;
+}
+
+uint64_t mw_courier_close(struct mw_courier *c)
+{
+	if (!c)
+		return 0;
+	tell_lost(c);
+	flush(c);
+	c->again = now_ms(); /* one that has died gets its last chance at once */
+	finish_taking(c, now_ms() + TAKE_MS);
+	if (c->process.fd >= 0)
+		await_end(c, now_ms() + (int64_t)c->flush_ms + GRACE_MS);
+	return discard(c);
 }
 
 /* Until it has said what became of it, or gives up. */

@@ -122,3 +122,14 @@ void mw_courier_leave(struct mw_courier_process *process, bool kill)
 	if (kill && process->pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
 }
+
+void mw_courier_end(struct mw_courier_process *process)
+{
+	mw_courier_leave(process, true);
+	/* SIGKILL is under way; without a pidfd it was not sent. */
+	if (process->pid)
+		waitpid(process->pid, NULL, process->pidfd < 0 ? WNOHANG : 0);
+	if (process->pidfd >= 0)
+		close(process->pidfd);
+	*process = (struct mw_courier_process){.pidfd = -1, .fd = -1};
+}

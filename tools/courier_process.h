@@ -23,4 +23,7 @@ bool mw_courier_ended(struct mw_courier_process *process);
  * mw_courier_ended(). */
 void mw_courier_leave(struct mw_courier_process *process, bool kill);
 
+/* Kills it and waits for that. */
+void mw_courier_end(struct mw_courier_process *process);
+
 #endif

@@ -402,10 +402,14 @@ static int take_place(struct daemon *d)
 
 static void finish(struct daemon *d)
 {
+	uint64_t lost;
+
 	mw_daemon_serve_close(d->serve);
 	mw_engine_close(d->engine);
 	mw_alerts_close(d->alerts);
-	mw_courier_close(d->courier);
+	lost = mw_courier_close(d->courier);
+	if (lost)
+		mw_say("%llu records could not be kept for the sinks", (unsigned long long)lost);
 	mw_daemon_setup_free(&d->setup);
 	if (d->signals >= 0)
 		close(d->signals);
