@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shared.h"
+
 /* Files and sockets of ours stay within reach: root is their owner. */
 static int drop_capabilities(void)
 {
@@ -40,7 +42,7 @@ int mw_confine(void)
 {
 	pass_over_signals();
 	take_time();
-	close_range(3, ~0u, 0);
+	close_range(MW_SHARED_FD + 1, ~0u, 0);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return drop_capabilities();

@@ -3,13 +3,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "shared.h"
 
 #define BATCH_MAX 256
 #define START_BYTES (64u << 10)
 
 struct mw_intake {
 	int fd;
+	const struct mw_shared *shared; /* NULL: only the hello is read, from the socket */
+	size_t shared_size, room;
+	uint64_t turn, at; /* whose memory it is if it is ours; up to where it is read */
 	char *data;
 	size_t from, to, size; /* what is not parsed: data[from, to) */
 	bool closed;           /* nothing comes any more */
@@ -46,6 +53,8 @@ void mw_intake_close(struct mw_intake *intake)
 	if (!intake)
 		return;
 	drop_batch(intake);
+	if (intake->shared)
+		munmap((void *)(uintptr_t)intake->shared, intake->shared_size);
 	free(intake->data);
 	free(intake);
 }
@@ -72,10 +81,68 @@ static bool make_room(struct mw_intake *intake)
 	return true;
 }
 
-/* The monitor is ours: what is no line of its kind is the end of the conversation. */
-static void fill(struct mw_intake *intake)
+static ssize_t receive(const struct mw_intake *intake, char *data, size_t size)
 {
 	ssize_t n;
+
+	do
+		n = read(intake->fd, data, size);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* The bytes that only wake us. Returns false when the monitor has gone. */
+static bool drain(const struct mw_intake *intake)
+{
+	char some[4096];
+	ssize_t n;
+
+	do
+		n = receive(intake, some, sizeof(some));
+	while (n > 0);
+	return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* Where to go on, and how much there is in one piece. */
+static size_t unread(const struct mw_intake *intake, uint64_t *ret_at)
+{
+	uint64_t end = intake->shared->end, start = intake->shared->start;
+	size_t piece;
+
+	*ret_at = intake->at > start ? intake->at : start;
+	if (*ret_at >= end)
+		return 0;
+	piece = intake->room - (size_t)(*ret_at % intake->room);
+	return end - *ret_at < piece ? (size_t)(end - *ret_at) : piece;
+}
+
+/* Once there is another courier, what we would take may be written over, and is theirs. */
+static bool is_ours(const struct mw_intake *intake)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return intake->shared->turn == intake->turn;
+}
+
+static bool copy(struct mw_intake *intake)
+{
+	uint64_t at;
+	size_t len = unread(intake, &at), most = intake->size - intake->to;
+
+	if (len > most)
+		len = most;
+	memcpy(intake->data + intake->to, intake->shared->data + at % intake->room, len);
+	if (!len || !is_ours(intake))
+		return false;
+	intake->to += len;
+	intake->at = at + len;
+	return true;
+}
+
+/* The monitor is ours: what is no line of its kind is the end of the conversation. What it wrote
+ * before it went is there, so that has to be looked at last. */
+static void fill(struct mw_intake *intake)
+{
+	bool is_there;
 
 	if (intake->closed)
 		return;
@@ -83,13 +150,9 @@ static void fill(struct mw_intake *intake)
 		intake->closed = true;
 		return;
 	}
-	do
-		n = read(intake->fd, intake->data + intake->to, intake->size - intake->to);
-	while (n < 0 && errno == EINTR);
-	if (n > 0)
-		intake->to += (size_t)n;
-	else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
-		intake->closed = true;
+	is_there = drain(intake);
+	if (!copy(intake))
+		intake->closed = !is_there || !is_ours(intake);
 }
 
 static const char *line_end(const struct mw_intake *intake)
@@ -112,14 +175,37 @@ static json_t *next(struct mw_intake *intake)
 
 json_t *mw_intake_hello(struct mw_intake *intake, bool *ret_ended)
 {
-	json_t *hello = next(intake);
+	ssize_t n = 0;
+	json_t *hello;
 
-	if (!hello) {
-		fill(intake);
-		hello = next(intake);
-	}
-	*ret_ended = !hello && intake->closed;
+	if (make_room(intake))
+		n = receive(intake, intake->data + intake->to, intake->size - intake->to);
+	if (n > 0)
+		intake->to += (size_t)n;
+	hello = next(intake);
+	*ret_ended = !hello && (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK));
 	return hello;
+}
+
+int mw_intake_follow(struct mw_intake *intake, int fd, uint64_t at, uint64_t turn)
+{
+	struct stat is;
+	void *memory;
+
+	if (fstat(fd, &is) < 0)
+		return -errno;
+	if (is.st_size <= (off_t)sizeof(*intake->shared))
+		return -EINVAL;
+	memory = mmap(NULL, (size_t)is.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	intake->shared = memory;
+	intake->shared_size = (size_t)is.st_size;
+	intake->room = intake->shared_size - sizeof(*intake->shared);
+	intake->at = at;
+	intake->turn = turn;
+	intake->from = intake->to = 0; /* bytes that woke us */
+	return 0;
 }
 
 static void parse(struct mw_intake *intake)
@@ -168,7 +254,9 @@ bool mw_intake_closed(const struct mw_intake *intake)
 
 bool mw_intake_has(const struct mw_intake *intake)
 {
-	return intake->count || line_end(intake);
+	uint64_t at;
+
+	return intake->count || line_end(intake) || (!intake->closed && unread(intake, &at));
 }
 
 uint64_t mw_intake_taken(const struct mw_intake *intake)

@@ -1,5 +1,5 @@
-/* What the monitor sends: lines of native JSON, put into the spool and acknowledged.
- * docs/protocol.md has the messages. */
+/* What the monitor sends: lines of native JSON in memory that it shares with us, put into the spool
+ * and acknowledged. docs/protocol.md has the messages. */
 #ifndef MW_COURIER_INTAKE_H
 #define MW_COURIER_INTAKE_H
 
@@ -15,13 +15,17 @@
 
 struct mw_intake;
 
-/* Reads from `fd`, a stream socket that does not wait; borrowed. Returns 0 or -ENOMEM. */
+/* Listens to `fd`, a stream socket that does not wait; borrowed. Returns 0 or -ENOMEM. */
 int mw_intake_open(int fd, struct mw_intake **ret);
 void mw_intake_close(struct mw_intake *intake); /* NULL is allowed */
 
 /* The first line, once it is there: what the courier is to do. A new reference, or NULL: not yet
  * (`*ret_ended` false), or there will be none. */
 json_t *mw_intake_hello(struct mw_intake *intake, bool *ret_ended);
+
+/* Records come in the memory of `fd` (shared.h), from `at` on, as long as it is our turn; the socket
+ * says that there are some. Returns 0 or a negative errno. */
+int mw_intake_follow(struct mw_intake *intake, int fd, uint64_t at, uint64_t turn);
 
 /* Takes in what has come: at most some hundred records, so that acknowledgements follow soon.
  * `source` names who numbers them, from `first` on. Returns how many are new in the spool, 0 when
@@ -35,7 +39,7 @@ bool mw_intake_ended(const struct mw_intake *intake);
 /* Whether the other side has closed: nothing more comes. */
 bool mw_intake_closed(const struct mw_intake *intake);
 
-/* Whether there may be a whole record to be taken without reading. */
+/* Whether there is something to be taken without waiting. */
 bool mw_intake_has(const struct mw_intake *intake);
 
 /* How many records of this connection are in the spool. */

@@ -19,6 +19,7 @@
 #include "../tools/descriptors.h"
 #include "confine.h"
 #include "intake.h"
+#include "shared.h"
 #include "ship.h"
 #include "trial.h"
 
@@ -120,6 +121,11 @@ static void set_spool(struct courier *c, bool is_daemon)
 	to->per_artifact_minute = from->per_artifact_minute;
 }
 
+static uint64_t number_of(const json_t *hello, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(hello, key));
+}
+
 static int take_hello(struct courier *c, const json_t *hello)
 {
 	const char *source = json_string_value(json_object_get(hello, "source"));
@@ -130,7 +136,7 @@ static int take_hello(struct courier *c, const json_t *hello)
 		return -EINVAL;
 	set_spool(c, json_is_true(json_object_get(hello, "daemon")));
 	snprintf(c->source.id, sizeof(c->source.id), "%s", source ? source : "");
-	c->source.first = (uint64_t)json_integer_value(json_object_get(hello, "first"));
+	c->source.first = number_of(hello, "first");
 	keep_stdout(c);
 	return 0;
 }
@@ -340,30 +346,31 @@ static void flush(struct courier *c)
 	tell_view(c);
 }
 
-/* Whether the monitor has gone, and nothing that it has sent waits. */
-static bool has_nothing(struct courier *c)
+/* The monitor has gone, and what it has left cannot be put into the spool. */
+static bool is_hopeless(struct courier *c, int64_t end)
 {
-	char some;
+	int64_t now = now_ms();
 
-	return c->gone && !mw_intake_has(c->intake) &&
-	       recv(STDIN_FILENO, &some, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return c->gone && now < c->next_take && (now >= end || !mw_intake_has(c->intake));
 }
 
-static int serve(struct courier *c)
+static int serve(struct courier *c, const json_t *hello)
 {
 	int64_t end = INT64_MAX;
 
+	if (mw_intake_follow(c->intake, MW_SHARED_FD, number_of(hello, "at"),
+	                     number_of(hello, "turn")))
+		return 1;
 	c->signals = open_signals();
 	c->changes = -1;
 	if (mw_ship_open(&c->config, &c->spool_options, c->host, &c->ship))
 		return 1;
-	while (!mw_intake_ended(c->intake) && now_ms() < end) {
+	while (!mw_intake_ended(c->intake) && !is_hopeless(c, end)) {
 		wait_for_work(c);
 		take(c);
 		work(c);
-		if (!c->spool && has_nothing(c))
-			break;
-		if (end == INT64_MAX && (c->gone || mw_intake_closed(c->intake)))
+		c->gone |= mw_intake_closed(c->intake);
+		if (end == INT64_MAX && c->gone)
 			end = now_ms() + (int64_t)c->config.spool.flush_ms;
 	}
 	flush(c);
@@ -392,7 +399,7 @@ int main(void)
 	else if (json_object_get(hello, "test"))
 		status = !tell(mw_trial(&c->config, hello, c->host));
 	else
-		status = serve(c);
+		status = serve(c, hello);
 	json_decref(hello);
 	mw_intake_close(c->intake);
 	return status;

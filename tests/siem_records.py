@@ -5,12 +5,11 @@ import copy
 import json
 import pathlib
 import re
-import socket
-import subprocess
 import time
 import uuid
 
 from conftest import PROGRAM, ROOT
+from monitor import Monitor
 
 EXAMPLE = json.loads(re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "alerts.md").read_text(), re.S)[-1])
 MODEL = {"hub": "huggingface", "repo": "someone/resnet", "revision": "c0ffee"}
@@ -111,23 +110,12 @@ def lines(path):
 @contextlib.contextmanager
 def courier(folder, records, sinks):
     """A courier that has been told these records, as a monitor tells them, and has them on its disk."""
-    ours, its = socket.socketpair()
-    hello = {"schema": "modelwatch.courier/1", "daemon": False, "source": str(uuid.uuid4()), "first": 1,
-             "config": {"sinks": sinks, "spool": {"path": f"{folder}/spool/spool.db", "group": {"window": "off"},
-                                                  "per_minute": {"per_rule": "0", "per_artifact": "0"}}}}
-    process = subprocess.Popen([str(pathlib.Path(PROGRAM).resolve().parent / "modelwatch-courier")], stdin=its)
-    its.close()
-    try:
-        ours.sendall("".join(json.dumps(line) + "\n" for line in (hello, *records)).encode())
-        ours.settimeout(30)
-        with ours.makefile() as answers:
-            taken = 0
-            while taken < len(records):
-                taken = json.loads(next(answers)).get("taken", taken)
+    spool = {"path": f"{folder}/spool/spool.db", "group": {"window": "off"},
+             "per_minute": {"per_rule": "0", "per_artifact": "0"}}
+    with Monitor(sinks, spool) as monitor:
+        monitor.tell(records)
         yield
-    finally:
-        ours.close()
-        process.wait(30)
+        monitor.close()
 
 
 def render(folder):

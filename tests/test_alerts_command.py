@@ -2,8 +2,6 @@
 import contextlib
 import json
 import os
-import pathlib
-import socket
 import sqlite3
 import subprocess
 import time
@@ -11,8 +9,8 @@ import uuid
 
 import pytest
 from conftest import PROGRAM
+from monitor import Monitor
 
-COURIER = pathlib.Path(PROGRAM).parent / "modelwatch-courier"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\n\r\u202e\u2066\u009b31m\u200b"
 
 
@@ -62,32 +60,9 @@ class Spool:
     @contextlib.contextmanager
     def courier(self):
         """A courier, as a monitor starts it. Gives what hands it records and waits for the answer."""
-        ours, theirs = socket.socketpair()
-        process = subprocess.Popen([COURIER], stdin=theirs)
-        theirs.close()
-        answers = ours.makefile("r")
-        sent = 0
-
-        def put(*records):
-            nonlocal sent
-            for i in range(0, len(records), 100):
-                some = records[i:i + 100]
-                ours.sendall("".join(json.dumps(r) + "\n" for r in some).encode())
-                sent += len(some)
-                while json.loads(answers.readline()).get("taken", 0) < sent:
-                    pass
-
-        ours.sendall((json.dumps({
-            "schema": "modelwatch.courier/1", "daemon": False, "source": str(uuid.uuid4()), "first": 1,
-            "config": {"sinks": {"file": {"type": "file", "path": str(self.out)}},
-                       "spool": {"path": str(self.path)}}}) + "\n").encode())
-        try:
-            yield put
-        finally:
-            ours.shutdown(socket.SHUT_WR)
-            assert process.wait(60) == 0
-            answers.close()
-            ours.close()
+        with Monitor({"file": {"type": "file", "path": str(self.out)}}, {"path": str(self.path)}) as monitor:
+            yield lambda *records: monitor.tell(records)
+            assert monitor.close() == 0
 
     def put(self, *records):
         with self.courier() as put:

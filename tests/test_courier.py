@@ -10,6 +10,7 @@ import time
 
 import pytest
 from conftest import BESIDE, PROGRAM
+from receivers import until
 
 EFFECTS = 20
 JOB = """
@@ -130,3 +131,27 @@ def couriers_of(parent):
         if int(rest.split()[1]) == parent and name.startswith("modelwatch-cour"):
             found.append(int(pid))
     return found
+
+
+def test_all_is_kept_when_the_monitor_is_killed_and_the_courier_is_busy(tmp_path):
+    """What a monitor has written down itself reaches the spool, though nobody had read any of it when it was killed."""
+    (tmp_path / "made").mkdir()
+    effects = 1000
+    job = subprocess.Popen(
+        [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}", f"--alerts={tmp_path}/alerts.jsonl",
+         "--", sys.executable, "-c", JOB, tmp_path / "made", str(effects)], stdout=subprocess.DEVNULL)
+    until(lambda: len(list((tmp_path / "made").iterdir())) > 10)
+    [courier] = couriers_of(job.pid)
+    os.kill(courier, signal.SIGSTOP)
+    try:
+        until(lambda: len(list((tmp_path / "made").iterdir())) == effects, 60)
+        job.kill()
+        job.wait(20)
+    finally:
+        os.kill(courier, signal.SIGCONT)
+    until(lambda: not pathlib.Path(f"/proc/{courier}").exists())
+    written = records(tmp_path / "alerts.jsonl")
+    spool = subprocess.run([PROGRAM, "alerts", "--json", f"--spool={tmp_path}/spool/spool.db"], capture_output=True,
+                           text=True, check=True).stdout
+    assert len({uid for uid, _ in written}) > effects - 10
+    assert set(written) <= {(record["id"], record["update"]) for record in map(json.loads, spool.splitlines())}

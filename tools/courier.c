@@ -17,22 +17,16 @@
 #include "alert_parts.h"
 #include "buffer.h"
 #include "courier_process.h"
+#include "courier_ring.h"
 #include "identity.h"
 
-#define KEPT_MAX 65536         /* records */
-#define KEPT_BYTES (32u << 20) /* of all together */
-#define WORD_MAX (1u << 20)    /* bytes of one line from it */
+#define WORD_MAX (1u << 20) /* bytes of one line from it */
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 10000
 #define STAYED_MS 5000 /* a courier that goes sooner has a fault */
 #define TAKE_MS 3000   /* for what is left, at the end */
 #define TEST_MS 65000  /* twice the longest wait that anybody would configure to try it */
 #define GRACE_MS 3000  /* for its own end, after the sinks had their time */
-
-struct kept {
-	char *line;
-	size_t len;
-};
 
 struct mw_courier {
 	json_t *config;
@@ -44,14 +38,11 @@ struct mw_courier {
 	int64_t since, again;
 	int retry;
 
-	/* A ring of what is not acknowledged. */
-	struct kept *kept;
-	size_t first, count, bytes;
-	uint64_t number; /* of the first of them */
-	uint64_t base;   /* number of the first that this process was sent */
-	size_t sent;     /* records of the ring that have gone out whole, */
-	size_t part;     /* bytes of the next, or of the hello before them */
-	char *hello;     /* not all of it sent yet, or NULL */
+	struct mw_courier_ring ring; /* what is not acknowledged */
+	uint64_t number;             /* of the first of them */
+	uint64_t base;               /* number of the first that this process was told of */
+	char *hello;                 /* not all of it sent yet, or NULL */
+	size_t part;                 /* bytes of it that are */
 
 	uint64_t lost; /* not told yet */
 	struct mw_buffer heard;
@@ -67,11 +58,13 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static char *hello(const struct mw_courier *c)
+static char *hello(struct mw_courier *c)
 {
-	json_t *json = json_pack("{s:s, s:b, s:s, s:I, s:O}", "schema", "modelwatch.courier/1",
-	                         "daemon", c->is_daemon, "source", c->source, "first",
-	                         (json_int_t)c->number, "config", c->config);
+	json_t *json =
+	        json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:O}", "schema", "modelwatch.courier/1",
+	                  "daemon", c->is_daemon, "source", c->source, "first",
+	                  (json_int_t)c->number, "at", (json_int_t)c->ring.tail, "turn",
+	                  (json_int_t)mw_courier_ring_turn(&c->ring), "config", c->config);
 	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	size_t len = text ? strlen(text) : 0;
 	char *line = text ? realloc(text, len + 2) : NULL;
@@ -84,7 +77,7 @@ static char *hello(const struct mw_courier *c)
 
 static int start(struct mw_courier *c)
 {
-	int error = mw_courier_start(&c->process);
+	int error = mw_courier_start(&c->process, c->ring.fd);
 
 	c->since = now_ms();
 	c->again = c->since + c->retry;
@@ -94,7 +87,7 @@ static int start(struct mw_courier *c)
 		         strerror(-error));
 		return error;
 	}
-	c->sent = c->part = 0;
+	c->part = 0;
 	c->base = c->number;
 	c->heard.len = 0;
 	free(c->hello);
@@ -135,13 +128,13 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 {
 	struct mw_courier *c = calloc(1, sizeof(*c));
 	char now[40];
+	int error = c ? mw_courier_ring_open(&c->ring) : -ENOMEM;
 
-	if (!c)
-		return -ENOMEM;
-	c->kept = calloc(KEPT_MAX, sizeof(*c->kept));
-	if (!c->kept) {
+	if (error) {
+		if (c)
+			mw_courier_ring_close(&c->ring);
 		free(c);
-		return -ENOMEM;
+		return error;
 	}
 	mw_alert_stamp(c->source, now);
 	configure(c, config);
@@ -157,71 +150,45 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 	return -ENOENT;
 }
 
-static struct kept *at(const struct mw_courier *c, size_t i)
-{
-	return &c->kept[(c->first + i) % KEPT_MAX];
-}
-
-static bool keep(struct mw_courier *c, const char *line, size_t len)
-{
-	char *copy = NULL;
-
-	if (c->count < KEPT_MAX && c->bytes + len <= KEPT_BYTES)
-		copy = malloc(len);
-	if (!copy)
-		return false;
-	memcpy(copy, line, len);
-	*at(c, c->count++) = (struct kept){copy, len};
-	c->bytes += len;
-	return true;
-}
-
-/* The first `count` of the ring are on disk. */
+/* The first `count` are on disk. */
 static void forget(struct mw_courier *c, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct kept *kept = at(c, 0);
-
-		c->bytes -= kept->len;
-		free(kept->line);
-		c->first = (c->first + 1) % KEPT_MAX;
-		c->count--;
-	}
+	mw_courier_ring_forget(&c->ring, count);
 	c->number += count;
-	c->sent -= count;
 }
 
-/* Some of the bytes from `part` on. Returns true when all are out. */
-static bool push(struct mw_courier *c, const char *data, size_t len)
+static void say_hello(struct mw_courier *c)
 {
+	size_t len = strlen(c->hello);
 	ssize_t n;
 
 	do
-		n = send(c->process.fd, data + c->part, len - c->part, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send(c->process.fd, c->hello + c->part, len - c->part,
+		         MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno != EAGAIN)
 		part(c);
 	if (n > 0)
 		c->part += (size_t)n;
-	if (n < 0 || c->part < len)
-		return false;
-	c->part = 0;
-	return true;
+	if (c->part < len)
+		return;
+	free(c->hello);
+	c->hello = NULL;
+}
+
+/* There is something in the ring. One that has not read all of these bytes knows already. */
+static void wake(struct mw_courier *c)
+{
+	if (c->process.fd < 0 || c->hello)
+		return;
+	if (send(c->process.fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN)
+		part(c);
 }
 
 static void flush(struct mw_courier *c)
 {
-	if (c->process.fd < 0)
-		return;
-	if (c->hello) {
-		if (!push(c, c->hello, strlen(c->hello)))
-			return;
-		free(c->hello);
-		c->hello = NULL;
-	}
-	while (c->process.fd >= 0 && c->sent < c->count &&
-	       push(c, at(c, c->sent)->line, at(c, c->sent)->len))
-		c->sent++;
+	if (c->process.fd >= 0 && c->hello)
+		say_hello(c);
 }
 
 static char *loss_line(const struct mw_courier *c)
@@ -248,17 +215,20 @@ static void tell_lost(struct mw_courier *c)
 	if (!line)
 		return;
 	line[len] = '\n'; /* in the place of the NUL */
-	if (keep(c, line, len + 1))
+	if (mw_courier_ring_keep(&c->ring, line, len + 1)) {
 		c->lost = 0;
+		wake(c);
+	}
 	free(line);
 }
 
 void mw_courier_send(struct mw_courier *c, const char *line, size_t len)
 {
 	tell_lost(c);
-	if (c->lost || len > MW_LINE_MAX || !keep(c, line, len))
+	if (c->lost || len > MW_LINE_MAX || !mw_courier_ring_keep(&c->ring, line, len))
 		c->lost++;
 	flush(c);
+	wake(c);
 }
 
 static void note_trouble(struct mw_courier *c, const json_t *view)
@@ -288,7 +258,7 @@ static int hear(struct mw_courier *c, const char *line, size_t len)
 	if (taken) {
 		uint64_t before = c->number - c->base;
 
-		if (n < 0 || (uint64_t)n < before || (uint64_t)n - before > c->sent)
+		if (n < 0 || (uint64_t)n < before || (uint64_t)n - before > c->ring.count)
 			error = -EBADMSG;
 		else
 			forget(c, (size_t)((uint64_t)n - before));
@@ -343,7 +313,7 @@ int mw_courier_fd(const struct mw_courier *c)
 
 short mw_courier_events(const struct mw_courier *c)
 {
-	return (short)(POLLIN | (c->hello || c->sent < c->count ? POLLOUT : 0));
+	return (short)(POLLIN | (c->hello ? POLLOUT : 0));
 }
 
 int mw_courier_patience(const struct mw_courier *c)
@@ -407,7 +377,7 @@ static void finish_taking(struct mw_courier *c, int64_t end)
 	struct pollfd event;
 	int64_t left;
 
-	while (c->count && (left = end - now_ms()) > 0) {
+	while (c->ring.count && (left = end - now_ms()) > 0) {
 		event = (struct pollfd){.fd = c->process.fd, .events = mw_courier_events(c)};
 		poll(&event, 1, c->process.fd < 0 ? 20 : (int)left);
 		mw_courier_poll(c);
@@ -431,12 +401,10 @@ static void await_end(struct mw_courier *c, int64_t end)
 /* Returns how many records were not taken. */
 static uint64_t discard(struct mw_courier *c)
 {
-	uint64_t lost = c->count + c->lost;
+	uint64_t lost = c->ring.count + c->lost;
 
 	mw_courier_end(&c->before);
-	c->sent = c->count;
-	forget(c, c->count);
-	free(c->kept);
+	mw_courier_ring_close(&c->ring);
 	free(c->hello);
 	free(c->heard.data);
 	json_decref(c->config);
@@ -517,7 +485,7 @@ json_t *mw_courier_test(const json_t *config, const char *name, const json_t *re
                         size_t why_size)
 {
 	struct mw_courier_process process;
-	int error = mw_courier_start(&process);
+	int error = mw_courier_start(&process, -1);
 	const char *said;
 	json_t *answer;
 

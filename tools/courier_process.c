@@ -14,9 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../courier/shared.h"
 #include "installed.h"
-
-#define ROOM (4 << 20) /* bytes that wait in the kernel: they outlive us */
 
 /* A job that is watched from outside must not carry the shim into what is ours. */
 static char **environment(void)
@@ -33,7 +32,8 @@ static char **environment(void)
 	return out;
 }
 
-static int prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *files, int end)
+static int prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *files, int end,
+                   int memory)
 {
 	sigset_t none, all;
 	int error;
@@ -47,10 +47,14 @@ static int prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *fi
 		error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID |
 		                                                     POSIX_SPAWN_SETSIGMASK |
 		                                                     POSIX_SPAWN_SETSIGDEF);
-	return error ? error : posix_spawn_file_actions_adddup2(files, end, STDIN_FILENO);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(files, end, STDIN_FILENO);
+	if (!error && memory >= 0)
+		error = posix_spawn_file_actions_adddup2(files, memory, MW_SHARED_FD);
+	return error;
 }
 
-static pid_t spawn(const char *path, int end)
+static pid_t spawn(const char *path, int end, int memory)
 {
 	char *argv[] = {(char *)(uintptr_t)path, NULL}, **env = environment();
 	posix_spawn_file_actions_t files;
@@ -61,7 +65,7 @@ static pid_t spawn(const char *path, int end)
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_init(&files);
 	if (!error)
-		error = prepare(&attributes, &files, end);
+		error = prepare(&attributes, &files, end, memory);
 	if (!error)
 		error = posix_spawn(&pid, path, &files, &attributes, argv, env);
 	posix_spawn_file_actions_destroy(&files);
@@ -70,9 +74,8 @@ static pid_t spawn(const char *path, int end)
 	return error ? -error : pid;
 }
 
-int mw_courier_start(struct mw_courier_process *ret)
+int mw_courier_start(struct mw_courier_process *ret, int memory)
 {
-	const int room = ROOM;
 	char path[PATH_MAX];
 	int ends[2], error = mw_installed("modelwatch-courier", path);
 	pid_t pid;
@@ -82,10 +85,8 @@ int mw_courier_start(struct mw_courier_process *ret)
 		return error;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	if (setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
-		setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	pid = spawn(path, ends[1]);
+	pid = spawn(path, ends[1], memory);
 	close(ends[1]);
 	if (pid < 0) {
 		close(ends[0]);

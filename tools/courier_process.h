@@ -13,8 +13,9 @@ struct mw_courier_process {
 
 /* Starts the program in a session of its own, with no more of the environment than this process,
  * less what would preload something, and with a stream socket that does not wait, closed on exec,
- * in `fd`. Returns 0, -ENOENT when the program is not installed, or another negative errno. */
-int mw_courier_start(struct mw_courier_process *ret);
+ * in `fd`. It gets `memory`, a descriptor of courier/shared.h; -1: none. Returns 0, -ENOENT when
+ * the program is not installed, or another negative errno. */
+int mw_courier_start(struct mw_courier_process *ret, int memory);
 
 /* Whether it has ended; it is reaped then. */
 bool mw_courier_ended(struct mw_courier_process *process);
