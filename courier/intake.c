@@ -10,7 +10,7 @@
 #include "shared.h"
 
 #define BATCH_MAX 256
-#define START_BYTES (64u << 10)
+#define START_BYTES (1u << 20) /* about a batch, so that few commits wait for the disk */
 
 struct mw_intake {
 	int fd;

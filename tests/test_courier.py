@@ -36,6 +36,13 @@ COURIERS = {
     "never_ends_a_line": (HEAR + "monitor.sendall(b'x' * (1 << 23))\ntime.sleep(60)\n", False),
     "never_reads": (HEAR + "time.sleep(60)\n", False),
     "nests": (HEAR + "monitor.sendall(b'[' * 100000 + b'\\n')\ntime.sleep(60)\n", False),
+    "takes_its_time": (HEAR + """
+lines = monitor.makefile("r")
+next(lines)
+for n, line in enumerate(lines, 1):
+    time.sleep(0.1)
+    monitor.sendall(json.dumps({"taken": n}).encode() + b"\\n")
+""", True),
     "odd_view": (HEAR + """
 monitor.sendall(b'{"view": {"why": 5, "spool": [], "sinks": [1, {"why": "\\\\u001b[2J"}]}}\\n')
 lines = monitor.makefile("r")

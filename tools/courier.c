@@ -24,14 +24,15 @@
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 10000
 #define STAYED_MS 5000 /* a courier that goes sooner has a fault */
-#define TAKE_MS 3000   /* for what is left, at the end */
-#define TEST_MS 65000  /* twice the longest wait that anybody would configure to try it */
-#define GRACE_MS 3000  /* for its own end, after the sinks had their time */
+#define TAKE_MS 3000   /* for what is left, at the end, since it last took something */
+#define TAKE_MAX_MS 60000
+#define TEST_MS 65000 /* twice the longest wait that anybody would configure to try it */
+#define GRACE_MS 3000 /* for its own end, after the sinks had their time */
 
 struct mw_courier {
 	json_t *config;
 	uint64_t flush_ms, heartbeat_ms; /* of it */
-	bool is_daemon;
+	bool is_daemon, has_ended;
 	char source[40]; /* who numbers the records */
 	struct mw_courier_process process;
 	struct mw_courier_process before; /* one that still works off what it was sent */
@@ -371,16 +372,20 @@ const char *mw_courier_trouble(const struct mw_courier *c)
 	return c->trouble;
 }
 
-/* Until all is taken, or `end`. */
-static void finish_taking(struct mw_courier *c, int64_t end)
+/* Until all is taken. A disk may be slow; who takes nothing any more is not waited for. */
+static void finish_taking(struct mw_courier *c)
 {
+	int64_t most = now_ms() + TAKE_MAX_MS, end = now_ms() + TAKE_MS, left;
+	uint64_t before = c->number;
 	struct pollfd event;
-	int64_t left;
 
-	while (c->ring.count && (left = end - now_ms()) > 0) {
+	while (c->ring.count && (left = (end < most ? end : most) - now_ms()) > 0) {
 		event = (struct pollfd){.fd = c->process.fd, .events = mw_courier_events(c)};
 		poll(&event, 1, c->process.fd < 0 ? 20 : (int)left);
 		mw_courier_poll(c);
+		if (c->number != before)
+			end = now_ms() + TAKE_MS;
+		before = c->number;
 	}
 }
 
@@ -395,6 +400,7 @@ static void await_end(struct mw_courier *c, int64_t end)
 		poll(events, 2, 100);
 		listen_to(c);
 	}
+	listen_to(c); /* its last words may have come after the last look */
 	mw_courier_leave(&c->process, true);
 }
 
@@ -413,16 +419,26 @@ static uint64_t discard(struct mw_courier *c)
 	return lost;
 }
 
+void mw_courier_finish(struct mw_courier *c)
+{
+	if (c->has_ended)
+		return;
+	c->has_ended = true;
+	tell_lost(c);
+	flush(c);
+	c->again = now_ms(); /* one that has died gets its last chance at once */
+	finish_taking(c);
+	if (c->process.fd >= 0)
+		await_end(c, now_ms() + (int64_t)c->flush_ms + GRACE_MS);
+	if (c->view)
+		note_trouble(c, c->view); /* that it has gone is none now */
+}
+
 uint64_t mw_courier_close(struct mw_courier *c)
 {
 	if (!c)
 		return 0;
-	tell_lost(c);
-	flush(c);
-	c->again = now_ms(); /* one that has died gets its last chance at once */
-	finish_taking(c, now_ms() + TAKE_MS);
-	if (c->process.fd >= 0)
-		await_end(c, now_ms() + (int64_t)c->flush_ms + GRACE_MS);
+	mw_courier_finish(c);
 	return discard(c);
 }
 

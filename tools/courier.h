@@ -48,7 +48,11 @@ const json_t *mw_courier_view(const struct mw_courier *courier);
 const char *mw_courier_trouble(const struct mw_courier *courier);
 
 /* Lets it take what is left, gives the sinks the moment that the configuration says, and ends it.
- * Returns how many records are not on disk. NULL is allowed. */
+ * mw_courier_trouble() says afterwards what kept alerts from their sinks. */
+void mw_courier_finish(struct mw_courier *courier);
+
+/* The same, if that has not been done, and frees it. Returns how many records are not on disk. NULL
+ * is allowed. */
 uint64_t mw_courier_close(struct mw_courier *courier);
 
 /* Sends one record to the sink called `name`, past the spool, and waits for the answer: what

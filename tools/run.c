@@ -442,8 +442,13 @@ static void end_reports(struct run *run)
 /* What is in the spool is sent by whoever runs next, if it could not be sent now. */
 static void end_courier(struct run *run)
 {
-	uint64_t lost = mw_courier_close(run->courier);
+	uint64_t lost;
 
+	if (!run->courier)
+		return;
+	mw_courier_finish(run->courier);
+	say_trouble(run);
+	lost = mw_courier_close(run->courier);
 	if (lost)
 		mw_say("%llu records could not be kept for the sinks", (unsigned long long)lost);
 }
