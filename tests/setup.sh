@@ -171,6 +171,7 @@ look()
 		need rsyslog have_rsyslog
 		need rsyslog-openssl have_rsyslog_part lmnsd_ossl.so
 		need rsyslog-relp have_rsyslog_part imrelp.so
+		need faketime have faketime
 		need qemu-system-x86 have qemu-system-x86_64
 		! can_have_browser || need chromium have_browser
 		;;

@@ -2,7 +2,7 @@
 """Alerts of real jobs on their way into real receivers, while receivers, monitors and couriers are killed: all of them
 arrive.
 
-    sinks_end_to_end.py [--alerts=10000] [--server-kills=20] [--kills=10]
+    sinks_end_to_end.py [--alerts=10000] [--server-kills=20] [--kills=20]
 
 Prints what came, and ends with 1 when something is missing or was never sent."""
 import argparse
@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from conftest import PROGRAM  # noqa: E402
 from receivers import Rsyslog  # noqa: E402
 from test_courier import JOB, couriers_of  # noqa: E402
-from test_sinks_net import HAS_FLUENT, Fluent, HttpProgram, Kafka, SECRET  # noqa: E402
+from test_sinks_net import BODIES, HAS_FLUENT, Fluent, HttpProgram, Kafka, SECRET  # noqa: E402
 
 RUNS = 20  # jobs, each with a monitor of its own
 PATIENCE = 120
@@ -42,6 +42,15 @@ class File:
 
 
 class Forward(Fluent):
+    def __init__(self, folder, **keys):
+        folder.mkdir()
+        super().__init__(folder, **keys)
+
+    def records(self):
+        return [entry["record"] for entry in self.entries()]
+
+
+class ForwardWithKey(Forward):
     def __init__(self, folder):
         super().__init__(folder, sharedKey=SECRET)
         self.key = folder / "key"
@@ -51,16 +60,13 @@ class Forward(Fluent):
     def sink(self):
         return super().sink(shared_key_file=str(self.key))
 
-    def records(self):
-        return [entry["record"] for entry in self.entries()]
-
 
 class Relp(Rsyslog):
     def __init__(self, folder):
         super().__init__(folder / "rsyslog", "relp")
 
     def sink(self):
-        return {"type": "relp", "address": f"127.0.0.1:{self.port}", "format": "native"}
+        return {"type": "relp", "address": f"127.0.0.1:{self.port}"}
 
     def records(self):
         return [json.loads(text) for _, text in self.received()]
@@ -73,10 +79,7 @@ class Http(HttpProgram):
         super().__init__(folder / kind, kind)
 
     def sink(self):
-        return {"type": "http", "body": self.kind, "url": f"http://127.0.0.1:{self.port}", "format": "native"}
-
-    def records(self):
-        return [{"id": uid} for uid in self.ids()]
+        return {"type": "http", "body": self.kind, "url": f"http://127.0.0.1:{self.port}"}
 
 
 class Cluster(Kafka):
@@ -85,7 +88,7 @@ class Cluster(Kafka):
     def start(self):
         super().start()
         if not self.has_topic:
-            self.tell("topic", "alerts", 4)
+            self.tell("topic", "alerts", 64)  # of which librdkafka's mock keeps the last 5 MB each
             self.has_topic = True
 
     def __init__(self, program):
@@ -102,22 +105,24 @@ class Cluster(Kafka):
 
 def receivers(folder):
     """By the names of their sinks."""
-    found = {"file": File(folder), "relp": Relp(folder), "elastic": Http(folder, "elastic"), "hec": Http(folder, "hec")}
+    found = {"file": File(folder), "relp": Relp(folder)}
+    found |= {kind: Http(folder, kind) for kind in BODIES}
     if HAS_FLUENT:
-        found["forward"] = Forward(folder)
+        found |= {"forward": Forward(folder / "forward"), "forward-key": ForwardWithKey(folder / "forward-key")}
     mock = pathlib.Path(PROGRAM).parent / "sinks" / "kafka_mock"
     if mock.exists() and shutil.which("kcat"):
         found["kafka"] = Cluster(mock)
     return found
 
 
-def policy(folder, receivers):
+def policy(folder, receivers, flush="1s"):
     path = folder / "policy.yaml"
-    sinks = [{"name": name, "timeout": "2s", **receiver.sink()} for name, receiver in receivers.items()]
+    sinks = [{"name": name, "format": "native", "timeout": "2s", **receiver.sink()}
+             for name, receiver in receivers.items()]
     # JSON is YAML, too.
     path.write_text(json.dumps({
         "version": 1, "sinks": sinks,
-        "spool": {"path": str(folder / "spool" / "spool.db"), "flush": "1s",
+        "spool": {"path": str(folder / "spool" / "spool.db"), "flush": flush,
                   "per_minute": {"per_rule": "0", "per_artifact": "0"}}}))
     return path
 
@@ -126,7 +131,7 @@ class Jobs:
     """One after the other. Some lose their monitor, some their courier, in the middle."""
 
     def __init__(self, folder, policy, alerts, kills):
-        self.folder, self.policy, self.each = folder, policy, alerts // RUNS
+        self.folder, self.policy, self.alerts, self.each = folder, policy, alerts, alerts // RUNS
         self.kills = random.sample(range(RUNS), kills)
         self.couriers_killed = self.monitors_killed = 0
 
@@ -138,8 +143,9 @@ class Jobs:
 
     def run(self, n):
         command, made = self.command(n)
-        job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        half = random.randrange(1, self.each)
+        with open(self.folder / "said", "a") as said:
+            job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        half = random.randint(1, self.each)
         while job.poll() is None and len(list(made.iterdir())) < half:
             time.sleep(0.01)
         if n in self.kills and job.poll() is None:
@@ -152,17 +158,23 @@ class Jobs:
     def run_all(self):
         for n in range(RUNS):
             self.run(n)
+        # Those whose monitor was killed went on unwatched.
+        self.each = max(1, self.alerts - len({uid for uid, _ in self.written()}))
+        self.run(RUNS)
 
     def written(self):
-        """What the monitors have written down themselves, in its order."""
+        """What the monitors have written down themselves: alerts, and what became known of them later."""
         found = []
-        for n in range(RUNS):
-            path = self.folder / f"alerts-{n}.jsonl"
-            for line in path.read_text().splitlines() if path.exists() else []:
+        for path in self.folder.glob("alerts-*.jsonl"):
+            for line in path.read_text().splitlines():
                 record = parse(line)
                 if record:
-                    found.append(record["id"])
-        return found
+                    found.append(name_of(record))
+        return set(found)
+
+
+def name_of(record):
+    return record["id"], record.get("update")
 
 
 def parse(line):
@@ -194,10 +206,10 @@ def kill_now_and_then(servers, times, over):
 
 def deliver(jobs, wanted, receivers):
     """Whoever runs next sends what is left."""
-    for n in range(RUNS, RUNS + 20):
-        jobs.each = 1
+    jobs.each = 1
+    for n in range(RUNS + 1, RUNS + 20):
         jobs.run(n)
-        if all(wanted <= {record["id"] for record in receiver.records()} for receiver in receivers.values()):
+        if all(wanted <= set(map(name_of, receiver.records())) for receiver in receivers.values()):
             return
         time.sleep(1)
 
@@ -205,18 +217,18 @@ def deliver(jobs, wanted, receivers):
 def check(name, receiver, wanted, known):
     """What is wrong, as texts; and says how it went."""
     records = receiver.records()
-    ids = [record["id"] for record in records]
-    order = [record["sequence"] for record in records if "sequence" in record]
+    names = list(map(name_of, records))
+    order = [record["sequence"] for record in records]
     first = list(dict.fromkeys(order))
     wrong = []
-    if wanted - set(ids):
-        wrong.append(f"{name}: {len(wanted - set(ids))} are missing")
-    if set(ids) - known:
-        wrong.append(f"{name}: {len(set(ids) - known)} are invented")
+    if wanted - set(names):
+        wrong.append(f"{name}: {len(wanted - set(names))} are missing")
+    if set(names) - known:
+        wrong.append(f"{name}: {len(set(names) - known)} are invented")
     if first != sorted(first) and getattr(receiver, "ordered", True):
         wrong.append(f"{name}: out of order")
-    print(f"{name}: {len(set(ids))} findings in {len(records)} records, {len(order) - len(first)} of them again",
-          flush=True)
+    print(f"{name}: {len(first)} records of {len({uid for uid, _ in names})} findings, "
+          f"{len(order) - len(first)} of them again", flush=True)
     return wrong
 
 
@@ -224,7 +236,7 @@ def in_spool(folder):
     """What modelwatch says that it was told: also what a monitor had no time to write down itself."""
     done = subprocess.run([PROGRAM, "alerts", "--json", f"--spool={folder}/spool/spool.db"], capture_output=True,
                           text=True, check=True)
-    return {json.loads(line)["id"] for line in done.stdout.splitlines()}
+    return set(map(name_of, map(json.loads, done.stdout.splitlines())))
 
 
 def go(folder, alerts, server_kills, kills):
@@ -241,10 +253,11 @@ def go(folder, alerts, server_kills, kills):
         jobs.run_all()
         over.set()
         killer.join()
-        wanted = set(jobs.written())
+        wanted = jobs.written()
+        policy(folder, found, flush="20s")
         deliver(jobs, wanted, found)
-        known = in_spool(folder) | set(jobs.written())
-        print(f"{len(wanted)} findings; killed: {killed[0]} servers, {jobs.monitors_killed} monitors, "
+        known = in_spool(folder) | jobs.written()
+        print(f"{len({uid for uid, _ in wanted})} alerts, {len(wanted)} records; killed: {killed[0]} servers, {jobs.monitors_killed} monitors, "
               f"{jobs.couriers_killed} couriers", flush=True)
         return [text for name, receiver in found.items() for text in check(name, receiver, wanted, known)]
     finally:
@@ -257,10 +270,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--alerts", type=int, default=10000)
     parser.add_argument("--server-kills", type=int, default=20)
-    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--kills", type=int, default=RUNS)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="mw-sinks-") as folder:
-        wrong = go(pathlib.Path(folder), args.alerts, args.server_kills, args.kills)
+    folder = tempfile.mkdtemp(prefix="mw-sinks-")
+    wrong = go(pathlib.Path(folder), args.alerts, args.server_kills, args.kills)
+    if not wrong:
+        shutil.rmtree(folder)
+    else:
+        wrong.append(f"{folder} has it all")
     print("\n".join(wrong) or "all arrived")
     sys.exit(bool(wrong))
 

@@ -7,7 +7,7 @@ import pytest
 from receivers import RSYSLOGD, drive_program  # noqa: F401
 from sinks_end_to_end import go
 
-ALERTS, SERVER_KILLS, KILLS = 600, 4, 8
+ALERTS, SERVER_KILLS, KILLS = 1000, 5, 8
 
 
 @pytest.mark.skipif(not os.access(RSYSLOGD, os.X_OK), reason="needs rsyslog: tests/setup.sh")

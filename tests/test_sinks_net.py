@@ -615,8 +615,12 @@ class HttpProgram(Program):
         self.out = pathlib.Path(folder) / "taken"
         super().__init__([sys.executable, str(HERE / "http_stub.py"), str(port), str(self.out), kind], port)
 
+    def records(self):
+        """Their `id`, `update` and `sequence`."""
+        return [json.loads(line) for line in self.out.read_text().splitlines()]
+
     def ids(self):
-        return self.out.read_text().split()
+        return ids(self.records())
 
 
 @pytest.mark.parametrize("kind", ["elastic", "hec"])

@@ -88,7 +88,7 @@ class Stub:
             self.uids.add(uid)
             self.taken.append(record)
             if self.out:
-                self.out.write(record["id"] + "\n")
+                self.out.write(json.dumps({name: record.get(name) for name in ("id", "update", "sequence")}) + "\n")
         if self.out:
             self.out.flush()
         return statuses
