@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "../../courier/spool.h"
@@ -31,6 +30,21 @@ static double seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* In MiB. What getrusage() says has the peak of whoever started us in it. */
+static double peak(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[256];
+	long kib = 0;
+
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "VmHWM: %ld", &kib) == 1)
+			break;
+	if (status)
+		fclose(status);
+	return (double)kib / 1024;
 }
 
 static json_t *alert(int number)
@@ -111,7 +125,6 @@ static void storm(int count)
 	json_t *records[BATCH_MAX], *one = alert(-1);
 	struct mw_spool_entry entry;
 	struct mw_spool_view view;
-	struct rusage usage;
 	const char *names[] = {"bench"};
 	json_int_t told = 0;
 	uint64_t before;
@@ -136,11 +149,10 @@ static void storm(int count)
 		mw_spool_free(&entry, 1);
 	}
 	mw_spool_look(spool, &view);
-	getrusage(RUSAGE_SELF, &usage);
 	printf("{\"what\":\"storm\",\"alerts\":%d,\"seconds\":%.2f,\"per_second\":%.0f,"
 	       "\"records\":%llu,\"told\":%lld,\"peak_mib\":%.1f}\n",
 	       count, start, count / start, (unsigned long long)(view.records - before),
-	       (long long)told, (double)usage.ru_maxrss / 1024);
+	       (long long)told, peak());
 	json_decref(one);
 }
 
