@@ -1,4 +1,4 @@
-/* The table of techniques: ATT&CK 18, ATLAS 5.6.0. One row of `rules` says what has to be known for
+/* The table of techniques: ATT&CK 18.1, ATLAS 5.6.0. One row of `rules` says what has to be known for
  * one; more is not concluded. */
 #include "techniques.h"
 
@@ -6,7 +6,7 @@
 
 #include "../core/glob.h"
 
-#define VERSION_ATTACK "ATT&CK 18"
+#define VERSION_ATTACK "ATT&CK 18.1"
 #define VERSION_ATLAS "ATLAS 5.6.0"
 
 #define ENTITY(kind, uid, called) "\"" kind "\":{\"uid\":\"" uid "\",\"name\":\"" called "\"}"
@@ -129,7 +129,7 @@ static const struct mw_technique techniques[TECHNIQUES] = {
         [PRIVATE_KEYS] = ATTACK_SUB(CREDENTIALS, "T1552", "Unsecured Credentials", "T1552.004",
                                     "Private Keys"),
         [HISTORY] = ATTACK_SUB(CREDENTIALS, "T1552", "Unsecured Credentials", "T1552.003",
-                               "Bash History"),
+                               "Shell History"),
         [SHADOW] = ATTACK_SUB(CREDENTIALS, "T1003", "OS Credential Dumping", "T1003.008",
                               "/etc/passwd and /etc/shadow"),
         [PROC] = ATTACK_SUB(CREDENTIALS, "T1003", "OS Credential Dumping", "T1003.007",
