@@ -8,20 +8,17 @@
 
 #include "sink_report.h"
 
-/* Dead is what says something of the content. What says something of the way (who we are, where we
- * ask, how) may be put right, and all that has waited is taken then. */
-static enum mw_sink_outcome outcome_of(long status)
+static bool is_good(long status)
 {
-	if ((status >= 200 && status < 300) || status == 409) /* it is there already */
-		return MW_SINK_DONE;
-	return status == 400 || status == 413 || status == 422 ? MW_SINK_REFUSED : MW_SINK_RETRY;
+	return status >= 200 && status < 300;
 }
 
+/* 409: of a request with our Idempotency-Key, which it is still at. */
 static const char *reason_of(long status)
 {
 	if (status == 401 || status == 403 || status == 407)
 		return "auth";
-	if (status == 408 || status == 425 || status == 429 || status >= 500)
+	if (status == 408 || status == 409 || status == 425 || status == 429 || status >= 500)
 		return "busy";
 	return status < 400 ? "protocol" : "refused";
 }
@@ -78,13 +75,30 @@ static enum mw_http_verdict refuse(struct mw_sink_item *items, size_t count)
 	return MW_HTTP_SAID;
 }
 
-/* HEC's code for a status 400 that no record can help: the index, the channel, or no
- * acknowledgements. */
-static bool is_of_the_way(const json_t *said)
+/* HEC's codes for a status 400 that is about an event: its format, its `event`, its fields. Others
+ * are about the index, the channel, the token; and what has none was said by somebody on the way. */
+static bool is_of_an_event(const json_t *said)
 {
 	json_int_t code = json_integer_value(json_object_get(said, "code"));
 
-	return code == 7 || code == 10 || code == 11 || code == 14;
+	return code == 5 || code == 6 || code == 12 || code == 13 || code == 15;
+}
+
+/* Dead is what says something of the content. What says something of the way (who we are, where we
+ * ask, how) may be put right, and all that has waited is taken then. What Elastic has against a
+ * document it says in the document's result. */
+static bool is_of_the_content(enum mw_http_body body, long status, const json_t *said)
+{
+	switch (body) {
+	case MW_HTTP_ELASTIC:
+		return status == 413;
+	case MW_HTTP_HEC:
+		return status == 413 || (status == 400 && is_of_an_event(said));
+	case MW_HTTP_WEBHOOK:
+	case MW_HTTP_OTLP:
+		break;
+	}
+	return status == 400 || status == 413 || status == 422;
 }
 
 static void unexpected(struct mw_sink_report *report, const char *origin,
@@ -106,18 +120,37 @@ static const json_t *result_of(const json_t *item)
 	return json_is_integer(json_object_get(result, "status")) ? result : NULL;
 }
 
-/* Elastic's 400s that are about the index: once that is put right, all that has waited is taken. */
-static bool is_of_the_index(const json_t *result)
+/* Elastic's 400s that are not about the document but about where it goes: once that is put right,
+ * all that has waited is taken. */
+static bool is_of_the_index(const json_t *error)
 {
-	static const char *const types[] = {"validation_exception", "index_closed_exception",
-	                                    "invalid_index_name_exception"};
-	const char *type =
-	        json_string_value(json_object_get(json_object_get(result, "error"), "type"));
+	static const struct {
+		const char *type, *reason; /* NULL: any */
+	} all[] = {
+	        {"validation_exception", NULL}, /* as many shards as there may be */
+	        {"index_closed_exception", NULL},
+	        {"invalid_index_name_exception", NULL},
+	        {"illegal_argument_exception", "pipeline with id ["}, /* does not exist */
+	        {"illegal_argument_exception", "no write index is defined"},
+	};
+	const char *type = json_string_value(json_object_get(error, "type"));
+	const char *reason = json_string_value(json_object_get(error, "reason"));
 
-	for (size_t i = 0; type && i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strcmp(types[i], type))
+	for (size_t i = 0; type && i < sizeof(all) / sizeof(all[0]); i++)
+		if (!strcmp(all[i].type, type) &&
+		    (!all[i].reason || (reason && strstr(reason, all[i].reason))))
 			return true;
 	return false;
+}
+
+/* 409: the document is there already. */
+static enum mw_sink_outcome outcome_of(long status, const json_t *error)
+{
+	if (is_good(status) || status == 409)
+		return MW_SINK_DONE;
+	if (status != 400 && status != 413 && status != 422)
+		return MW_SINK_RETRY;
+	return is_of_the_index(error) ? MW_SINK_RETRY : MW_SINK_REFUSED;
 }
 
 static void take_result(const char *origin, const json_t *result, struct mw_sink_item *item,
@@ -126,9 +159,7 @@ static void take_result(const char *origin, const json_t *result, struct mw_sink
 	long status = (long)json_integer_value(json_object_get(result, "status"));
 	char ours[160];
 
-	item->outcome = outcome_of(status);
-	if (item->outcome == MW_SINK_REFUSED && is_of_the_index(result))
-		item->outcome = MW_SINK_RETRY;
+	item->outcome = outcome_of(status, json_object_get(result, "error"));
 	if (item->outcome == MW_SINK_DONE || report->reason)
 		return;
 	snprintf(ours, sizeof(ours), "%.100s answers %ld for a record", origin, status);
@@ -173,8 +204,9 @@ static enum mw_http_verdict take(enum mw_http_body body, const char *origin,
 			unexpected(report, origin, answer);
 		return MW_HTTP_SAID;
 	}
-	/* A page of somebody on the way is no word of Splunk's. */
-	if (body == MW_HTTP_HEC && (!json_is_integer(code) || json_integer_value(code) != 0)) {
+	/* A page of somebody on the way is no word of Splunk's, nor of a collector's. */
+	if ((body == MW_HTTP_HEC && (!json_is_integer(code) || json_integer_value(code) != 0)) ||
+	    (body == MW_HTTP_OTLP && answer->len && !json_is_object(said))) {
 		unexpected(report, origin, answer);
 		return MW_HTTP_SAID;
 	}
@@ -192,12 +224,10 @@ static enum mw_http_verdict judge(enum mw_http_body body, const char *origin,
                                   struct mw_sink_item *items, size_t count,
                                   struct mw_sink_report *report)
 {
-	enum mw_sink_outcome outcome = outcome_of(answer->status);
-
-	if (outcome == MW_SINK_DONE)
+	if (is_good(answer->status))
 		return take(body, origin, answer, said, items, count, report);
 	tell_status(report, origin, answer, said);
-	if (outcome == MW_SINK_REFUSED && !(body == MW_HTTP_HEC && is_of_the_way(said)))
+	if (is_of_the_content(body, answer->status, said))
 		return refuse(items, count);
 	report->retry_after_ms = answer->retry_after_ms;
 	return MW_HTTP_SAID;

@@ -376,11 +376,12 @@ def test_http_goes_on_after(fault, body, drive):
                       }.get(fault, "protocol")
 
 
-@pytest.mark.parametrize("status", [400, 413, 422])
-@pytest.mark.parametrize("kind", ["webhook", "hec", "otlp", "elastic"])
+@pytest.mark.parametrize("kind,status", [(kind, 413) for kind in BODIES] + [("hec", 400)] + [
+    (kind, status) for kind in ("webhook", "otlp") for status in (400, 422)])
 def test_http_refuses_the_one_record_that_is_never_taken(status, kind, drive):
     def judge(stub, request, data):
-        return status if b'"number":37' in data.replace(b"\\", b"") else 200
+        bad = b'"number":37' in data.replace(b"\\", b"")
+        return {"status": status, "body": {"text": "Invalid data format", "code": 6}} if bad else 200
 
     records = alerts(100)
     with Stub(kind, default=judge) as stub:
@@ -404,10 +405,41 @@ def test_http_halves_what_is_too_large(body, drive):
     assert ids(stub.taken) == ids(records)
 
 
-def test_http_409_is_there_already(drive):
-    with Stub("webhook", script=[409]) as stub:
+def test_http_409_is_no_acknowledgement(body, drive):
+    """A receiver that is still at a request with the same Idempotency-Key may fail at it."""
+    with Stub(body, script=[409]) as stub:
         ran = post(drive, stub, alerts(2))
-    assert ran.done == ids(alerts(2)) and not ran.trouble
+    assert ran.done == ids(alerts(2)) == ids(stub.taken)
+    assert ran.trouble.startswith("busy: ") and len(stub.requests) == (3 if body == "webhook" else 2)
+
+
+@pytest.mark.parametrize("answer", [b"<html>Please log in</html>", b"", b"{}", b'{"code":"0"}', b'{"code":9}'])
+def test_hec_that_does_not_say_is_asked_again(answer, drive):
+    with Stub("hec", script=[{"status": 200, "body": answer}]) as stub:
+        ran = post(drive, stub, alerts(2))
+    assert ran.done == ids(alerts(2)) and ran.trouble.startswith("protocol: ")
+    assert len(stub.requests) == 2
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_elastic_that_refuses_a_request_has_nothing_against_its_documents(status, drive):
+    says = {"error": {"type": "illegal_argument_exception", "reason": "unrecognized parameter: [pipelne]"}}
+    with Stub("elastic", script=[{"status": status, "body": says}]) as stub:
+        ran = post(drive, stub, alerts(3))
+    assert ran.done == ids(alerts(3)) and not ran.refused and "pipelne" in ran.trouble
+    assert len(stub.requests) == 2
+
+
+def test_elastic_whose_index_is_not_right_loses_nothing(drive):
+    """The first may be put right; the second never is."""
+    says = [("validation_exception", "maximum normal shards open"), ("document_parsing_exception", "failed to parse")]
+    answer = {"status": 200, "body": {"items": [
+        {"create": {"status": 400, "error": {"type": kind, "reason": why}}} for kind, why in says]}}
+    with Stub("elastic", script=[answer]) as stub:
+        ran = post(drive, stub, alerts(2))
+        assert ran.done == ids(alerts(2)) and not ran.refused and "shards" in ran.trouble
+        stub.script = [{"status": 200, "body": {"items": answer["body"]["items"][1:]}}]
+        assert post(drive, stub, alerts(1)).refused == ids(alerts(1))
 
 
 def test_elastic_says_of_each(drive):

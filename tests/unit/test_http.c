@@ -87,7 +87,7 @@ static void statuses_have_their_meaning(void **state)
 		enum mw_sink_outcome outcome;
 		const char *reason;
 	} all[] = {{200, MW_SINK_DONE, NULL},         {204, MW_SINK_DONE, NULL},
-	           {409, MW_SINK_DONE, NULL},         {301, MW_SINK_RETRY, "protocol"},
+	           {409, MW_SINK_RETRY, "busy"},      {301, MW_SINK_RETRY, "protocol"},
 	           {400, MW_SINK_REFUSED, "refused"}, {401, MW_SINK_RETRY, "auth"},
 	           {403, MW_SINK_RETRY, "auth"},      {404, MW_SINK_RETRY, "refused"},
 	           {408, MW_SINK_RETRY, "busy"},      {410, MW_SINK_RETRY, "refused"},
@@ -114,6 +114,109 @@ static void statuses_have_their_meaning(void **state)
 		                 is_dead ? MW_HTTP_HALVE : MW_HTTP_SAID);
 		assert_int_equal(items[1].outcome, is_dead ? MW_SINK_RETRY : all[i].outcome);
 	}
+}
+
+/* What one record comes to when a receiver of this body answers so. */
+static enum mw_sink_outcome end_of(enum mw_http_body body, long status, const char *text)
+{
+	const struct mw_http_answer answer = {.status = status, .body = text, .len = strlen(text)};
+	struct mw_sink_item item = {.len = 0};
+	struct mw_sink_report report = {.reason = NULL};
+
+	assert_int_equal(mw_http_judge(body, "o", &answer, &item, 1, &report), MW_HTTP_SAID);
+	assert_int_equal(item.outcome == MW_SINK_DONE, !report.reason);
+	return item.outcome;
+}
+
+static void collectors_of_splunk_have_codes(void **state)
+{
+	static const struct {
+		long status;
+		const char *text;
+		enum mw_sink_outcome outcome;
+	} all[] = {
+	        {200, "{\"text\":\"Success\",\"code\":0}", MW_SINK_DONE},
+	        {200, "", MW_SINK_RETRY},
+	        {200, "{}", MW_SINK_RETRY},
+	        {200, "{\"code\":\"0\"}", MW_SINK_RETRY},
+	        {200, "{\"code\":null}", MW_SINK_RETRY},
+	        {200, "{\"code\":0.0}", MW_SINK_RETRY},
+	        {200, "{\"code\":9}", MW_SINK_RETRY},
+	        {200, "<html>Please log in</html>", MW_SINK_RETRY},
+	        {400, "{\"text\":\"Invalid data format\",\"code\":6}", MW_SINK_REFUSED},
+	        {400, "{\"text\":\"Event field is required\",\"code\":12}", MW_SINK_REFUSED},
+	        {400, "{\"text\":\"Incorrect index\",\"code\":7}", MW_SINK_RETRY},
+	        {400, "{\"text\":\"Data channel is missing\",\"code\":10}", MW_SINK_RETRY},
+	        {400, "<html>The plain HTTP request was sent to HTTPS port</html>", MW_SINK_RETRY},
+	        {413, "", MW_SINK_REFUSED},
+	        {422, "{\"code\":6}", MW_SINK_RETRY},
+	        {409, "{\"code\":0}", MW_SINK_RETRY},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (end_of(MW_HTTP_HEC, all[i].status, all[i].text) != all[i].outcome)
+			fail_msg("%ld %s", all[i].status, all[i].text);
+}
+
+static void collectors_of_opentelemetry_answer_in_json(void **state)
+{
+	(void)state;
+	assert_int_equal(end_of(MW_HTTP_OTLP, 200, ""), MW_SINK_DONE);
+	assert_int_equal(end_of(MW_HTTP_OTLP, 200, "{}"), MW_SINK_DONE);
+	assert_int_equal(end_of(MW_HTTP_OTLP, 200, "{\"partialSuccess\":{}}"), MW_SINK_DONE);
+	assert_int_equal(end_of(MW_HTTP_OTLP, 200, "<html>Please log in</html>"), MW_SINK_RETRY);
+	assert_int_equal(end_of(MW_HTTP_OTLP, 200, "[]"), MW_SINK_RETRY);
+	assert_int_equal(end_of(MW_HTTP_OTLP, 400, "{}"), MW_SINK_REFUSED);
+	assert_int_equal(end_of(MW_HTTP_OTLP, 409, "{}"), MW_SINK_RETRY);
+}
+
+static enum mw_sink_outcome end_of_document(int status, const char *type, const char *reason)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text),
+	         "{\"items\":[{\"create\":{\"status\":%d,\"error\":"
+	         "{\"type\":\"%s\",\"reason\":\"%s\"}}}]}",
+	         status, type, reason);
+	return end_of(MW_HTTP_ELASTIC, 200, text);
+}
+
+/* What is wrong with a document is so for ever; what is wrong with its index may be put right. */
+static void elastic_refuses_documents_and_not_requests(void **state)
+{
+	static const struct {
+		const char *type, *reason;
+		int status;
+		enum mw_sink_outcome outcome;
+	} all[] = {
+	        {"document_parsing_exception", "failed to parse", 400, MW_SINK_REFUSED},
+	        {"mapper_parsing_exception", "failed to parse", 400, MW_SINK_REFUSED},
+	        {"strict_dynamic_mapping_exception", "not allowed", 400, MW_SINK_REFUSED},
+	        {"illegal_argument_exception", "Limit of total fields", 400, MW_SINK_REFUSED},
+	        {"t", "too large", 413, MW_SINK_REFUSED},
+	        {"illegal_argument_exception", "pipeline with id [x] does not exist", 400,
+	         MW_SINK_RETRY},
+	        {"illegal_argument_exception", "no write index is defined for alias [x]", 400,
+	         MW_SINK_RETRY},
+	        {"validation_exception", "maximum normal shards open", 400, MW_SINK_RETRY},
+	        {"index_closed_exception", "closed", 400, MW_SINK_RETRY},
+	        {"invalid_index_name_exception", "must be lowercase", 400, MW_SINK_RETRY},
+	        {"index_not_found_exception", "no such index", 404, MW_SINK_RETRY},
+	        {"cluster_block_exception", "read-only", 403, MW_SINK_RETRY},
+	        {"es_rejected_execution_exception", "full", 429, MW_SINK_RETRY},
+	        {"version_conflict_engine_exception", "is there", 409, MW_SINK_DONE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (end_of_document(all[i].status, all[i].type, all[i].reason) != all[i].outcome)
+			fail_msg("%d %s: %s", all[i].status, all[i].type, all[i].reason);
+	assert_int_equal(end_of(MW_HTTP_ELASTIC, 400, "{\"error\":{\"type\":\"x\"}}"),
+	                 MW_SINK_RETRY);
+	assert_int_equal(end_of(MW_HTTP_ELASTIC, 409, "{\"items\":[{\"create\":{\"status\":201}}]}"),
+	                 MW_SINK_RETRY);
+	assert_int_equal(end_of(MW_HTTP_ELASTIC, 413, ""), MW_SINK_REFUSED);
 }
 
 static int acked(const char *body)
@@ -236,6 +339,9 @@ int main(void)
 	        cmocka_unit_test(urls_get_what_they_lack),
 	        cmocka_unit_test(urls_that_are_none),
 	        cmocka_unit_test(statuses_have_their_meaning),
+	        cmocka_unit_test(collectors_of_splunk_have_codes),
+	        cmocka_unit_test(collectors_of_opentelemetry_answer_in_json),
+	        cmocka_unit_test(elastic_refuses_documents_and_not_requests),
 	        cmocka_unit_test(the_indexer_says_when_it_has_them),
 	        cmocka_unit_test(secrets_are_starred),
 	        cmocka_unit_test(a_receiver_says_when_to_come_again),
