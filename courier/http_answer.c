@@ -67,11 +67,12 @@ static void set_all(struct mw_sink_item *items, size_t count, enum mw_sink_outco
 }
 
 /* Of several, one may be the cause. */
-static enum mw_http_verdict refuse(struct mw_sink_item *items, size_t count)
+static enum mw_http_verdict refuse(struct mw_sink_item *items, size_t count,
+                                   const struct mw_sink_report *report)
 {
 	if (count > 1)
 		return MW_HTTP_HALVE;
-	items[0].outcome = MW_SINK_REFUSED;
+	mw_sink_refuse(&items[0], report->why);
 	return MW_HTTP_SAID;
 }
 
@@ -157,13 +158,18 @@ static void take_result(const char *origin, const json_t *result, struct mw_sink
                         struct mw_sink_report *report)
 {
 	long status = (long)json_integer_value(json_object_get(result, "status"));
+	struct mw_sink_report own = {.reason = NULL};
 	char ours[160];
 
 	item->outcome = outcome_of(status, json_object_get(result, "error"));
-	if (item->outcome == MW_SINK_DONE || report->reason)
+	if (item->outcome == MW_SINK_DONE)
 		return;
 	snprintf(ours, sizeof(ours), "%.100s answers %ld for a record", origin, status);
-	tell(report, reason_of(status), ours, result, "", 0);
+	tell(&own, reason_of(status), ours, result, "", 0);
+	if (item->outcome == MW_SINK_REFUSED)
+		mw_sink_refuse(item, own.why);
+	if (!report->reason)
+		*report = own;
 }
 
 /* Elastic says of each what became of it. */
@@ -213,7 +219,7 @@ static enum mw_http_verdict take(enum mw_http_body body, const char *origin,
 	if (body == MW_HTTP_OTLP && rejected_of(said) > 0) {
 		tell(report, "refused", "records were rejected",
 		     json_object_get(said, "partialSuccess"), "", 0);
-		return refuse(items, count);
+		return refuse(items, count, report);
 	}
 	set_all(items, count, MW_SINK_DONE);
 	return MW_HTTP_SAID;
@@ -228,7 +234,7 @@ static enum mw_http_verdict judge(enum mw_http_body body, const char *origin,
 		return take(body, origin, answer, said, items, count, report);
 	tell_status(report, origin, answer, said);
 	if (is_of_the_content(body, answer->status, said))
-		return refuse(items, count);
+		return refuse(items, count, report);
 	report->retry_after_ms = answer->retry_after_ms;
 	return MW_HTTP_SAID;
 }

@@ -152,7 +152,7 @@ static uint64_t settle(struct mw_sender *s, int count, size_t used, bool *ret_al
 		}
 		if (item->outcome == MW_SINK_REFUSED &&
 		    mw_spool_dead(s->spool, s->config->name, item->emission.sequence,
-		                  "the receiver refuses it")) {
+		                  item->why[0] ? item->why : "the receiver refuses it")) {
 			*ret_all = false;
 			break;
 		}

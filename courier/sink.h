@@ -30,6 +30,7 @@ struct mw_sink_item {
 	size_t len;
 	json_t *json;                 /* in the sink's format; NULL for one that does not */
 	enum mw_sink_outcome outcome; /* MW_SINK_RETRY before send() */
+	char why[MW_SINK_WHY];        /* MW_SINK_REFUSED: in words that can be shown; "": none */
 };
 
 struct mw_sink_report {

@@ -61,9 +61,12 @@ static void tell(struct kafka *k, rd_kafka_resp_err_t error)
 
 static void settle(struct kafka *k, struct mw_sink_item *item, rd_kafka_resp_err_t error)
 {
-	item->outcome = !error ? MW_SINK_DONE : is_dead(error) ? MW_SINK_REFUSED : MW_SINK_RETRY;
 	if (error)
 		tell(k, error);
+	if (error && is_dead(error))
+		mw_sink_refuse(item, rd_kafka_err2str(error));
+	else
+		item->outcome = error ? MW_SINK_RETRY : MW_SINK_DONE;
 }
 
 static void delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *context)

@@ -34,6 +34,12 @@ void mw_sink_wrong_quoted(struct mw_sink_report *report, const char *reason, con
 	mw_text_add(&t, "\"");
 }
 
+void mw_sink_refuse(struct mw_sink_item *item, const char *why)
+{
+	item->outcome = MW_SINK_REFUSED;
+	snprintf(item->why, sizeof(item->why), "%s", why);
+}
+
 int64_t mw_sink_clock(void)
 {
 	struct timespec now;

@@ -13,6 +13,9 @@ mw_sink_wrong(struct mw_sink_report *report, const char *reason, const char *for
 void mw_sink_wrong_quoted(struct mw_sink_report *report, const char *reason, const char *ours,
                           const char *text, size_t len);
 
+/* The record will never be taken. `why` can be shown, and stays with the dead letter. */
+void mw_sink_refuse(struct mw_sink_item *item, const char *why);
+
 /* Milliseconds of a clock that only goes forward. */
 int64_t mw_sink_clock(void);
 

@@ -9,6 +9,7 @@
 #include "../tools/buffer.h"
 #include "channel_parts.h"
 #include "link.h"
+#include "sink_report.h"
 #include "syslog_line.h"
 
 #define FRAME_MAX (16 << 20)
@@ -82,10 +83,8 @@ static int send_item(struct sink *sink, struct mw_sink_item *item, const struct 
 		                         mw_wait_left(wait));
 	if (error != -EMSGSIZE)
 		return error;
-	item->outcome = MW_SINK_REFUSED;
-	report->reason = "refused";
-	snprintf(report->why, sizeof(report->why), "%zu bytes are too many for a datagram",
-	         sink->frame.len);
+	mw_sink_wrong(report, "refused", "%zu bytes are too many for a datagram", sink->frame.len);
+	mw_sink_refuse(item, report->why);
 	return 0;
 }
 

@@ -86,6 +86,20 @@ def test_one_that_is_down_or_hangs_holds_no_other(tmp_path):
     assert set(names(tmp_path / "file.jsonl")) == written(tmp_path)
 
 
+def test_a_dead_letter_has_the_words_of_its_receiver(tmp_path):
+    """Bounded, and as a terminal may be given them."""
+    says = {"status": 422, "body": {"message": "no field \x1b[31m'load'\nanother\u202e" + "A" * 5000}}
+    with Stub("webhook", default=says) as stub:
+        config = policy(tmp_path, {**http(stub.port)}, flush="10s")
+        run(config, tmp_path, 1, 2)
+    done = subprocess.run([PROGRAM, "alerts", "dead", f"--policy={config}"], capture_output=True, text=True, check=True)
+    lines = done.stdout.split("\n")[:-1]
+    assert len(lines) >= 2
+    for line in lines:
+        assert f"""http: http://127.0.0.1:{stub.port} answers 422: "no field \\x1b[31m'load'\\nanother\\u202eAAA""" in line
+        assert "\x1b" not in line and "\u202e" not in line and len(line) < 700
+
+
 def install(directory, **environment):
     """modelwatch with a courier that has another idea of the time."""
     directory.mkdir()

@@ -33,6 +33,9 @@ static void check(const struct mw_http_answer *answer, const struct mw_sink_item
 			abort();
 		if (items[i].outcome != MW_SINK_DONE && !report->reason)
 			abort();
+		if ((items[i].outcome == MW_SINK_REFUSED) != !!items[i].why[0])
+			abort();
+		check_shown(items[i].why);
 	}
 	check_shown(report->why);
 	check_shown(report->detail);

@@ -219,6 +219,25 @@ static void elastic_refuses_documents_and_not_requests(void **state)
 	assert_int_equal(end_of(MW_HTTP_ELASTIC, 413, ""), MW_SINK_REFUSED);
 }
 
+/* Each dead letter has what was said of it, not of another. */
+static void refusals_keep_their_words(void **state)
+{
+	static const char text[] =
+	        "{\"items\":[{\"create\":{\"status\":429,\"error\":{\"reason\":\"full\"}}},"
+	        "{\"create\":{\"status\":400,\"error\":{\"reason\":\"one\\u001b[2J\"}}},"
+	        "{\"create\":{\"status\":400,\"error\":{\"reason\":\"two\"}}}]}";
+	const struct mw_http_answer answer = {.status = 200, .body = text, .len = strlen(text)};
+	struct mw_sink_item items[3] = {{.len = 0}};
+	struct mw_sink_report report = {.reason = NULL};
+
+	(void)state;
+	mw_http_judge(MW_HTTP_ELASTIC, "o", &answer, items, 3, &report);
+	assert_string_equal(report.why, "o answers 429 for a record: \"full\"");
+	assert_string_equal(items[0].why, "");
+	assert_string_equal(items[1].why, "o answers 400 for a record: \"one\\x1b[2J\"");
+	assert_string_equal(items[2].why, "o answers 400 for a record: \"two\"");
+}
+
 static int acked(const char *body)
 {
 	const struct mw_http_answer answer = {.status = 200, .body = body, .len = strlen(body)};
@@ -342,6 +361,7 @@ int main(void)
 	        cmocka_unit_test(collectors_of_splunk_have_codes),
 	        cmocka_unit_test(collectors_of_opentelemetry_answer_in_json),
 	        cmocka_unit_test(elastic_refuses_documents_and_not_requests),
+	        cmocka_unit_test(refusals_keep_their_words),
 	        cmocka_unit_test(the_indexer_says_when_it_has_them),
 	        cmocka_unit_test(secrets_are_starred),
 	        cmocka_unit_test(a_receiver_says_when_to_come_again),
