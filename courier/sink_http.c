@@ -12,6 +12,9 @@
 #include "http_client.h"
 #include "sink_report.h"
 
+/* 30 times `timeout`: how long a webhook may say of a record that it is still at it. */
+#define CONFLICT_WAITS 30
+
 struct http {
 	const struct mw_sink_config *config;
 	const struct mw_sink_context *context;
@@ -19,6 +22,8 @@ struct http {
 	struct mw_http_client *client;
 	char channel[MW_UUID_TEXT]; /* Splunk's name for us */
 	struct mw_http_ack ack;     /* of the indexer, where it is waited for */
+	char conflict[MW_UID_TEXT]; /* the record that a webhook answers with 409, ... */
+	int64_t conflict_since;
 };
 
 /* One send(). */
@@ -102,6 +107,24 @@ static int time_left(const struct sending *s)
 	                                            : s->http->config->timeout_ms;
 }
 
+/* By the rules of Idempotency-Key it has not ended with the first request, and then says how that
+ * ended. A receiver that means that it has the record would say so for ever. */
+static void weigh_conflict(const struct sending *s, long status)
+{
+	struct http *http = s->http;
+	const char *uid = s->items[0].emission.uid;
+
+	if (http->config->body != MW_HTTP_WEBHOOK || status != 409)
+		return;
+	if (strcmp(http->conflict, uid) != 0) {
+		memcpy(http->conflict, uid, sizeof(http->conflict));
+		http->conflict_since = mw_sink_clock();
+	}
+	if (mw_sink_clock() - http->conflict_since >=
+	    CONFLICT_WAITS * (int64_t)http->config->timeout_ms)
+		mw_sink_refuse(&s->items[0], s->report->why);
+}
+
 static enum mw_http_verdict judge(const struct sending *s, const struct mw_http_answer *answer,
                                   size_t n)
 {
@@ -111,6 +134,7 @@ static enum mw_http_verdict judge(const struct sending *s, const struct mw_http_
 
 	if (http->config->indexer_ack && s->items[0].outcome == MW_SINK_DONE)
 		mw_http_ack_expect(&http->ack, answer, http->url.origin, s->items, n, s->report);
+	weigh_conflict(s, answer->status);
 	return verdict;
 }
 

@@ -413,6 +413,19 @@ def test_http_409_is_no_acknowledgement(body, drive):
     assert ran.trouble.startswith("busy: ") and len(stub.requests) == (3 if body == "webhook" else 2)
 
 
+def test_webhook_that_answers_409_for_ever_holds_no_other(drive):
+    """After 30 times `timeout`, with nothing said in between by another record."""
+    def judge(stub, request, data):
+        return 409 if b'"number":1,' in data else 200
+
+    with Stub("webhook", default=judge) as stub:
+        started = time.monotonic()
+        ran = drive.run(alerts(4), ["-r", "50"], type="http", url=stub.url, timeout="50ms")
+        took = time.monotonic() - started
+    assert ran.refused == ids(alerts(1, start=1)) and len(ran.done) == 3
+    assert 1.5 <= took < 5
+
+
 @pytest.mark.parametrize("answer", [b"<html>Please log in</html>", b"", b"{}", b'{"code":"0"}', b'{"code":9}'])
 def test_hec_that_does_not_say_is_asked_again(answer, drive):
     with Stub("hec", script=[{"status": 200, "body": answer}]) as stub:
