@@ -7,7 +7,7 @@
 #include "http_client.h"
 
 struct mw_http_ack {
-	size_t count; /* of the items that are waited for; 0: none */
+	size_t count;                               /* of the items that are waited for; 0: none */
 	char first[MW_UID_TEXT], last[MW_UID_TEXT]; /* between them some may have left */
 	int64_t id, since;
 };

@@ -77,7 +77,8 @@ static enum mw_http_verdict refuse(struct mw_sink_item *items, size_t count,
 }
 
 /* HEC's codes for a status 400 that is about an event: its format, its `event`, its fields. Others
- * are about the index, the channel, the token; and what has none was said by somebody on the way. */
+ * are about the index, the channel, the token; and what has none was said by somebody on the way.
+ */
 static bool is_of_an_event(const json_t *said)
 {
 	json_int_t code = json_integer_value(json_object_get(said, "code"));

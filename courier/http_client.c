@@ -142,6 +142,8 @@ int mw_http_client_new(const struct mw_sink_config *config, const struct mw_http
 	error = set_options(client, config);
 	if (!error)
 		error = mw_http_headers_make(config, channel, &client->headers, why, why_size);
+	if (!error)
+		error = mw_http_secrets_add_url(&client->headers.secrets, config->url);
 	if (error)
 		goto fail;
 	*ret = client;
@@ -213,44 +215,22 @@ static const char *reason_of(CURLcode state)
 	}
 }
 
-static int complain(const struct mw_http_client *client, CURLcode state,
-                    struct mw_sink_report *report)
+static int complain(struct mw_http_client *client, CURLcode state, struct mw_sink_report *report)
 {
 	char ours[128];
-	const char *theirs = client->error[0] ? client->error : curl_easy_strerror(state);
+	size_t len;
 
 	if (state == CURLE_WRITE_ERROR) {
 		mw_sink_wrong(report, "protocol", "%s: the answer is too long",
 		              client->url->origin);
 		return client->head > HEADERS_MAX ? -EIO : -EFBIG;
 	}
+	if (!client->error[0])
+		snprintf(client->error, sizeof(client->error), "%s", curl_easy_strerror(state));
+	len = mw_http_secrets_hide(&client->headers.secrets, client->error, strlen(client->error));
 	snprintf(ours, sizeof(ours), "%s", client->url->origin);
-	mw_sink_wrong_quoted(report, reason_of(state), ours, theirs, strlen(theirs));
+	mw_sink_wrong_quoted(report, reason_of(state), ours, client->error, len);
 	return -EIO;
-}
-
-/* JSON may write a slash as "\/". */
-static void plain_slashes(struct mw_buffer *body)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < body->len; i++) {
-		if (body->data[i] == '\\' && i + 1 < body->len && body->data[++i] != '/')
-			body->data[used++] = '\\';
-		body->data[used++] = body->data[i];
-	}
-	body->len = used;
-}
-
-/* What the receiver repeats of our secrets is nobody's business. */
-static void hide_secrets(struct mw_http_client *client)
-{
-	struct mw_buffer *body = &client->body;
-
-	plain_slashes(body);
-	mw_http_hide(body->data, body->len, client->headers.secrets[0]);
-	mw_http_hide(body->data, body->len, client->headers.secrets[1]);
-	mw_http_hide(body->data, body->len, client->url->path);
 }
 
 static int finish(struct mw_http_client *client, struct mw_sink_report *report)
@@ -267,9 +247,11 @@ static int finish(struct mw_http_client *client, struct mw_sink_report *report)
 		mw_sink_wrong(report, "protocol", "no memory");
 		return -EIO;
 	}
-	hide_secrets(client);
+	/* What the receiver repeats of our secrets is nobody's business. */
+	answer->len = mw_http_secrets_hide(&client->headers.secrets, client->body.data,
+	                                   client->body.len - 1);
 	answer->body = client->body.data;
-	answer->len = client->body.len - 1;
+	client->body.data[answer->len] = '\0';
 	return 0;
 }
 

@@ -65,8 +65,8 @@ static bool is_ours(const char *name)
 	return false;
 }
 
-static int add_given(const struct mw_sink_config *config, struct curl_slist **list, char *why,
-                     size_t why_size)
+static int add_given(const struct mw_sink_config *config, struct mw_http_headers *headers,
+                     char *why, size_t why_size)
 {
 	const char *name;
 	json_t *value;
@@ -81,7 +81,8 @@ static int add_given(const struct mw_sink_config *config, struct curl_slist **li
 			         is_name(name) ? name : "?");
 			return -EINVAL;
 		}
-		error = error ? error : add(list, name, text);
+		error = error ? error : add(&headers->list, name, text);
+		error = error ? error : mw_http_secrets_suspect(&headers->secrets, text);
 	}
 	return error;
 }
@@ -90,10 +91,9 @@ static int add_authorization(struct mw_http_headers *headers, const char *scheme
                              const char *secret)
 {
 	char *value = NULL;
-	int error;
+	int error = mw_http_secrets_add(&headers->secrets, secret);
 
-	headers->secrets[0] = strdup(secret);
-	if (!headers->secrets[0] || asprintf(&value, "%s %s", scheme, secret) < 0)
+	if (error || asprintf(&value, "%s %s", scheme, secret) < 0)
 		return -ENOMEM;
 	error = add(&headers->list, "Authorization", value);
 	mw_secret_free(value);
@@ -141,7 +141,7 @@ static char *base64(const char *text)
 static int add_basic(const struct mw_sink_config *config, struct mw_http_headers *headers,
                      char *why, size_t why_size)
 {
-	char *both = NULL, *encoded;
+	char *password = NULL, *both = NULL, *encoded = NULL;
 	int error = 0;
 
 	if (strchr(config->user, ':')) {
@@ -149,14 +149,16 @@ static int add_basic(const struct mw_sink_config *config, struct mw_http_headers
 		return -EINVAL;
 	}
 	if (config->password_file)
-		error = mw_secret_read(config->password_file, &headers->secrets[1], why, why_size);
-	if (error)
-		return error;
-	if (asprintf(&both, "%s:%s", config->user, headers->secrets[1] ? headers->secrets[1] : "") <
-	    0)
-		return -ENOMEM;
-	encoded = base64(both);
-	error = encoded ? add_authorization(headers, "Basic", encoded) : -ENOMEM;
+		error = mw_secret_read(config->password_file, &password, why, why_size);
+	if (!error)
+		error = mw_http_secrets_add(&headers->secrets, password);
+	if (!error && asprintf(&both, "%s:%s", config->user, password ? password : "") < 0)
+		both = NULL;
+	if (!error)
+		encoded = both ? base64(both) : NULL;
+	if (!error)
+		error = encoded ? add_authorization(headers, "Basic", encoded) : -ENOMEM;
+	mw_secret_free(password);
 	mw_secret_free(both);
 	mw_secret_free(encoded);
 	return error;
@@ -189,7 +191,7 @@ int mw_http_headers_make(const struct mw_sink_config *config, const char *channe
 	if (!error && channel)
 		error = add(&ret->list, "X-Splunk-Request-Channel", channel);
 	if (!error)
-		error = add_given(config, &ret->list, why, why_size);
+		error = add_given(config, ret, why, why_size);
 	return error ? error : add_secret(config, ret, why, why_size);
 }
 
@@ -198,16 +200,6 @@ void mw_http_headers_free(struct mw_http_headers *headers)
 	for (struct curl_slist *at = headers->list; at; at = at->next)
 		OPENSSL_cleanse(at->data, strlen(at->data));
 	curl_slist_free_all(headers->list);
-	for (size_t i = 0; i < 2; i++)
-		mw_secret_free(headers->secrets[i]);
+	mw_http_secrets_free(&headers->secrets);
 	*headers = (struct mw_http_headers){.list = NULL};
-}
-
-void mw_http_hide(char *text, size_t len, const char *secret)
-{
-	size_t size = secret ? strlen(secret) : 0;
-	char *at = size ? memmem(text, len, secret, size) : NULL;
-
-	for (; at; at = memmem(at, len - (size_t)(at - text), secret, size))
-		memset(at, '*', size);
 }

@@ -104,19 +104,15 @@ static int rename_host(CURLU *u, const char *name, char **ret_connect_to)
 	return error;
 }
 
-static int make_path(CURLU *u, const char *usual, char **ret)
+static int make_path(CURLU *u, const char *usual)
 {
 	char *path = NULL;
 	int error = 0;
 
 	if (curl_url_get(u, CURLUPART_PATH, &path, 0) != CURLUE_OK)
 		return -ENOMEM;
-	if (strcmp(path, "/") != 0) {
-		*ret = strdup(path);
-		error = *ret ? 0 : -ENOMEM;
-	} else if (curl_url_set(u, CURLUPART_PATH, usual, 0) != CURLUE_OK) {
+	if (!strcmp(path, "/") && curl_url_set(u, CURLUPART_PATH, usual, 0) != CURLUE_OK)
 		error = -ENOMEM;
-	}
 	curl_free(path);
 	return error;
 }
@@ -128,7 +124,7 @@ static int fill(CURLU *u, const struct mw_sink_config *config, struct mw_http_ur
 	if (!error && config->tls.server_name)
 		error = rename_host(u, config->tls.server_name, &ret->connect_to);
 	if (!error)
-		error = make_path(u, paths[config->body], &ret->path);
+		error = make_path(u, paths[config->body]);
 	if (!error)
 		error = whole(u, &ret->url);
 	if (!error && config->body == MW_HTTP_HEC)
@@ -167,7 +163,6 @@ int mw_http_url_make(const struct mw_sink_config *config, struct mw_http_url *re
 void mw_http_url_free(struct mw_http_url *url)
 {
 	free(url->url);
-	free(url->path);
 	free(url->ack);
 	free(url->origin);
 	free(url->connect_to);

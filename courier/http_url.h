@@ -7,7 +7,6 @@
 /* Texts are owned. */
 struct mw_http_url {
 	char *url;        /* with the path that receivers of this body have, when none was given */
-	char *path;       /* the path that was given: it may be a secret; NULL: none */
 	char *ack;        /* HEC: where the indexer's acknowledgements are asked for, or NULL */
 	char *origin;     /* scheme, host and port, for people */
 	char *connect_to; /* for curl: the address, where `tls.server_name` stands in the URL */

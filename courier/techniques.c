@@ -1,5 +1,5 @@
-/* The table of techniques: ATT&CK 18.1, ATLAS 5.6.0. One row of `rules` says what has to be known for
- * one; more is not concluded. */
+/* The table of techniques: ATT&CK 18.1, ATLAS 5.6.0. One row of `rules` says what has to be known
+ * for one; more is not concluded. */
 #include "techniques.h"
 
 #include <string.h>

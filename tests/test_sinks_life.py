@@ -100,6 +100,32 @@ def test_a_dead_letter_has_the_words_of_its_receiver(tmp_path):
         assert "\x1b" not in line and "\u202e" not in line and len(line) < 700
 
 
+@pytest.mark.parametrize("status", [422, 403])
+def test_secrets_of_a_url_are_shown_nowhere(status, tmp_path):
+    """Neither by who lists sinks nor by what a receiver repeats of what it was sent."""
+    secrets = ["S3gment-of-path", "Qu3ry-of-hook", "H3ad3r-of-hook"]
+
+    def echo(stub, request, data):
+        return {"status": status, "body": {"message": f"{request.path} {request.headers['X-Key']}"}}
+
+    with Stub("webhook", default=echo) as stub:
+        sink = {**http(stub.port), "headers": {"X-Key": secrets[2]}}
+        sink["url"] += f"/T0/{secrets[0]}?key={secrets[1]}"
+        config = policy(tmp_path, sink, flush="3s")
+        said, _ = run(config, tmp_path, 1, 2)
+        shown = [said] + [subprocess.run([PROGRAM, *words, f"--policy={config}"], capture_output=True, text=True)
+                          for words in (["sink", "list"], ["sink", "test", "http"], ["policy", "show"],
+                                        ["alerts", "dead"], ["alerts"])]
+        assert all(secret in f"{stub.requests[0]}" for secret in secrets)
+    for text in map(str, shown):
+        assert not any(secret in text for secret in secrets), text
+    assert f"http://127.0.0.1:{stub.port}/..." in shown[1].stdout and shown[3].stdout.count("...") == 2
+    assert f'answers {status}: "***' in shown[2].stderr
+    assert shown[4].stdout.count("answers 422") >= 2 if status == 422 else "answers 403" in said
+    for path in (tmp_path / "spool").iterdir():
+        assert not any(secret.encode() in path.read_bytes() for secret in secrets)
+
+
 def install(directory, **environment):
     """modelwatch with a courier that has another idea of the time."""
     directory.mkdir()

@@ -2,6 +2,7 @@
 cluster, and a receiver of HTTP that misbehaves in every way."""
 
 import base64
+import itertools
 import json
 import pathlib
 import re
@@ -11,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.parse
 
 import pytest
 
@@ -561,19 +563,33 @@ def test_http_takes_a_new_token_on_sighup(body, drive, secret):
     assert process.returncode == 0 and out.count("done ") == 3 and ids(stub.taken) == ids(alerts(3))
 
 
-def test_http_secrets_are_in_no_message(body, drive, secret):
-    """A receiver that answers with all that it was sent."""
-    def echo(stub, request, data):
-        said = f"no: {request.path} {request.headers['Authorization']} {SECRET}"
-        return {"status": 403, "body": {"text": said, "error": {"reason": said}}}
+def as_go(data):
+    return re.sub(rb"[&<>]", lambda found: b"\\u%04x" % found[0][0], data)
 
-    for keys in ({"token_file": secret}, {"user": "me", "password_file": secret}):
-        with Stub(body, default=echo) as stub:
-            ran = drive.run(alerts(1), ["-d", "1", "-r", "400"], type="http", body=body,
-                            url=stub.url + "/hook/T0PATH/secret", timeout="1s", **keys)
-        assert ran.code == 1 and ran.trouble.startswith("auth: ")
-        assert SECRET not in ran.trouble and "T0PATH" not in ran.trouble
-        assert base64.b64encode(f"me:{SECRET}".encode()).decode() not in ran.trouble
+
+WAYS = {"as_it_is": lambda data: data, "as_php": lambda data: data.replace(b"/", b"\\/"), "as_go": as_go,
+        "all_escaped": lambda data: re.sub(rb"(?<=[a-z0-9])[a-zA-Z0-9/&]", lambda found: b"\\u%04x" % found[0][0], data),
+        "decoded": lambda data: urllib.parse.unquote_plus(data.decode()).encode()}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_http_secrets_are_in_no_message(way, body, drive, secret):
+    """A receiver that answers with all that it was sent, written as languages write it."""
+    def echo(stub, request, data):
+        said = f"{request.path} {request.headers['Authorization']} {SECRET} {request.headers['X-Api-Key']}"
+        if turned:
+            said = " ".join(reversed(said.split(" ")))
+        return {"status": 403, "body": WAYS[way](json.dumps({"text": said, "error": {"reason": said}}).encode())}
+
+    for keys, turned in itertools.product(
+            ({"token_file": secret}, {"user": "me", "password_file": secret}), (False, True)):
+        with Stub(body, script=[echo]) as stub:
+            ran = drive.run(alerts(1), type="http", body=body, timeout="1s",
+                            url=stub.url + "/hook/T0PATH/s3gment-x?key=Qu3ry%2FK3y%26&more=M0r3Qu3ry",
+                            headers={"X-Api-Key": "H3ad3r-K3y"}, **keys)
+        assert ran.code == 0 and ran.trouble.startswith("auth: ") and "***" in ran.trouble
+        for shown in (SECRET, "T0PATH", "s3gment-x", "Qu3ry", "K3y", "M0r3", base64.b64encode(f"me:{SECRET}".encode()).decode()):
+            assert shown not in ran.trouble
         given = stub.requests[0][1]["Authorization"]
         assert given.endswith(SECRET) or given == "Basic " + base64.b64encode(f"me:{SECRET}".encode()).decode()
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../courier/sink_config.h"
+#include "../courier/sink_shown.h"
 #include "main.h"
 #include "policy.h"
 #include "policy_floor.h"
@@ -51,7 +52,7 @@ static void print_place(const struct mw_effective *effective, const struct mw_po
 	putchar('\n');
 }
 
-/* YAML takes JSON as it is. */
+/* YAML takes JSON as it is. What may be a secret in a sink is not shown. */
 static void print_sinks(const json_t *config)
 {
 	const json_t *spool = json_object_get(config, "spool");
@@ -62,12 +63,13 @@ static void print_sinks(const json_t *config)
 		printf("sinks:\n");
 	json_object_foreach(json_object_get(config, "sinks"), name, sink)
 	{
-		json_t *whole = json_pack("{s:s}", "name", name);
+		json_t *whole = json_pack("{s:s}", "name", name), *shown = mw_sink_shown(sink);
 
-		json_object_update(whole, sink);
+		json_object_update(whole, shown);
 		printf("  - ");
 		json_dumpf(whole, stdout, 0);
 		printf("\n");
+		json_decref(shown);
 		json_decref(whole);
 	}
 	if (json_object_size(spool)) {

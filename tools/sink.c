@@ -6,11 +6,14 @@
 #include <unistd.h>
 
 #include "../courier/sink_config.h"
+#include "../courier/sink_shown.h"
 #include "courier.h"
 #include "daemon_config.h"
 #include "main.h"
 #include "policy_file.h"
 #include "sink_sample.h"
+
+#define URL_SHOWN 512
 
 struct options {
 	const char *policy, *config;
@@ -94,20 +97,23 @@ static int read_sinks(const struct options *options, json_t **ret)
 	return error ? mw_say("%s", why) : 0;
 }
 
-static const char *destination(const struct mw_sink_config *sink)
+static const char *destination(const struct mw_sink_config *sink, char url[static URL_SHOWN])
 {
-	const char *const all[] = {sink->url, sink->address, sink->brokers, sink->path};
+	const char *const all[] = {sink->address, sink->brokers, sink->path};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (all[i])
 			return all[i];
-	return "-";
+	if (!sink->url)
+		return "-";
+	mw_sink_url_shown(sink->url, url, URL_SHOWN);
+	return url;
 }
 
 static int print(const json_t *json)
 {
 	struct mw_sinks_config config;
-	char why[512] = "";
+	char why[512] = "", url[URL_SHOWN];
 	int error = mw_sinks_read(json, &config, why, sizeof(why));
 
 	for (size_t i = 0; !error && i < config.count; i++) {
@@ -115,7 +121,7 @@ static int print(const json_t *json)
 
 		printf("%-20s %-9s %-7s from %-9s %s\n", sink->name, mw_sink_type_name(sink->type),
 		       mw_format_name(sink->format), mw_severity_name(sink->severity),
-		       destination(sink));
+		       destination(sink, url));
 	}
 	if (!error && !config.count)
 		puts("no sink is configured: `sinks:` in a policy, or in " MW_DAEMON_CONFIG);

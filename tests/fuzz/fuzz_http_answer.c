@@ -1,12 +1,13 @@
 /* Any bytes as the answer of a receiver of HTTP; the first say of which kind it is, with which
  * status, and how many records it is about. What is not DONE is told, or to be sent in halves; only
- * a status of success makes any DONE; and what is told can be shown. */
+ * a status of success makes any DONE; what is told can be shown, and has no secret in it. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../courier/http_answer.h"
+#include "../../courier/http_secrets.h"
 
 #define ITEMS 4
 
@@ -41,6 +42,26 @@ static void check(const struct mw_http_answer *answer, const struct mw_sink_item
 	check_shown(report->detail);
 }
 
+/* Returns how long it is without them. */
+static size_t check_secrets(char *text, size_t len)
+{
+	struct mw_http_secrets secrets = {.count = 0};
+	size_t left;
+
+	if (mw_http_secrets_add(&secrets, "to\"k\\en") ||
+	    mw_http_secrets_add_url(&secrets, "https://h/T0/s3gment+%2F?key=qu3ry-of-hook"))
+		abort();
+	left = mw_http_secrets_hide(&secrets, text, len);
+	if (left > len)
+		abort();
+	for (size_t i = 0; i < secrets.count; i++)
+		if (memmem(text, left, secrets.texts[i], strlen(secrets.texts[i])))
+			abort();
+	mw_http_secrets_free(&secrets);
+	text[left] = '\0';
+	return left;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const long statuses[] = {200, 201, 400, 401, 403, 404, 409, 413, 422, 429, 500, 302};
@@ -60,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!text)
 		return 0;
 	memcpy(text, data + 3, answer.len);
+	answer.len = check_secrets(text, answer.len);
 	answer.body = text;
 	verdict = mw_http_judge(data[0] % 4, "https://h:443", &answer, items, count, &report);
 	check(&answer, items, count, verdict, &report);

@@ -19,6 +19,7 @@
 #include "../../courier/http_headers.h"
 #include "../../courier/http_url.h"
 #include "../../courier/sink.h"
+#include "../../courier/sink_shown.h"
 
 #define SAME(a, b) ((a) ? assert_string_equal(b, a) : assert_null(b))
 
@@ -214,8 +215,9 @@ static void elastic_refuses_documents_and_not_requests(void **state)
 			fail_msg("%d %s: %s", all[i].status, all[i].type, all[i].reason);
 	assert_int_equal(end_of(MW_HTTP_ELASTIC, 400, "{\"error\":{\"type\":\"x\"}}"),
 	                 MW_SINK_RETRY);
-	assert_int_equal(end_of(MW_HTTP_ELASTIC, 409, "{\"items\":[{\"create\":{\"status\":201}}]}"),
-	                 MW_SINK_RETRY);
+	assert_int_equal(
+	        end_of(MW_HTTP_ELASTIC, 409, "{\"items\":[{\"create\":{\"status\":201}}]}"),
+	        MW_SINK_RETRY);
 	assert_int_equal(end_of(MW_HTTP_ELASTIC, 413, ""), MW_SINK_REFUSED);
 }
 
@@ -266,17 +268,74 @@ static void the_indexer_says_when_it_has_them(void **state)
 	assert_int_equal(acked("nonsense"), -EBADMSG);
 }
 
+static const char *hidden(const struct mw_http_secrets *secrets, const char *said)
+{
+	static char text[400];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s", said);
+
+	text[mw_http_secrets_hide(secrets, text, len)] = '\0';
+	return text;
+}
+
+/* As receivers write what they were sent: in JSON of several kinds, decoded, in part. */
 static void secrets_are_starred(void **state)
 {
-	char text[] = "a token, and token\0token tok";
+	static const struct {
+		const char *said, *shown;
+	} all[] = {
+	        {"a token, and token", "a *****, and *****"},
+	        {"to\\u006ben \\u0074oken", "***** *****"},
+	        {"p\"w\\d p\\\"w\\\\d p\\u0022w", "***** ******* p\\u0022w"},
+	        {"caf\xc3\xa9! caf\\u00e9! caf\\u00E9!", "****** ****** ******"},
+	        {"/hook/T0/abcdefgh?key=p%2Fq%26rs+tu&v=1",
+	         "*****************?*********************"},
+	        {"\\/hook\\/T0\\/abcdefgh", "*****************"},
+	        {"abcdefgh T0", "******** T0"},
+	        {"key=p%2Fq%26rs+tu\\u0026v=1", "*********************"},
+	        {"p/q&rs tu", "*********"},
+	        {"p\\/q\\u0026rs tu", "*********"},
+	        {"X-Key: 12345678 X-Team: ml", "X-Key: ******** X-Team: ml"},
+	        {"\\\\/ \\", "\\\\/ \\"},
+	        {"\\u001b \\ud83e \\u12", "\\u001b \\ud83e \\u12"},
+	};
+	struct mw_http_secrets secrets = {.count = 0};
 
 	(void)state;
-	mw_http_hide(text, sizeof(text) - 1, "token");
-	assert_memory_equal(text, "a *****, and *****\0***** tok", sizeof(text));
-	mw_http_hide(text, sizeof(text) - 1, NULL);
-	mw_http_hide(text, sizeof(text) - 1, "");
-	mw_http_hide(text, 2, "a token");
-	assert_memory_equal(text, "a *****, and *****\0***** tok", sizeof(text));
+	assert_int_equal(mw_http_secrets_add(&secrets, "token"), 0);
+	assert_int_equal(mw_http_secrets_add(&secrets, "p\"w\\d"), 0);
+	assert_int_equal(mw_http_secrets_add(&secrets, "caf\xc3\xa9!"), 0);
+	assert_int_equal(mw_http_secrets_add(&secrets, NULL), 0);
+	assert_int_equal(mw_http_secrets_add(&secrets, ""), 0);
+	assert_int_equal(mw_http_secrets_suspect(&secrets, "12345678"), 0);
+	assert_int_equal(mw_http_secrets_suspect(&secrets, "ml"), 0);
+	assert_int_equal(mw_http_secrets_add_url(
+	                         &secrets, "https://h/hook/T0/abcdefgh?key=p%2Fq%26rs+tu&v=1"),
+	                 0);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		assert_string_equal(hidden(&secrets, all[i].said), all[i].shown);
+	mw_http_secrets_free(&secrets);
+	assert_string_equal(hidden(&secrets, "a token"), "a token");
+}
+
+static const char *shown_url(const char *url)
+{
+	static char text[64];
+
+	mw_sink_url_shown(url, text, sizeof(text));
+	return text;
+}
+
+static void urls_are_shown_without_their_secrets(void **state)
+{
+	(void)state;
+	assert_string_equal(shown_url("https://h"), "https://h");
+	assert_string_equal(shown_url("https://h:8088/"), "https://h:8088");
+	assert_string_equal(shown_url("https://h:8088/services/T0/x"), "https://h:8088/...");
+	assert_string_equal(shown_url("https://h?key=x"), "https://h/...");
+	assert_string_equal(shown_url("https://u:p@h/x"), "https://...@h/...");
+	assert_string_equal(shown_url("https://u:p@@h#x"), "https://...@h/...");
+	assert_string_equal(shown_url("https://[::1]:80\\x"), "https://[::1]:80/...");
+	assert_string_equal(shown_url("h"), "h");
 }
 
 struct receiver {
@@ -364,6 +423,7 @@ int main(void)
 	        cmocka_unit_test(refusals_keep_their_words),
 	        cmocka_unit_test(the_indexer_says_when_it_has_them),
 	        cmocka_unit_test(secrets_are_starred),
+	        cmocka_unit_test(urls_are_shown_without_their_secrets),
 	        cmocka_unit_test(a_receiver_says_when_to_come_again),
 	};
 
