@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+#include "../core/glob.h"
 
 struct setting {
 	const char *name, *value; /* NULL: not set */
@@ -20,29 +23,29 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value, char 
 	return -EINVAL;
 }
 
-/* What delivery rests on, what other keys say, and secrets, which are in files. */
-static bool is_ours(const char *name)
-{
-	static const char *const ours[] = {"acks",
-	                                   "request.required.acks",
-	                                   "enable.idempotence",
-	                                   "sasl.password",
-	                                   "message.timeout.ms",
-	                                   "delivery.timeout.ms",
-	                                   "sasl.username",
-	                                   "ssl.key.password",
-	                                   "ssl.keystore.password",
-	                                   "ssl.key.pem",
-	                                   "sasl.oauthbearer.client.secret",
-	                                   "bootstrap.servers",
-	                                   "metadata.broker.list",
-	                                   "enable.gapless.guarantee",
-	                                   "delivery.report.only.error"};
+/* What delivery and its safety rest on, what other keys say, what loads or runs programs, and
+ * secrets, which are in files. */
+static const char ours[] =
+        "acks\0request.required.acks\0enable.idempotence\0enable.gapless.guarantee\0"
+        "message.timeout.ms\0delivery.timeout.ms\0delivery.report.only.error\0"
+        "transactional.id\0transaction.timeout.ms\0"
+        "bootstrap.servers\0metadata.broker.list\0"
+        "ssl.*\0enable.ssl.*\0enable.sasl.*\0https.*\0"
+        "sasl.username\0sasl.password\0sasl.oauthbearer.*\0"
+        "plugin.*\0sasl.kerberos.kinit.cmd\0";
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (!strcmp(ours[i], name))
-			return true;
-	return false;
+static const char not_ours[] = "ssl.cipher.suites\0ssl.crl.location\0ssl.curves.list\0"
+                               "ssl.sigalgs.list\0";
+
+/* Of protocols only those that keep TLS, where there is to be TLS, and the password. librdkafka
+ * knows properties of topics under two names. */
+static bool is_allowed(const struct mw_sink_config *config, const char *name, const char *text)
+{
+	const char *bare = strncmp(name, "topic.", 6) ? name : name + 6;
+
+	if (!strcmp(bare, "security.protocol") && config->tls.on)
+		return !strcasecmp(text, "sasl_ssl") || (!config->user && !strcasecmp(text, "ssl"));
+	return !mw_glob_any(ours, bare) || mw_glob_any(not_ours, bare);
 }
 
 static int set_given(rd_kafka_conf_t *conf, const struct mw_sink_config *config, char *why,
@@ -55,9 +58,7 @@ static int set_given(rd_kafka_conf_t *conf, const struct mw_sink_config *config,
 	{
 		const char *text = json_string_value(value);
 
-		/* A password goes by TLS alone. */
-		if (!text || is_ours(name) ||
-		    (config->user && !strcmp(name, "security.protocol"))) {
+		if (!text || !is_allowed(config, name, text)) {
 			snprintf(why, why_size, "`properties`: '%.64s' cannot be set", name);
 			return -EINVAL;
 		}

@@ -741,11 +741,16 @@ class Kafka:
 
 
 @pytest.fixture
-def kafka(drive_program):
+def kafka_is_built(drive_program):
     program = drive_program.parent / "kafka_mock"
     if not program.exists():
         pytest.skip("built without librdkafka")
-    with Kafka(program) as cluster:
+    return program
+
+
+@pytest.fixture
+def kafka(kafka_is_built):
+    with Kafka(kafka_is_built) as cluster:
         yield cluster
 
 
@@ -824,9 +829,45 @@ def test_kafka_stops_at_once(kafka, drive):
 
 
 @pytest.mark.parametrize("keys", [
-    {"properties": {"acks": "1"}}, {"properties": {"enable.idempotence": "false"}},
-    {"properties": {"sasl.password": "x"}}, {"properties": {"no.such": "x"}}, {"user": "me"},
-    {"tls": {"server_name": "x"}}])
+    {"properties": {"no.such": "x"}}, {"user": "me"}, {"tls": {"server_name": "x"}}])
 def test_kafka_configurations_that_are_wrong(keys, drive):
     ran = drive.run(alerts(1), type="kafka", topic="t", brokers="127.0.0.1:1", **keys)
     assert ran.code == 2
+
+
+TAKE_AWAY = {
+    "acks": "1", "topic.acks": "0", "request.required.acks": "0", "topic.request.required.acks": "0",
+    "enable.idempotence": "false", "enable.gapless.guarantee": "true", "transactional.id": "x",
+    "message.timeout.ms": "1", "delivery.timeout.ms": "1", "topic.delivery.timeout.ms": "1",
+    "delivery.report.only.error": "true", "bootstrap.servers": "127.0.0.1:2", "metadata.broker.list": "127.0.0.1:2",
+    "security.protocol": "plaintext", "enable.ssl.certificate.verification": "false",
+    "ssl.endpoint.identification.algorithm": "none", "ssl.ca.location": "/tmp/x", "ssl.ca.pem": "x",
+    "ssl.key.location": "/tmp/x", "ssl.key.pem": "x", "ssl.key.password": "x", "ssl.keystore.password": "x",
+    "ssl.engine.location": "/tmp/x.so", "plugin.library.paths": "/tmp/x", "sasl.kerberos.kinit.cmd": "true",
+    "sasl.username": "x", "sasl.password": "x", "sasl.oauthbearer.client.secret": "x",
+    "enable.sasl.oauthbearer.unsecure.jwt": "true"}
+
+
+@pytest.mark.parametrize("name", TAKE_AWAY)
+def test_kafka_properties_take_nothing_away(name, drive, kafka_is_built):
+    ran = drive.run(alerts(1), type="kafka", topic="t", brokers="127.0.0.1:1", tls={"on": "true"},
+                    properties={name: TAKE_AWAY[name]})
+    assert ran.code == 2 and f"'{name}' cannot be set" in ran.trouble
+
+
+@pytest.mark.parametrize("protocol,user,good", [
+    ("ssl", False, True), ("SASL_SSL", True, True), ("sasl_plaintext", False, False), ("ssl", True, False),
+    ("sasl_plaintext", True, False)])
+def test_kafka_protocols_that_keep_what_tls_says(protocol, user, good, drive, secret, kafka_is_built):
+    keys = {"user": "me", "password_file": secret} if user else {}
+    ran = drive.run(alerts(1), ["-d", "1"], type="kafka", topic="t", brokers=f"127.0.0.1:{free_port()}", timeout="100ms",
+                    tls={"on": "true"}, properties={"security.protocol": protocol}, **keys)
+    assert ran.code == (1 if good else 2) and ("cannot be set" in ran.trouble) != good
+
+
+def test_kafka_properties_of_the_site(drive, kafka_is_built):
+    names = {"compression.type": "lz4", "socket.keepalive.enable": "true", "ssl.cipher.suites": "ECDHE+AESGCM",
+             "reconnect.backoff.max.ms": "200", "topic.metadata.refresh.interval.ms": "60000", "client.id": "x"}
+    ran = drive.run(alerts(1), ["-d", "1"], type="kafka", topic="t", brokers=f"127.0.0.1:{free_port()}",
+                    timeout="100ms", tls={"on": "true"}, properties=names)
+    assert ran.code == 1 and ran.trouble.startswith("timeout: ")
