@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../courier/http_ack.h"
 #include "../../courier/http_answer.h"
 #include "../../courier/http_headers.h"
 #include "../../courier/http_url.h"
@@ -268,6 +269,38 @@ static void the_indexer_says_when_it_has_them(void **state)
 	assert_int_equal(acked("nonsense"), -EBADMSG);
 }
 
+static void set_uids(struct mw_sink_item *items, const char *uids)
+{
+	for (; *uids; uids++, items++)
+		*items = (struct mw_sink_item){.outcome = MW_SINK_DONE, .emission.uid = {*uids}};
+}
+
+/* The items of a request that the indexer is still at are those that it had, no others. */
+static void an_acknowledgement_is_for_what_was_sent(void **state)
+{
+	static const struct {
+		const char *uids; /* of the items that are to be sent next */
+		size_t pending;
+	} all[] = {{"abcd", 4}, {"abcde", 4}, {"acde", 0}, {"bcde", 0}, {"abc", 0}, {"xbcd", 0}};
+	const struct mw_http_answer answer = {.body = "{\"ackId\":7}", .len = 11};
+	struct mw_sink_report report = {.reason = NULL};
+	struct mw_sink_item items[5];
+	struct mw_http_ack ack = {.count = 0};
+
+	(void)state;
+	set_uids(items, "abcd");
+	assert_int_equal(mw_http_ack_pending(&ack, items, 4), 0);
+	mw_http_ack_expect(&ack, &answer, "o", items, 4, &report);
+	assert_null(report.reason);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(items[i].outcome, MW_SINK_RETRY);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		set_uids(items, all[i].uids);
+		assert_int_equal(mw_http_ack_pending(&ack, items, strlen(all[i].uids)),
+		                 all[i].pending);
+	}
+}
+
 static const char *hidden(const struct mw_http_secrets *secrets, const char *said)
 {
 	static char text[400];
@@ -422,6 +455,7 @@ int main(void)
 	        cmocka_unit_test(elastic_refuses_documents_and_not_requests),
 	        cmocka_unit_test(refusals_keep_their_words),
 	        cmocka_unit_test(the_indexer_says_when_it_has_them),
+	        cmocka_unit_test(an_acknowledgement_is_for_what_was_sent),
 	        cmocka_unit_test(secrets_are_starred),
 	        cmocka_unit_test(urls_are_shown_without_their_secrets),
 	        cmocka_unit_test(a_receiver_says_when_to_come_again),
