@@ -226,6 +226,8 @@ static const char *complaint(const struct mw_sink_config *sink)
 	if (sink->url && strncmp(sink->url, "http://", 7) != 0 &&
 	    strncmp(sink->url, "https://", 8) != 0)
 		return "'url' begins with neither https:// nor http://";
+	if (sink->url && sink->tls.on && !strncmp(sink->url, "http://", 7))
+		return "'tls' is for a 'url' that begins with https://";
 	if (is_bare(sink))
 		return "a token or a password goes to another machine over https:// only";
 	return missing(sink);

@@ -121,6 +121,7 @@ static void what_is_wrong(void **state)
 	refuses("{\"type\":\"file\",\"path\":\"/a\",\"max_bytes\":\"1KiB\"}", "4 KiB");
 	refuses("{\"type\":\"forward\",\"address\":\"h:1\",\"format\":\"cef\"}", "format");
 	refuses("{\"type\":\"relp\",\"address\":\"h:1\",\"tls\":{\"cert\":\"/c\"}}", "key");
+	refuses("{\"type\":\"http\",\"url\":\"http://h/\",\"tls\":{\"on\":\"true\"}}", "https://");
 	assert_int_equal(read_text("{\"sinks\":{\"a b\":{\"type\":\"stdout\"}}}"), -22);
 	assert_int_equal(read_text("{\"spool\":{\"max_bytes\":\"much\"}}"), -22);
 }
