@@ -48,9 +48,12 @@ int mw_link_ignore(struct mw_link *link)
 	char junk[4096];
 	int error;
 
-	for (int i = 0; (error = mw_channel_poll(link->channel)) > 0; i++)
-		if (i == JUNK_MAX || mw_channel_read(link->channel, junk, sizeof(junk), 0) < 0)
+	for (int i = 0; (error = mw_channel_poll(link->channel)) > 0; i++) {
+		if (i == JUNK_MAX)
+			return -EPROTO;
+		if (mw_channel_read(link->channel, junk, sizeof(junk), 0) < 0)
 			return -EPIPE;
+	}
 	return error;
 }
 

@@ -21,7 +21,8 @@ int mw_link_ready(struct mw_link *link, struct mw_sink_report *report);
  * it: nothing is known of what was on its way. */
 void mw_link_wrong(struct mw_link *link, int error, struct mw_sink_report *report);
 
-/* Reads away what the receiver says unasked. Returns 0, or -EPIPE when it has closed. */
+/* Reads away what the receiver says unasked. Returns 0, -EPIPE when it has closed, or -EPROTO when
+ * it does not stop. */
 int mw_link_ignore(struct mw_link *link);
 
 void mw_link_close(struct mw_link *link);
