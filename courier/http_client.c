@@ -1,6 +1,7 @@
 #include "http_client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ struct mw_http_client {
 	struct curl_slist *connect_to;
 	const struct mw_http_url *url; /* borrowed */
 	int stop;
-	size_t head; /* bytes of the headers of this answer */
+	curl_socket_t used; /* of the last request, while curl keeps it; or CURL_SOCKET_BAD */
+	size_t head;        /* bytes of the headers of this answer */
 	struct mw_buffer body;
 	struct mw_http_answer answer;
 	char error[CURL_ERROR_SIZE];
@@ -129,6 +131,7 @@ int mw_http_client_new(const struct mw_sink_config *config, const struct mw_http
 	if (!client)
 		return -ENOMEM;
 	client->stop = stop;
+	client->used = CURL_SOCKET_BAD;
 	client->url = url;
 	client->multi = curl_multi_init();
 	client->easy = curl_easy_init();
@@ -262,6 +265,7 @@ static int run(struct mw_http_client *client, struct mw_sink_report *report)
 
 	if (curl_multi_add_handle(client->multi, client->easy) == CURLM_OK) {
 		error = transfer(client, &state);
+		curl_easy_getinfo(client->easy, CURLINFO_ACTIVESOCKET, &client->used);
 		curl_multi_remove_handle(client->multi, client->easy);
 	}
 	if (error == -ECANCELED)
@@ -269,6 +273,14 @@ static int run(struct mw_http_client *client, struct mw_sink_report *report)
 	if (error || state != CURLE_OK)
 		return complain(client, state, report);
 	return finish(client, report);
+}
+
+/* Whether something was said after the last answer, which must not be taken for the next. */
+static bool has_more_to_say(const struct mw_http_client *client)
+{
+	struct pollfd fd = {.fd = client->used, .events = POLLIN};
+
+	return client->used != CURL_SOCKET_BAD && poll(&fd, 1, 0) > 0;
 }
 
 /* Puts a line of its own before the headers of every request. */
@@ -295,6 +307,7 @@ int mw_http_post(struct mw_http_client *client, const struct mw_http_request *re
 	*ret = &client->answer;
 	if (curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK)
 		return complain(client, CURLE_OUT_OF_MEMORY, report);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)has_more_to_say(client));
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.data);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);

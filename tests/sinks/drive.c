@@ -7,8 +7,8 @@
  * records, one a line. It prints "done ID" for what has reached the sink and "refused ID" for what
  * never will, in order; on stderr "REASON: WHY" for each report of trouble. What comes after a
  * record that has to be tried again is sent again, too. SIGHUP calls reopen(), SIGTERM makes `stop`
- * readable. Ends with 0 when every record was done or refused, 1 when time was up or on SIGTERM,
- * and 2 when it could not start. */
+ * readable. With a deadline of 0 it sends once. Ends with 0 when every record was done or refused,
+ * 1 when time was up or on SIGTERM, and 2 when it could not start. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -161,12 +161,12 @@ static int drive(struct drive *d)
 	const int64_t deadline = now_ms() + d->most_s * 1000;
 	bool stopped = false;
 
-	while (d->at < d->count && !stopped && now_ms() < deadline) {
+	do {
 		if (reopen_asked && d->ops->reopen)
 			d->ops->reopen(d->sink);
 		reopen_asked = 0;
 		stopped = pause_for(d, send_batch(d) ? d->pause_ms : d->retry_ms);
-	}
+	} while (d->at < d->count && !stopped && now_ms() < deadline);
 	return d->at < d->count;
 }
 
