@@ -51,12 +51,15 @@ static const char *reason_of(rd_kafka_resp_err_t error)
 	}
 }
 
-/* The first counts. */
+/* The first counts. Brokers have chosen some of the words of librdkafka. */
 static void tell(struct kafka *k, rd_kafka_resp_err_t error)
 {
-	if (!k->report->reason)
-		mw_sink_wrong(k->report, reason_of(error), "kafka: %s%s%.160s",
-		              rd_kafka_err2str(error), k->trouble[0] ? ": " : "", k->trouble);
+	char ours[100];
+
+	if (k->report->reason)
+		return;
+	snprintf(ours, sizeof(ours), "kafka: %s", rd_kafka_err2str(error));
+	mw_sink_wrong_quoted(k->report, reason_of(error), ours, k->trouble, strlen(k->trouble));
 }
 
 static void settle(struct kafka *k, struct mw_sink_item *item, rd_kafka_resp_err_t error)

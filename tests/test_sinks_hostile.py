@@ -334,6 +334,56 @@ def test_syslog_receiver_that_talks_for_ever(tls, drive, certificates):
     assert took < 4 and ran.code == (0 if ran.done else 1)
 
 
+def kafka_text(text):
+    return struct.pack(">h", len(text)) + text
+
+
+KEYS = [(0, 0, 7), (3, 0, 1), (18, 0, 3), (22, 0, 1)]
+VERSIONS = b"\0\0" + bytes([len(KEYS) + 1]) + b"".join(struct.pack(">hhhB", *key, 0) for key in KEYS) + b"\0\0\0\0\0"
+
+
+def cluster(host):
+    """The word of a broker: that all there is is at `host`."""
+    brokers = struct.pack(">ii", 1, 1) + kafka_text(host) + struct.pack(">ih", 9, -1)
+    partition = struct.pack(">ihiiii", 1, 0, 0, 1, 0, 0)
+    return brokers + struct.pack(">iih", 1, 1, 0) + kafka_text(b"t") + b"\0" + partition
+
+
+BROKERS = {
+    "names": lambda key: {18: VERSIONS, 3: cluster(b"\x1b[31mevil\n"), 22: struct.pack(">ihqh", 0, 0, 1, 0)}.get(key),
+    "counts": lambda key: {18: VERSIONS, 3: b"\x7f\xff\xff\xff" * 4}.get(key),
+    "less than nothing": lambda key: {18: VERSIONS, 3: b"\x80\0\0\0" * 4}.get(key),
+    "nonsense": lambda key: bytes(range(256)),
+    "nothing": lambda key: b"",
+}
+
+
+@pytest.mark.parametrize("what", BROKERS)
+def test_kafka_brokers_that_are_none(what, drive, kafka_is_built):
+    asked = []
+
+    def handle(channel):
+        while True:
+            head = channel.recv(12, socket.MSG_WAITALL)
+            if len(head) < 12:
+                return
+            size, key, _, number = struct.unpack(">ihhi", head)
+            channel.recv(size - 8, socket.MSG_WAITALL)
+            asked.append(key)
+            answer = BROKERS[what](key)
+            if answer is not None:
+                channel.sendall(struct.pack(">ii", len(answer) + 4, number) + answer)
+
+    with Server(handle) as server:
+        with drive.start(alerts(2), ["-d", "0"], type="kafka", topic="t", brokers=f"127.0.0.1:{server.port}",
+                         timeout="700ms") as process:
+            memory = peak(process)
+            out, trouble = process.stdout.read(), process.stderr.read()
+    assert process.returncode == 1 and out == "" and asked and memory < 64 << 20
+    assert trouble.startswith("timeout: kafka: ") and "\x1b" not in trouble and trouble.count("\n") == 1
+    assert (what == "names") == ("\\x1b[31mevil\\n" in trouble), trouble
+
+
 def test_relp_has_one_limit_for_all_of_an_exchange(drive, certificates):
     """Handshake, session and records, each just in time."""
     opening = b"200 OK\nrelp_version=0\ncommands=syslog"
