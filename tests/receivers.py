@@ -235,6 +235,7 @@ class Outcome:
         ends = [line.split(" ", 1) for line in out.splitlines() if line.startswith(("done ", "refused "))]
         self.done = [name for how, name in ends if how == "done"]
         self.refused = [name for how, name in ends if how == "refused"]
+        self.peak = sum(int(line[5:]) for line in out.splitlines() if line.startswith("peak ")) * 1024
 
 
 @pytest.fixture(scope="session")

@@ -228,13 +228,6 @@ def test_with_an_authority_of_ours_that_of_the_system_does_not_count(ours, kind,
 # Receivers that do not end
 
 
-def peak(process):
-    """Of its memory, in bytes."""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss * 1024
-
-
 BOMB = gzip.compress(bytes(200 << 20), 9)
 
 
@@ -286,14 +279,12 @@ def test_http_answers_that_are_none(answer, drive):
 
     with Server(handle) as server:
         began = time.monotonic()
-        with drive.start(alerts(1), ["-d", "0"], type="http", body="hec", timeout="500ms",
-                         url=f"http://127.0.0.1:{server.port}") as process:
-            memory = peak(process)
-            took = time.monotonic() - began
-            out, trouble = process.stdout.read(), process.stderr.read()
-    assert process.returncode == 1 and out == ""
+        ran = drive.run(alerts(1), ["-d", "0", "-m"], type="http", body="hec", timeout="500ms",
+                        url=f"http://127.0.0.1:{server.port}")
+        took, trouble = time.monotonic() - began, ran.trouble
+    assert ran.code == 1 and not ran.done and not ran.refused
     assert trouble.count("\n") == 1 and trouble.startswith(("protocol: ", "closed: ", "timeout: ", "refused: ")), trouble
-    assert took < 2 and memory < 64 << 20
+    assert took < 2 and ran.peak < 64 << 20
 
 
 @pytest.mark.parametrize("later", [0, 0.05])
@@ -375,11 +366,10 @@ def test_kafka_brokers_that_are_none(what, drive, kafka_is_built):
                 channel.sendall(struct.pack(">ii", len(answer) + 4, number) + answer)
 
     with Server(handle) as server:
-        with drive.start(alerts(2), ["-d", "0"], type="kafka", topic="t", brokers=f"127.0.0.1:{server.port}",
-                         timeout="700ms") as process:
-            memory = peak(process)
-            out, trouble = process.stdout.read(), process.stderr.read()
-    assert process.returncode == 1 and out == "" and asked and memory < 64 << 20
+        ran = drive.run(alerts(2), ["-d", "0", "-m"], type="kafka", topic="t", brokers=f"127.0.0.1:{server.port}",
+                        timeout="700ms")
+        trouble = ran.trouble
+    assert ran.code == 1 and not ran.done and not ran.refused and asked and ran.peak < 64 << 20
     assert trouble.startswith("timeout: kafka: ") and "\x1b" not in trouble and trouble.count("\n") == 1
     assert (what == "names") == ("\\x1b[31mevil\\n" in trouble), trouble
 

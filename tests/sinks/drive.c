@@ -1,14 +1,15 @@
 /* Sends records through one sink, as a sender of the courier does, but out of a file: for the tests
  * of sinks.
  *
- *   drive [-b BATCH] [-p PAUSE_MS] [-r RETRY_MS] [-d DEADLINE_S] CONFIG RECORDS
+ *   drive [-b BATCH] [-p PAUSE_MS] [-r RETRY_MS] [-d DEADLINE_S] [-m] CONFIG RECORDS
  *
  * CONFIG is {"sinks": {NAME: {KEY: VALUE}}} with one sink, every value a string; RECORDS are native
  * records, one a line. It prints "done ID" for what has reached the sink and "refused ID" for what
  * never will, in order; on stderr "REASON: WHY" for each report of trouble. What comes after a
  * record that has to be tried again is sent again, too. SIGHUP calls reopen(), SIGTERM makes `stop`
- * readable. With a deadline of 0 it sends once. Ends with 0 when every record was done or refused,
- * 1 when time was up or on SIGTERM, and 2 when it could not start. */
+ * readable. -m: at the end "peak KB", the most memory that it had. With a deadline of 0 it sends
+ * once. Ends with 0 when every record was done or refused, 1 when time was up or on SIGTERM, and 2
+ * when it could not start. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -29,6 +30,7 @@ struct drive {
 	struct mw_sink_item *items;
 	size_t count, at, batch;
 	int pause_ms, retry_ms, most_s, stop;
+	bool tells_memory;
 };
 
 static volatile sig_atomic_t reopen_asked;
@@ -176,7 +178,7 @@ static void arguments(struct drive *d, int argc, char **argv)
 
 	d->retry_ms = 20;
 	d->most_s = 60;
-	while ((option = getopt(argc, argv, "b:p:r:d:")) != -1) {
+	while ((option = getopt(argc, argv, "b:p:r:d:m")) != -1) {
 		int number = optarg ? (int)strtol(optarg, NULL, 10) : 0;
 
 		if (option == 'b')
@@ -187,6 +189,8 @@ static void arguments(struct drive *d, int argc, char **argv)
 			d->retry_ms = number;
 		else if (option == 'd')
 			d->most_s = number;
+		else if (option == 'm')
+			d->tells_memory = true;
 		else
 			exit(2);
 	}
@@ -195,6 +199,19 @@ static void arguments(struct drive *d, int argc, char **argv)
 		              "RECORDS");
 	read_config(d, argv[optind]);
 	read_records(d, argv[optind + 1]);
+}
+
+/* Of this program alone: what getrusage() says is also of who started it. */
+static void tell_memory(void)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "VmHWM:", 6))
+			printf("peak %ld\n", strtol(line + 6, NULL, 10));
+	if (file)
+		fclose(file);
 }
 
 static void release(struct drive *d)
@@ -226,5 +243,7 @@ int main(int argc, char **argv)
 	result = drive(&d);
 	d.ops->close(d.sink);
 	release(&d);
+	if (d.tells_memory)
+		tell_memory();
 	return result;
 }
