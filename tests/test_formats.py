@@ -78,7 +78,7 @@ def records(tmp_path_factory):
 @pytest.fixture(scope="module")
 def render():
     build = PROGRAM.rpartition("/")[0]
-    subprocess.run(["make", "-s", f"O={build}", f"{build}/bench/format"], cwd=ROOT, check=True,
+    subprocess.run(["make", "-s", f"O={build}", "bench-programs"], cwd=ROOT, check=True,
                    timeout=600)
 
     def lines(records, kind, version="1.5", bound=0):

@@ -149,9 +149,8 @@ def test_one_that_was_down_for_an_hour_gets_all(tmp_path):
     time.sleep(12)
     assert job.poll() is None
     with Stub("webhook", port=port) as stub:
-        _, said = job.communicate(timeout=30)
+        job.communicate(timeout=30)
         assert set(taken(stub)) == written(tmp_path) and len(written(tmp_path)) >= 20
-    assert "alerts are kept, and wait: sink http" in said
     assert set(names(tmp_path / "file.jsonl")) == written(tmp_path)
 
 
