@@ -100,49 +100,38 @@ static void disconnect(struct mw_spool *spool)
 	spool->db = NULL;
 }
 
-static int try_open(struct mw_spool *spool, bool check, bool thorough)
-{
-	int error = connect_to(spool);
-
-	if (!error && check)
-		error = mw_spool_check(spool, thorough);
-	return error ? error : mw_spool_schema(spool);
-}
-
-/* The first record of a spool: what has become of the one before. */
-static int begin_with(struct mw_spool *spool, enum mw_spool_loss loss, const char *file)
-{
-	int error = mw_sql_begin(spool);
-
-	if (error)
-		return error;
-	mw_spool_lost(spool, loss, file, MW_CRITICAL, 1, 0);
-	mw_spool_tell(spool);
-	return mw_sql_end(spool);
-}
-
 /* What cannot be read any more makes room for what can. */
 static int replace(struct mw_spool *spool)
 {
 	char aside[PATH_MAX];
+	const struct mw_spool_before before = {MW_LOST_CORRUPT, aside};
 	int error;
 
 	disconnect(spool);
+	/* Whoever goes on for us, when we are killed, knows what was wrong with it. */
+	mw_guard_suspect(spool->guard);
 	error = mw_place_aside(spool->path, mw_spool_now(spool), aside);
 	if (!error)
-		error = try_open(spool, false, false);
-	return error ? error : begin_with(spool, MW_LOST_CORRUPT, aside);
+		error = connect_to(spool);
+	return error ? error : mw_spool_schema(spool, &before);
 }
 
-static int open_entered(struct mw_spool *spool, const struct mw_guard_view *view, bool made)
+/* Where a spool has been and there is none, somebody has removed it; or he who put it aside was
+ * killed, and its name is not known. */
+static int open_entered(struct mw_spool *spool, const struct mw_guard_view *view)
 {
-	int error = try_open(spool, view->first || view->suspect, view->suspect);
+	char aside[PATH_MAX + 16];
+	struct mw_spool_before before = {MW_LOST_GONE, view->is_new ? NULL : spool->path};
+	int error = connect_to(spool);
 
-	if (error == -EBADMSG && !spool->options.is_there)
-		return replace(spool);
-	if (!error && made && !view->is_new)
-		return begin_with(spool, MW_LOST_GONE, spool->path);
-	return error;
+	snprintf(aside, sizeof(aside), "%s.corrupt-*", spool->path);
+	if (view->suspect)
+		before = (struct mw_spool_before){MW_LOST_CORRUPT, aside};
+	if (!error && (view->first || view->suspect))
+		error = mw_spool_check(spool, view->suspect);
+	if (!error)
+		error = mw_spool_schema(spool, &before);
+	return error == -EBADMSG && !spool->options.is_there ? replace(spool) : error;
 }
 
 static void explain(int error, const struct mw_spool *spool, char *why, size_t why_size)
@@ -162,7 +151,7 @@ static void explain(int error, const struct mw_spool *spool, char *why, size_t w
 
 static int open_guarded(struct mw_spool *spool, char *why, size_t why_size)
 {
-	bool is_there = spool->options.is_there, made;
+	bool is_there = spool->options.is_there;
 	struct mw_guard_view view;
 	int error = mw_place_folder(spool->options.path, is_there, spool->path, why, why_size);
 
@@ -173,10 +162,10 @@ static int open_guarded(struct mw_spool *spool, char *why, size_t why_size)
 		explain(spool->guard, spool, why, why_size);
 		return spool->guard;
 	}
-	error = mw_place_file(spool->path, is_there, &made, why, why_size);
+	error = mw_place_file(spool->path, is_there, why, why_size);
 	if (error)
 		return error;
-	error = open_entered(spool, &view, made);
+	error = open_entered(spool, &view);
 	if (error)
 		explain(error, spool, why, why_size);
 	else

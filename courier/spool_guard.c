@@ -15,6 +15,9 @@
 
 enum { OPENING, IN_USE, PUTTING };
 
+/* What is known of the spool is how long the file is: that takes no room on a full disk. */
+enum { NOTHING_YET, GOOD, SUSPECT };
+
 static int lock(int fd, short type, off_t at)
 {
 	struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
@@ -42,26 +45,23 @@ static int await_turn(int fd)
 	return error == -EAGAIN ? -EBUSY : error;
 }
 
-static int open_file(const char *path, bool is_there, bool *ret_new)
+static int open_file(const char *path, bool is_there)
 {
 	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
 	char name[PATH_MAX + 8];
 	int fd;
 
 	snprintf(name, sizeof(name), "%s.guard", path);
-	fd = open(name, flags);
-	*ret_new = fd < 0 && errno == ENOENT;
-	if (*ret_new && is_there)
-		return -EMEDIUMTYPE;
-	if (*ret_new)
-		fd = open(name, flags | O_CREAT, 0600);
-	return fd < 0 ? -errno : fd;
+	fd = open(name, is_there ? flags : flags | O_CREAT, 0600);
+	if (fd < 0)
+		return is_there && errno == ENOENT ? -EMEDIUMTYPE : -errno;
+	return fd;
 }
 
 int mw_guard_enter(const char *path, bool is_there, struct mw_guard_view *ret)
 {
 	struct stat st;
-	int fd = open_file(path, is_there, &ret->is_new), error;
+	int fd = open_file(path, is_there), error;
 
 	if (fd < 0)
 		return fd;
@@ -73,21 +73,22 @@ int mw_guard_enter(const char *path, bool is_there, struct mw_guard_view *ret)
 		return error;
 	}
 	ret->first = !is_locked(fd, IN_USE);
-	ret->suspect = st.st_size > 0;
+	ret->is_new = st.st_size == NOTHING_YET;
+	ret->suspect = st.st_size >= SUSPECT;
 	lock(fd, F_RDLCK, IN_USE);
 	return fd;
 }
 
 void mw_guard_leave(int guard)
 {
-	if (ftruncate(guard, 0) < 0)
+	if (ftruncate(guard, GOOD) < 0)
 		return; /* it is looked at once more */
 	lock(guard, F_UNLCK, OPENING);
 }
 
 void mw_guard_suspect(int guard)
 {
-	if (ftruncate(guard, 1) < 0)
+	if (ftruncate(guard, SUSPECT) < 0)
 		return; /* whoever is the first to open it will look */
 }
 

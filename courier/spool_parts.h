@@ -63,13 +63,6 @@ int mw_sql_end(struct mw_spool *spool);
 /* The same for what only reads: the error, which is forgotten. */
 int mw_sql_read(struct mw_spool *spool);
 
-/* spool_schema.c. Makes the tables of an empty database. Returns 0, -EMEDIUMTYPE for the database
- * of another program, -EPROTONOSUPPORT for that of a newer modelwatch, or another negative errno.
- */
-int mw_spool_schema(struct mw_spool *spool);
-/* Whether SQLite finds the database whole: 0, -EBADMSG, or another negative errno. */
-int mw_spool_check(struct mw_spool *spool, bool thorough);
-
 /* spool_record.c: what the spool needs to know of a record. */
 struct mw_spool_facts {
 	enum mw_spool_kind kind;
@@ -119,6 +112,19 @@ void mw_spool_lost(struct mw_spool *spool, enum mw_spool_loss kind, const char *
 void mw_spool_tell(struct mw_spool *spool);
 void mw_spool_tell_all(struct mw_spool *spool); /* whether their window has passed or not */
 int64_t mw_spool_tell_due(struct mw_spool *spool, int64_t now);
+
+/* spool_schema.c. Makes the tables of an empty database, and with them its first record: what has
+ * become of the one `before` (`file` NULL: there was none). Returns 0, -EMEDIUMTYPE for the
+ * database of another program, -EPROTONOSUPPORT for that of a newer modelwatch, or another negative
+ * errno.
+ */
+struct mw_spool_before {
+	enum mw_spool_loss loss;
+	const char *file;
+};
+int mw_spool_schema(struct mw_spool *spool, const struct mw_spool_before *before);
+/* Whether SQLite finds the database whole: 0, -EBADMSG, or another negative errno. */
+int mw_spool_check(struct mw_spool *spool, bool thorough);
 
 /* spool_evict.c. */
 void mw_spool_shrink(struct mw_spool *spool); /* down to max_bytes */

@@ -87,15 +87,43 @@ static int check_folder(const char *folder, char *why, size_t why_size)
 	return -EREMOTE;
 }
 
-/* Never by opening it: closing it again would take away the locks that SQLite has in this process.
- */
-int mw_place_file(const char *path, bool is_there, bool *ret_made, char *why, size_t why_size)
+/* A log whose database is gone is of none, and would be written into the next one of its name. */
+static int drop_log(const char *path)
+{
+	static const char *const ends[] = {"-wal", "-shm", "-journal"};
+	char name[PATH_MAX + 16];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+		if (unlink(name) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Returns 1, 0 when it is there already, or a negative errno. */
+static int make_file(const char *path)
 {
 	struct stat st;
+	int error;
 
-	*ret_made = !is_there && !mknod(path, S_IFREG | 0600, 0);
-	if (!is_there && !*ret_made && errno != EEXIST)
-		return say_errno(why, why_size, path);
+	if (!lstat(path, &st))
+		return 0;
+	error = errno == ENOENT ? drop_log(path) : -errno;
+	if (error)
+		return error;
+	return mknod(path, S_IFREG | 0600, 0) < 0 ? -errno : 1;
+}
+
+/* Never by opening it: closing it again would take away the locks that SQLite has in this process.
+ */
+int mw_place_file(const char *path, bool is_there, char *why, size_t why_size)
+{
+	struct stat st;
+	int made = is_there ? 0 : make_file(path);
+
+	if (made < 0)
+		return say(why, why_size, made, path, strerror(-made));
 	if (lstat(path, &st) < 0)
 		return say_errno(why, why_size, path);
 	if (S_ISLNK(st.st_mode))
@@ -133,22 +161,34 @@ int mw_place_folder(const char *path, bool is_there, char ret[static PATH_MAX], 
 	return 0;
 }
 
+/* A name that nothing has, nor its log. */
+static void name_aside(const char *path, int64_t now, char ret[static PATH_MAX],
+                       char log[static PATH_MAX + 8])
+{
+	char when[MW_WHEN_TEXT];
+	struct stat st;
+
+	do {
+		mw_when_text(now, when);
+		snprintf(ret, PATH_MAX, "%s.corrupt-%.19s.%.3s", path, when, when + 20);
+		snprintf(log, PATH_MAX + 8, "%s-wal", ret);
+		now += 1000000;
+	} while (!lstat(ret, &st) || !lstat(log, &st));
+}
+
+/* Whatever comes in between: a database has its log beside it, under the one name or the other, and
+ * where there is none a log that is left is dropped before there is another (make_file()). */
 int mw_place_aside(const char *path, int64_t now, char ret[static PATH_MAX])
 {
-	char when[MW_WHEN_TEXT], from[PATH_MAX + 8], to[PATH_MAX + 8];
+	char log[PATH_MAX + 8], log_aside[PATH_MAX + 8];
+	int made;
 
-	mw_when_text(now, when);
-	snprintf(ret, PATH_MAX, "%s.corrupt-%.19s.%.3s", path, when, when + 20);
-	/* The log first: with another database in the place of its own it would be written into
-	 * that. */
-	snprintf(from, sizeof(from), "%s-wal", path);
-	snprintf(to, sizeof(to), "%s-wal", ret);
-	if (rename(from, to) < 0 && errno != ENOENT)
-		return -errno;
-	snprintf(from, sizeof(from), "%s-shm", path);
-	if (unlink(from) < 0 && errno != ENOENT)
+	name_aside(path, now, ret, log_aside);
+	snprintf(log, sizeof(log), "%s-wal", path);
+	if (link(log, log_aside) < 0 && errno != ENOENT)
 		return -errno;
 	if (rename(path, ret) < 0)
 		return -errno;
-	return mknod(path, S_IFREG | 0600, 0) < 0 ? -errno : 0;
+	made = make_file(path);
+	return made < 0 ? made : 0;
 }

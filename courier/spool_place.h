@@ -15,7 +15,7 @@ int mw_place_folder(const char *path, bool is_there, char ret[static PATH_MAX], 
                     size_t why_size);
 
 /* The same for the file, whose guard has been entered. */
-int mw_place_file(const char *path, bool is_there, bool *ret_made, char *why, size_t why_size);
+int mw_place_file(const char *path, bool is_there, char *why, size_t why_size);
 
 /* What a filesystem of this f_type (statfs(2)) is called when it is, or may be, one that other
  * machines write to as well: SQLite's WAL needs memory that all who use it share. NULL: none. */
@@ -26,7 +26,7 @@ const char *mw_place_network(uint64_t type);
  * the place is no spool's: -EMEDIUMTYPE. Returns the descriptor, which is held until the spool is
  * closed, or a negative errno. */
 struct mw_guard_view {
-	bool is_new;  /* there was no spool here before */
+	bool is_new;  /* no spool has been opened here before */
 	bool first;   /* nobody has it in use yet */
 	bool suspect; /* somebody found it corrupt */
 };
@@ -40,7 +40,9 @@ void mw_guard_put(int guard);
 bool mw_guard_done(int guard);
 
 /* Renames a corrupt database, whose guard has been entered, to `path`.corrupt-TIME, its log with
- * it. Returns 0 or a negative errno. */
+ * it, and makes an empty file in its place. Who is killed meanwhile, or has a power failure, leaves
+ * no log that another database would take for its own, and none aside without its database. Returns
+ * 0 or a negative errno. */
 int mw_place_aside(const char *path, int64_t now, char ret[static PATH_MAX]);
 
 #endif

@@ -106,15 +106,19 @@ static int is_ours(struct mw_spool *spool)
 	return version == VERSION ? probe(spool) : -EPROTONOSUPPORT;
 }
 
-static void make(struct mw_spool *spool)
+static void make(struct mw_spool *spool, const struct mw_spool_before *before)
 {
 	run(spool, schema);
+	if (before->file) {
+		mw_spool_lost(spool, before->loss, before->file, MW_CRITICAL, 1, 0);
+		mw_spool_tell(spool);
+	}
 	/* Last: what is half made is not taken for ours. */
 	run(spool, "PRAGMA user_version = 1");
 	run(spool, "PRAGMA application_id = 0x4d575350");
 }
 
-int mw_spool_schema(struct mw_spool *spool)
+int mw_spool_schema(struct mw_spool *spool, const struct mw_spool_before *before)
 {
 	int error, ours = is_ours(spool);
 
@@ -136,7 +140,7 @@ int mw_spool_schema(struct mw_spool *spool)
 		return error;
 	ours = is_ours(spool);
 	if (!ours)
-		make(spool);
+		make(spool, before);
 	error = mw_sql_end(spool);
 	return error ? error : ours < 0 ? ours : 0;
 }
