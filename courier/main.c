@@ -19,6 +19,7 @@
 #include "../tools/descriptors.h"
 #include "confine.h"
 #include "intake.h"
+#include "pulse.h"
 #include "shared.h"
 #include "ship.h"
 #include "trial.h"
@@ -37,6 +38,7 @@ struct courier {
 	struct mw_intake *intake;
 	struct mw_spool *spool;
 	struct mw_ship *ship;
+	struct mw_pulse *pulse;
 	int signals, changes; /* signalfd, inotify */
 	uint64_t told;        /* records that the monitor knows of as taken */
 	int64_t next_view, next_try, next_tick, next_take;
@@ -83,18 +85,23 @@ static json_t *hear_hello(struct courier *c)
 	return hello;
 }
 
+/* Whoever waits for the end of what the job writes does not wait for ours. */
+static void give_up_stream(int fd)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null >= 0)
+		dup2(null, fd);
+	if (null >= 0)
+		close(null);
+}
+
 static void keep_stdout(const struct courier *c)
 {
-	int null = -1;
-
 	for (size_t i = 0; i < c->config.count; i++)
 		if (c->config.sinks[i].type == MW_SINK_STDOUT)
 			return;
-	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (null >= 0)
-		dup2(null, STDOUT_FILENO);
-	if (null >= 0)
-		close(null);
+	give_up_stream(STDOUT_FILENO);
 }
 
 static int64_t ns_of(uint64_t ms)
@@ -212,6 +219,37 @@ static void acknowledge(struct courier *c)
 		c->told = taken;
 }
 
+static bool has_monitor(void)
+{
+	struct pollfd event = {.fd = STDIN_FILENO, .events = POLLRDHUP};
+
+	return poll(&event, 1, 0) <= 0;
+}
+
+/* The check of a large spool, another process's turn at it, or a slow disk. */
+static void beat(void *context)
+{
+	struct courier *c = context;
+
+	if (!has_monitor() && !c->spool && !mw_intake_has(c->intake))
+		_exit(0); /* nobody needs what is being opened */
+	if (!has_monitor())
+		give_up_stream(STDERR_FILENO);
+	tell(json_pack("{s:I}", "taken", (json_int_t)c->told));
+}
+
+/* Returns what mw_intake_take() does, or -EAGAIN: there is no spool. */
+static int take_some(struct courier *c)
+{
+	int n = -EAGAIN;
+
+	mw_pulse_begin(c->pulse);
+	if (open_spool(c))
+		n = mw_intake_take(c->intake, c->spool, &c->source);
+	mw_pulse_end(c->pulse);
+	return n;
+}
+
 /* What has come goes to the spool, until there is nothing more or the spool fails. */
 static void take(struct courier *c)
 {
@@ -219,21 +257,17 @@ static void take(struct courier *c)
 
 	if (now_ms() < c->next_take)
 		return;
-	if (!open_spool(c)) {
-		c->next_take = now_ms() + RETRY_MS;
-		return;
-	}
-	n = mw_intake_take(c->intake, c->spool, &c->source);
+	n = take_some(c);
 	if (n > 0) {
 		c->why[0] = '\0';
 		acknowledge(c);
 		mw_ship_wake(c->ship);
 		c->next_tick = 0;
 	}
-	if (n < 0) {
+	if (n < 0)
 		c->next_take = now_ms() + RETRY_MS;
+	if (n < 0 && c->spool)
 		give_up_spool(c, n);
-	}
 }
 
 static json_t *spool_view(struct courier *c)
@@ -272,6 +306,18 @@ static void tell_view(struct courier *c)
 	json_decref(view);
 }
 
+static int tick(struct courier *c)
+{
+	int wait;
+
+	if (!c->spool)
+		return RETRY_MS;
+	mw_pulse_begin(c->pulse);
+	wait = mw_spool_tick(c->spool);
+	mw_pulse_end(c->pulse);
+	return wait;
+}
+
 static void work(struct courier *c)
 {
 	int64_t now = now_ms();
@@ -280,7 +326,7 @@ static void work(struct courier *c)
 	if (now >= c->next_try)
 		c->next_try = c->spool && mw_ship_try(c->ship) ? INT64_MAX : now + LOCK_MS;
 	if (now >= c->next_tick) {
-		wait = c->spool ? mw_spool_tick(c->spool) : RETRY_MS;
+		wait = tick(c);
 		c->next_tick = now + (wait < 0 ? RETRY_MS : wait);
 		if (wait < 0)
 			give_up_spool(c, wait);
@@ -363,7 +409,8 @@ static int serve(struct courier *c, const json_t *hello)
 		return 1;
 	c->signals = open_signals();
 	c->changes = -1;
-	if (mw_ship_open(&c->config, &c->spool_options, c->host, &c->ship))
+	if (mw_ship_open(&c->config, &c->spool_options, c->host, &c->ship) ||
+	    mw_pulse_start(beat, c, &c->pulse))
 		return 1;
 	while (!mw_intake_ended(c->intake) && !is_hopeless(c, end)) {
 		wait_for_work(c);

@@ -1,5 +1,3 @@
-#include "courier.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,50 +6,20 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../courier/intake.h"
 #include "../courier/sink_config.h"
 #include "alert_parts.h"
-#include "buffer.h"
-#include "courier_process.h"
-#include "courier_ring.h"
+#include "courier_parts.h"
 #include "identity.h"
 
-#define WORD_MAX (1u << 20) /* bytes of one line from it */
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 10000
 #define STAYED_MS 5000 /* a courier that goes sooner has a fault */
-#define TAKE_MS 3000   /* for what is left, at the end, since it last took something */
-#define TAKE_MAX_MS 60000
-#define TEST_MS 65000 /* twice the longest wait that anybody would configure to try it */
-#define GRACE_MS 3000 /* for its own end, after the sinks had their time */
 
-struct mw_courier {
-	json_t *config;
-	uint64_t flush_ms, heartbeat_ms; /* of it */
-	bool is_daemon, has_ended;
-	char source[40]; /* who numbers the records */
-	struct mw_courier_process process;
-	struct mw_courier_process before; /* one that still works off what it was sent */
-	int64_t since, again;
-	int retry;
-
-	struct mw_courier_ring ring; /* what is not acknowledged */
-	uint64_t number;             /* of the first of them */
-	uint64_t base;               /* number of the first that this process was told of */
-	char *hello;                 /* not all of it sent yet, or NULL */
-	size_t part;                 /* bytes of it that are */
-
-	uint64_t lost; /* not told yet */
-	struct mw_buffer heard;
-	json_t *view;
-	char trouble[512];
-};
-
-static int64_t now_ms(void)
+int64_t mw_courier_now(void)
 {
 	struct timespec now;
 
@@ -80,7 +48,7 @@ static int start(struct mw_courier *c)
 {
 	int error = mw_courier_start(&c->process, c->ring.fd);
 
-	c->since = now_ms();
+	c->since = mw_courier_now();
 	c->again = c->since + c->retry;
 	c->retry = c->retry * 2 < RETRY_MAX_MS ? c->retry * 2 : RETRY_MAX_MS;
 	if (error) {
@@ -99,13 +67,10 @@ static int start(struct mw_courier *c)
 /* It has died, or does not speak our language. */
 static void part(struct mw_courier *c)
 {
-	mw_courier_leave(&c->process, true);
-	mw_courier_end(&c->before);
-	c->before = c->process;
-	c->process = (struct mw_courier_process){.pidfd = -1, .fd = -1};
-	if (now_ms() - c->since >= STAYED_MS)
+	mw_courier_left_add(&c->left, &c->process, true);
+	if (mw_courier_now() - c->since >= STAYED_MS)
 		c->retry = RETRY_MIN_MS;
-	c->again = now_ms() + c->retry;
+	c->again = mw_courier_now() + c->retry;
 	snprintf(c->trouble, sizeof(c->trouble), "the courier has died; it is started anew");
 }
 
@@ -140,7 +105,7 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 	mw_alert_stamp(c->source, now);
 	configure(c, config);
 	c->is_daemon = is_daemon;
-	c->before = (struct mw_courier_process){.pidfd = -1, .fd = -1};
+	c->process = (struct mw_courier_process){.pidfd = -1, .fd = -1};
 	c->number = 1;
 	c->retry = RETRY_MIN_MS;
 	*ret = c;
@@ -152,7 +117,7 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 }
 
 /* The first `count` are on disk. */
-static void forget(struct mw_courier *c, size_t count)
+void mw_courier_forget(struct mw_courier *c, size_t count)
 {
 	mw_courier_ring_forget(&c->ring, count);
 	c->number += count;
@@ -208,7 +173,7 @@ static char *loss_line(const struct mw_courier *c)
 	return line;
 }
 
-static void tell_lost(struct mw_courier *c)
+void mw_courier_tell_lost(struct mw_courier *c)
 {
 	char *line = c->lost ? loss_line(c) : NULL;
 	size_t len = line ? strlen(line) : 0;
@@ -225,15 +190,16 @@ static void tell_lost(struct mw_courier *c)
 
 void mw_courier_send(struct mw_courier *c, const char *line, size_t len)
 {
-	tell_lost(c);
+	mw_courier_tell_lost(c);
 	if (c->lost || len > MW_LINE_MAX || !mw_courier_ring_keep(&c->ring, line, len))
 		c->lost++;
 	flush(c);
 	wake(c);
 }
 
-static void note_trouble(struct mw_courier *c, const json_t *view)
+void mw_courier_note_trouble(struct mw_courier *c)
 {
+	const json_t *view = c->view;
 	const char *why = json_string_value(json_object_get(view, "why"));
 	const json_t *sink;
 	size_t i;
@@ -259,15 +225,17 @@ static int hear(struct mw_courier *c, const char *line, size_t len)
 	if (taken) {
 		uint64_t before = c->number - c->base;
 
+		c->spoken = mw_courier_now();
+
 		if (n < 0 || (uint64_t)n < before || (uint64_t)n - before > c->ring.count)
 			error = -EBADMSG;
 		else
-			forget(c, (size_t)((uint64_t)n - before));
+			mw_courier_forget(c, (size_t)((uint64_t)n - before));
 	}
 	if (json_is_object(view)) {
 		json_decref(c->view);
 		c->view = json_incref(view);
-		note_trouble(c, view);
+		mw_courier_note_trouble(c);
 	}
 	json_decref(json);
 	return error;
@@ -290,7 +258,7 @@ static int hear_lines(struct mw_courier *c)
 	return error;
 }
 
-static void listen_to(struct mw_courier *c)
+void mw_courier_listen(struct mw_courier *c)
 {
 	char some[16384];
 	ssize_t n;
@@ -301,7 +269,7 @@ static void listen_to(struct mw_courier *c)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
-		if (n <= 0 || mw_buffer_add(&c->heard, some, (size_t)n, WORD_MAX) < 0 ||
+		if (n <= 0 || mw_buffer_add(&c->heard, some, (size_t)n, MW_COURIER_WORD) < 0 ||
 		    hear_lines(c))
 			part(c);
 	}
@@ -319,7 +287,7 @@ short mw_courier_events(const struct mw_courier *c)
 
 int mw_courier_patience(const struct mw_courier *c)
 {
-	int64_t left = c->again - now_ms();
+	int64_t left = c->again - mw_courier_now();
 
 	if (c->process.fd >= 0)
 		return -1;
@@ -328,11 +296,11 @@ int mw_courier_patience(const struct mw_courier *c)
 
 void mw_courier_poll(struct mw_courier *c)
 {
-	mw_courier_ended(&c->before);
-	listen_to(c);
-	if (c->process.fd < 0 && now_ms() >= c->again)
+	mw_courier_left_reap(&c->left);
+	mw_courier_listen(c);
+	if (c->process.fd < 0 && mw_courier_now() >= c->again && c->phase < MW_COURIER_SENDS)
 		start(c);
-	tell_lost(c);
+	mw_courier_tell_lost(c);
 	flush(c);
 }
 
@@ -344,9 +312,8 @@ void mw_courier_reload(struct mw_courier *c, json_t *config)
 		return;
 	}
 	configure(c, config);
-	mw_courier_end(&c->before);
-	mw_courier_leave(&c->process, false); /* it takes what it has been sent, and goes */
-	c->before = c->process;
+	/* It takes what it has been sent, and goes. */
+	mw_courier_left_add(&c->left, &c->process, false);
 	c->retry = RETRY_MIN_MS;
 	start(c);
 	flush(c);
@@ -370,156 +337,4 @@ const json_t *mw_courier_view(const struct mw_courier *c)
 const char *mw_courier_trouble(const struct mw_courier *c)
 {
 	return c->trouble;
-}
-
-/* Until all is taken. A disk may be slow; who takes nothing any more is not waited for. */
-static void finish_taking(struct mw_courier *c)
-{
-	int64_t most = now_ms() + TAKE_MAX_MS, end = now_ms() + TAKE_MS, left;
-	uint64_t before = c->number;
-	struct pollfd event;
-
-	while (c->ring.count && (left = (end < most ? end : most) - now_ms()) > 0) {
-		event = (struct pollfd){.fd = c->process.fd, .events = mw_courier_events(c)};
-		poll(&event, 1, c->process.fd < 0 ? 20 : (int)left);
-		mw_courier_poll(c);
-		if (c->number != before)
-			end = now_ms() + TAKE_MS;
-		before = c->number;
-	}
-}
-
-/* It ends by itself; one that does not would hold up whoever waits for us. */
-static void await_end(struct mw_courier *c, int64_t end)
-{
-	shutdown(c->process.fd, SHUT_WR);
-	while (c->process.fd >= 0 && !mw_courier_ended(&c->process) && now_ms() < end) {
-		struct pollfd events[] = {{.fd = c->process.fd, .events = POLLIN},
-		                          {.fd = c->process.pidfd, .events = POLLIN}};
-
-		poll(events, 2, 100);
-		listen_to(c);
-	}
-	listen_to(c); /* its last words may have come after the last look */
-	mw_courier_leave(&c->process, true);
-}
-
-/* Returns how many records were not taken. */
-static uint64_t discard(struct mw_courier *c)
-{
-	uint64_t lost = c->ring.count + c->lost;
-
-	mw_courier_end(&c->before);
-	mw_courier_ring_close(&c->ring);
-	free(c->hello);
-	free(c->heard.data);
-	json_decref(c->config);
-	json_decref(c->view);
-	free(c);
-	return lost;
-}
-
-void mw_courier_finish(struct mw_courier *c)
-{
-	if (c->has_ended)
-		return;
-	c->has_ended = true;
-	tell_lost(c);
-	flush(c);
-	c->again = now_ms(); /* one that has died gets its last chance at once */
-	finish_taking(c);
-	if (c->process.fd >= 0)
-		await_end(c, now_ms() + (int64_t)c->flush_ms + GRACE_MS);
-	if (c->view)
-		note_trouble(c, c->view); /* that it has gone is none now */
-}
-
-uint64_t mw_courier_close(struct mw_courier *c)
-{
-	if (!c)
-		return 0;
-	mw_courier_finish(c);
-	return discard(c);
-}
-
-/* Until it has said what became of it, or gives up. */
-static json_t *hear_test(int fd, int64_t end)
-{
-	struct mw_buffer heard = {.len = 0};
-	struct pollfd event = {.fd = fd, .events = POLLIN};
-	json_t *answer = NULL;
-	char some[4096];
-	ssize_t n = 1;
-
-	while (n > 0 && now_ms() < end && !memchr(heard.data ?: "", '\n', heard.len)) {
-		poll(&event, 1, (int)(end - now_ms()));
-		n = recv(fd, some, sizeof(some), MSG_DONTWAIT);
-		if (n > 0 && mw_buffer_add(&heard, some, (size_t)n, WORD_MAX) < 0)
-			break;
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			n = 1;
-	}
-	if (heard.len)
-		answer = json_loadb(heard.data, heard.len, JSON_DISABLE_EOF_CHECK, NULL);
-	free(heard.data);
-	return answer;
-}
-
-/* A socket that is read at once takes it whole, or nobody reads. */
-static int say_all(int fd, const char *text, size_t len, int64_t end)
-{
-	struct pollfd event = {.fd = fd, .events = POLLOUT};
-	ssize_t n;
-
-	while (len && now_ms() < end) {
-		n = send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-		poll(&event, 1, 100);
-	}
-	return len ? -ETIMEDOUT : 0;
-}
-
-static json_t *ask(int fd, json_t *question)
-{
-	char *text = question ? json_dumps(question, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-	int64_t end = now_ms() + TEST_MS;
-	json_t *answer = NULL;
-
-	if (text && !say_all(fd, text, strlen(text), end) && !say_all(fd, "\n", 1, end))
-		answer = hear_test(fd, end);
-	free(text);
-	json_decref(question);
-	return answer;
-}
-
-json_t *mw_courier_test(const json_t *config, const char *name, const json_t *record, char *why,
-                        size_t why_size)
-{
-	struct mw_courier_process process;
-	int error = mw_courier_start(&process, -1);
-	const char *said;
-	json_t *answer;
-
-	if (error) {
-		snprintf(why, why_size, "the courier cannot be started: %s", strerror(-error));
-		return NULL;
-	}
-	answer = ask(process.fd, json_pack("{s:s, s:s, s:O, s:O}", "schema", "modelwatch.courier/1",
-	                                   "test", name, "record", record, "config", config));
-	mw_courier_leave(&process, true);
-	if (process.pid > 0)
-		waitpid(process.pid, NULL, 0);
-	if (process.pidfd >= 0)
-		close(process.pidfd);
-	if (json_object_get(answer, "test"))
-		return answer;
-	said = json_string_value(json_object_get(json_object_get(answer, "view"), "why"));
-	snprintf(why, why_size, "%s", said ? said : "the courier gave no answer in time");
-	json_decref(answer);
-	return NULL;
 }

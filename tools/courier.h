@@ -55,6 +55,13 @@ void mw_courier_finish(struct mw_courier *courier);
  * is allowed. */
 uint64_t mw_courier_close(struct mw_courier *courier);
 
+/* The same without a wait: puts it, with nothing more to send, into `*list`, where it is until it
+ * has ended. mw_courier_sweep() goes on with that, and is to be called now and then; it returns how
+ * many records of those that have ended are not on disk. mw_courier_close_all() waits for all. */
+void mw_courier_retire(struct mw_courier *courier, struct mw_courier **list);
+uint64_t mw_courier_sweep(struct mw_courier **list);
+uint64_t mw_courier_close_all(struct mw_courier **list);
+
 /* Sends one record to the sink called `name`, past the spool, and waits for the answer: what
  * courier/trial.h says, a new reference. NULL when there is none, with a line in `why`. */
 json_t *mw_courier_test(const json_t *config, const char *name, const json_t *record, char *why,

@@ -115,22 +115,58 @@ bool mw_courier_ended(struct mw_courier_process *process)
 	return true;
 }
 
-void mw_courier_leave(struct mw_courier_process *process, bool kill)
+static void end(const struct mw_courier_process *process)
+{
+	if (process->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
+}
+
+static void close_socket(struct mw_courier_process *process)
 {
 	if (process->fd >= 0)
 		close(process->fd);
 	process->fd = -1;
-	if (kill && process->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
 }
 
-void mw_courier_end(struct mw_courier_process *process)
+void mw_courier_left_alone(struct mw_courier_process *process)
 {
-	mw_courier_leave(process, true);
-	/* SIGKILL is under way; without a pidfd it was not sent. */
-	if (process->pid)
-		waitpid(process->pid, NULL, process->pidfd < 0 ? WNOHANG : 0);
+	close_socket(process);
 	if (process->pidfd >= 0)
 		close(process->pidfd);
 	*process = (struct mw_courier_process){.pidfd = -1, .fd = -1};
+}
+
+void mw_courier_left_add(struct mw_courier_left *left, struct mw_courier_process *process,
+                         bool kill)
+{
+	for (size_t i = 0; i < left->count; i++)
+		end(&left->processes[i]);
+	close_socket(process);
+	if (kill)
+		end(process);
+	mw_courier_left_reap(left);
+	/* So many hang that the first of them is reaped after our own end. */
+	if (left->count == MW_COURIER_LEFT) {
+		mw_courier_left_alone(&left->processes[0]);
+		left->processes[0] = left->processes[--left->count];
+	}
+	left->processes[left->count++] = *process;
+	*process = (struct mw_courier_process){.pidfd = -1, .fd = -1};
+}
+
+bool mw_courier_left_reap(struct mw_courier_left *left)
+{
+	for (size_t i = left->count; i-- > 0;)
+		if (mw_courier_ended(&left->processes[i]))
+			left->processes[i] = left->processes[--left->count];
+	return !left->count;
+}
+
+void mw_courier_left_close(struct mw_courier_left *left)
+{
+	mw_courier_left_reap(left);
+	for (; left->count; left->count--) {
+		end(&left->processes[left->count - 1]);
+		mw_courier_left_alone(&left->processes[left->count - 1]);
+	}
 }

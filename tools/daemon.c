@@ -37,6 +37,7 @@ struct daemon {
 	struct mw_daemon_setup setup;
 	char here[PATH_MAX];        /* the working folder that the command line is about */
 	struct mw_courier *courier; /* NULL: no sink is configured */
+	struct mw_courier *retired; /* those that have nothing more to do */
 	struct mw_alerts *alerts;
 	struct mw_engine *engine;
 	struct mw_daemon_serve *serve;
@@ -81,8 +82,8 @@ static void open_courier(struct daemon *d)
 		       strerror(-error));
 }
 
-/* Sinks may have come, changed or gone. Returns a courier that has nothing to do any more, which is
- * to be closed once nobody uses it. */
+/* Sinks may have come, changed or gone. Returns a courier that has nothing to do any more, which
+ * retires once nobody uses it. */
 static struct mw_courier *reload_courier(struct daemon *d)
 {
 	struct mw_courier *idle = NULL;
@@ -150,8 +151,8 @@ static void reload(struct daemon *d)
 		mw_say("the alerts file cannot be opened anew: %s", strerror(-error));
 	if (error && idle)
 		d->courier = idle;
-	else
-		mw_courier_close(idle);
+	else if (idle)
+		mw_courier_retire(idle, &d->retired);
 	mw_daemon_setup_free(&fresh);
 	if (key)
 		mw_say("%s: what has changed there holds from the next start on", key);
@@ -232,6 +233,12 @@ static int patience(const struct daemon *d, int64_t next_tick)
 	return other >= 0 && other < ms ? other : ms;
 }
 
+static void say_lost(uint64_t records)
+{
+	if (records)
+		mw_say("%llu records could not be kept for the sinks", (unsigned long long)records);
+}
+
 /* Returns the exit status. */
 static int supervise(struct daemon *d)
 {
@@ -261,6 +268,7 @@ static int supervise(struct daemon *d)
 		if (now_ms() >= next_tick) {
 			tell_losses(d, false);
 			beat(d, false);
+			say_lost(mw_courier_sweep(&d->retired));
 			mw_notify("WATCHDOG=1");
 			next_tick = now_ms() + d->tick;
 		}
@@ -400,16 +408,22 @@ static int take_place(struct daemon *d)
 	return 0;
 }
 
+/* What keeps alerts from their sinks now the status cannot say any more. */
+static void end_couriers(struct daemon *d)
+{
+	if (d->courier)
+		mw_courier_finish(d->courier);
+	if (d->courier && *mw_courier_trouble(d->courier))
+		mw_say("alerts are kept, and wait: %s", mw_courier_trouble(d->courier));
+	say_lost(mw_courier_close(d->courier) + mw_courier_close_all(&d->retired));
+}
+
 static void finish(struct daemon *d)
 {
-	uint64_t lost;
-
 	mw_daemon_serve_close(d->serve);
 	mw_engine_close(d->engine);
 	mw_alerts_close(d->alerts);
-	lost = mw_courier_close(d->courier);
-	if (lost)
-		mw_say("%llu records could not be kept for the sinks", (unsigned long long)lost);
+	end_couriers(d);
 	mw_daemon_setup_free(&d->setup);
 	if (d->signals >= 0)
 		close(d->signals);

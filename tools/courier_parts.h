@@ -1,0 +1,61 @@
+/* Inside the monitor's side of the courier: what its files share. */
+#ifndef MW_TOOLS_COURIER_PARTS_H
+#define MW_TOOLS_COURIER_PARTS_H
+
+#include "buffer.h"
+#include "courier.h"
+#include "courier_process.h"
+#include "courier_ring.h"
+
+#define MW_COURIER_WORD (1u << 20) /* bytes of one line from it */
+
+enum mw_courier_phase {
+	MW_COURIER_WORKS,
+	MW_COURIER_TAKES, /* what is left, at the end */
+	MW_COURIER_SENDS, /* it has been told that nothing more comes */
+	MW_COURIER_OVER,
+};
+
+struct mw_courier {
+	struct mw_courier *next; /* that has been retired */
+	json_t *config;
+	uint64_t flush_ms, heartbeat_ms; /* of it */
+	bool is_daemon;
+	char source[40]; /* who numbers the records */
+	struct mw_courier_process process;
+	struct mw_courier_left left; /* those before it */
+	int64_t since, again;
+	int retry;
+
+	enum mw_courier_phase phase;
+	int64_t spoken;  /* when it said last that it takes something */
+	int64_t most;    /* until when the phase lasts */
+	int64_t take_ms; /* for how long it may say nothing of that */
+
+	struct mw_courier_ring ring; /* what is not acknowledged */
+	uint64_t number;             /* of the first of them */
+	uint64_t base;               /* number of the first that this process was told of */
+	char *hello;                 /* not all of it sent yet, or NULL */
+	size_t part;                 /* bytes of it that are */
+
+	uint64_t lost; /* not told yet */
+	struct mw_buffer heard;
+	json_t *view;
+	char trouble[512];
+};
+
+int64_t mw_courier_now(void); /* ms of a clock that nobody sets */
+
+/* Counts what was lost in a record, once there is room for one. */
+void mw_courier_tell_lost(struct mw_courier *courier);
+
+/* The first `count` are on disk, or no longer ours. */
+void mw_courier_forget(struct mw_courier *courier, size_t count);
+
+/* Hears all that it has said. */
+void mw_courier_listen(struct mw_courier *courier);
+
+/* As trouble, what it said of itself last. */
+void mw_courier_note_trouble(struct mw_courier *courier);
+
+#endif
