@@ -111,9 +111,20 @@ static void success(struct mw_sender *s, uint64_t sent, uint64_t refused)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* Until there is room for it, nothing behind it is sent. */
+static bool bury(struct mw_sender *s, uint64_t sequence, const char *why,
+                 struct mw_sink_report *report)
+{
+	if (!mw_spool_dead(s->spool, s->config->name, sequence, why))
+		return true;
+	report->reason = "spool";
+	snprintf(report->why, sizeof(report->why), "a dead letter cannot be written");
+	return false;
+}
+
 /* Fills the items of the entries that the sink is to get. What the format cannot say is dead. Where
  * there is no memory for one, or no room for a dead letter, `*count` ends before it. */
-static size_t make_items(struct mw_sender *s, int *count)
+static size_t make_items(struct mw_sender *s, int *count, struct mw_sink_report *report)
 {
 	size_t used = 0;
 
@@ -125,8 +136,8 @@ static size_t make_items(struct mw_sender *s, int *count)
 		error = mw_letter_make(s->config, s->ops->wants_json, &s->entries[i],
 		                       &s->items[used]);
 		if (error == -ENOMEM ||
-		    (error && mw_spool_dead(s->spool, s->config->name, s->entries[i].sequence,
-		                            "it cannot be put into the sink's format")))
+		    (error && !bury(s, s->entries[i].sequence,
+		                    "it cannot be put into the sink's format", report)))
 			*count = i;
 		if (error)
 			continue;
@@ -137,7 +148,8 @@ static size_t make_items(struct mw_sender *s, int *count)
 
 /* Takes note of what has become of the items, in their order. Returns the last sequence that the
  * sink is done with, or 0. */
-static uint64_t settle(struct mw_sender *s, int count, size_t used, bool *ret_all)
+static uint64_t settle(struct mw_sender *s, int count, size_t used, struct mw_sink_report *report,
+                       bool *ret_all)
 {
 	uint64_t sent = 0, refused = 0, reached = 0;
 	size_t i = 0;
@@ -146,13 +158,10 @@ static uint64_t settle(struct mw_sender *s, int count, size_t used, bool *ret_al
 	for (; i < used && *ret_all; i++) {
 		const struct mw_sink_item *item = &s->items[i];
 
-		if (item->outcome == MW_SINK_RETRY) {
-			*ret_all = false;
-			break;
-		}
-		if (item->outcome == MW_SINK_REFUSED &&
-		    mw_spool_dead(s->spool, s->config->name, item->emission.sequence,
-		                  item->why[0] ? item->why : "the receiver refuses it")) {
+		if (item->outcome == MW_SINK_RETRY ||
+		    (item->outcome == MW_SINK_REFUSED &&
+		     !bury(s, item->emission.sequence,
+		           item->why[0] ? item->why : "the receiver refuses it", report))) {
 			*ret_all = false;
 			break;
 		}
@@ -172,17 +181,19 @@ static uint64_t settle(struct mw_sender *s, int count, size_t used, bool *ret_al
 /* One batch. Returns how many ms to wait before the next. */
 static int send_some(struct mw_sender *s, int count)
 {
-	struct mw_sink_report report = {.reason = NULL};
-	size_t used = make_items(s, &count);
+	struct mw_sink_report report = {.reason = NULL, .why = "not enough memory"};
+	size_t used = make_items(s, &count, &report);
 	uint64_t reached;
 	bool all;
 
-	if (!count)
-		return BACKOFF_MIN_MS;
-
+	if (!count) {
+		trouble(s, report.why, report.reason);
+		return next_backoff(s, 0);
+	}
+	report = (struct mw_sink_report){.reason = NULL};
 	if (used)
 		s->ops->send(s->sink, s->items, used, &report);
-	reached = settle(s, count, used, &all);
+	reached = settle(s, count, used, &report, &all);
 	for (size_t i = 0; i < used; i++)
 		mw_letter_free(&s->items[i]);
 	/* Not in a hurry: what the spool cannot take note of is sent again. */

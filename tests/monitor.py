@@ -16,10 +16,12 @@ ROOM = 32 << 20
 
 
 class Monitor:
-    """Starts a courier with this configuration."""
+    """Starts a courier with this configuration. `buffer`: so much of what it says waits until it is read."""
 
-    def __init__(self, sinks, spool):
+    def __init__(self, sinks, spool, buffer=None):
         self.socket, theirs = socket.socketpair()
+        if buffer:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         fd = os.memfd_create("modelwatch-courier", os.MFD_CLOEXEC)
         os.ftruncate(fd, HEAD.size + ROOM)
         self.memory = mmap.mmap(fd, HEAD.size + ROOM)
@@ -27,6 +29,7 @@ class Monitor:
             (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0), (os.POSIX_SPAWN_DUP2, fd, 3)])
         theirs.close()
         os.close(fd)
+        self.socket.settimeout(60)
         self.answers = self.socket.makefile("r")
         self.end = self.sent = self.taken = 0
         self.say({"schema": "modelwatch.courier/1", "daemon": False, "source": str(uuid.uuid4()), "first": 1, "at": 0,
@@ -74,3 +77,16 @@ class Monitor:
         self.answers.close()
         self.socket.close()
         self.memory.close()
+
+    def wait_for_view(self, holds):
+        """What it says of itself, once that holds."""
+        while True:
+            message = json.loads(self.answers.readline())
+            self.taken = max(self.taken, message.get("taken", 0))
+            if "view" in message and holds(message["view"]):
+                return message["view"]
+
+    def cpu(self):
+        """Seconds of it that the courier has used."""
+        words = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
