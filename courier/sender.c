@@ -178,6 +178,13 @@ static uint64_t settle(struct mw_sender *s, int count, size_t used, struct mw_si
 	return reached;
 }
 
+/* It is opened anew when it is needed: that mends, or explains, what is wrong with it. */
+static void close_spool(struct mw_sender *s)
+{
+	mw_spool_close(s->spool);
+	s->spool = NULL;
+}
+
 /* One batch. Returns how many ms to wait before the next. */
 static int send_some(struct mw_sender *s, int count)
 {
@@ -199,6 +206,7 @@ static int send_some(struct mw_sender *s, int count)
 	/* Not in a hurry: what the spool cannot take note of is sent again. */
 	if (reached && mw_spool_reached(s->spool, s->config->name, reached)) {
 		trouble(s, "the spool cannot be written", "spool");
+		close_spool(s);
 		return next_backoff(s, 0);
 	}
 	/* A sink that says nothing of the rest had no time for it. */
@@ -236,8 +244,7 @@ static void go(struct mw_sender *s)
 
 	if (count < 0) {
 		trouble(s, "the spool cannot be read", "spool");
-		mw_spool_close(s->spool);
-		s->spool = NULL;
+		close_spool(s);
 		hold_back(s, BACKOFF_MIN_MS);
 		return;
 	}
@@ -349,11 +356,11 @@ bool mw_sender_join(struct mw_sender *s, int ms)
 {
 	struct timespec end;
 
-	clock_gettime(CLOCK_REALTIME, &end);
+	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_nsec += (ms % 1000) * 1000000L;
 	end.tv_sec += ms / 1000 + end.tv_nsec / 1000000000L;
 	end.tv_nsec %= 1000000000L;
-	if (pthread_timedjoin_np(s->thread, NULL, &end))
+	if (pthread_clockjoin_np(s->thread, NULL, CLOCK_MONOTONIC, &end))
 		return false;
 	discard(s);
 	return true;

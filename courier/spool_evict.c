@@ -138,7 +138,8 @@ void mw_spool_expire(struct mw_spool *spool)
 	          " AND sequence NOT IN (SELECT sequence FROM dead)",
 	          "ii", keep_until(spool, now), delivered(spool));
 	all = age(spool, now);
-	mw_sql_do(spool, "DELETE FROM buckets WHERE time < ?", "i", now - MINUTE);
+	mw_sql_do(spool, "DELETE FROM buckets WHERE time < ? OR time > ?", "ii", now - MINUTE,
+	          now + MINUTE);
 	mw_sql_do(spool, "DELETE FROM sources WHERE seen < ?", "i",
 	          now - spool->options.max_age_ns);
 	give_back(spool);

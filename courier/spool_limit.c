@@ -11,7 +11,8 @@ struct bucket {
 	double level; /* now */
 };
 
-/* A bucket that nobody has drawn from is full: a minute's worth. */
+/* A bucket that nobody has drawn from is full: a minute's worth; so is one of a time that is yet to
+ * come, after the clock was set back. */
 static bool has_token(struct mw_spool *spool, struct bucket *bucket, uint32_t per_minute,
                       int64_t now)
 {
@@ -25,8 +26,9 @@ static bool has_token(struct mw_spool *spool, struct bucket *bucket, uint32_t pe
 	                         bucket->name);
 	if (mw_sql_step(spool, statement)) {
 		elapsed = (double)(now - sqlite3_column_int64(statement, 1));
-		bucket->level = sqlite3_column_double(statement, 0) +
-		                (elapsed > 0 ? elapsed / MINUTE * per_minute : 0);
+		if (elapsed < 0)
+			elapsed = elapsed < -MINUTE ? MINUTE : 0;
+		bucket->level = sqlite3_column_double(statement, 0) + elapsed / MINUTE * per_minute;
 		mw_sql_stop(statement);
 	}
 	if (bucket->level > per_minute)

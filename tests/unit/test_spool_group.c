@@ -318,6 +318,90 @@ static void limits_a_rule_over_all_artifacts(void **state)
 	mw_spool_free(entries, (size_t)n);
 }
 
+/* One that is worse than its group, and more than the rate allows: the count so far is told once.
+ */
+static void tells_a_count_once_when_what_breaks_it_is_limited(void **state)
+{
+	struct spool_of *s = *state;
+
+	s->options.per_rule_minute = 1;
+	spool_reopen(s);
+	put(s, "exec", "critical", "/bin/other");
+	put(s, "exec", "low", "/bin/sh");
+	put(s, "exec", "low", "/bin/sh");
+	put(s, "exec", "critical", "/bin/sh"); /* limited */
+	assert_int_equal(take(s), 3);
+	assert_int_equal(spool_number(&entries[2], "count"), 2);
+	mw_spool_free(entries, 3);
+	put(s, "exec", "critical", "/bin/sh"); /* that there is nothing new is not told again */
+	assert_int_equal(take(s), 0);
+	s->now += MINUTE;
+	mw_spool_tick(s->spool);
+	assert_int_equal(take(s), 1);
+	assert_string_equal(spool_text(&entries[0], "kind", NULL), "spool-rate");
+	assert_int_equal(spool_number(&entries[0], "lost"), 2);
+	mw_spool_free(entries, 1);
+}
+
+/* Without windows losses are not told one by one. */
+static void tells_few_losses_where_nothing_is_grouped(void **state)
+{
+	struct spool_of *s = *state;
+	int64_t lost = 0;
+	int records = 0, n;
+
+	s->options.window_ns = s->options.window_max_ns = 0;
+	s->options.per_rule_minute = 1;
+	spool_reopen(s);
+	for (int i = 0; i < 60; i++) {
+		put(s, "exec", "high", "/bin/sh");
+		put(s, "exec", "high", "/bin/sh");
+		mw_spool_tick(s->spool);
+		s->now += SECOND;
+	}
+	s->now += MINUTE;
+	mw_spool_tick(s->spool);
+	while ((n = take(s)) > 0) {
+		for (int i = 0; i < n; i++)
+			if (spool_text(&entries[i], "kind", NULL)) {
+				lost += spool_number(&entries[i], "lost");
+				records++;
+			}
+		mw_spool_free(entries, (size_t)n);
+	}
+	assert_int_equal(records, 2);
+	assert_int_equal(lost, 119);
+}
+
+/* What was used up in a time that is yet to come is not missed until then. */
+static void limits_for_a_minute_when_the_clock_is_set_back(void **state)
+{
+	struct spool_of *s = *state;
+	char program[32];
+	int n;
+
+	s->options.per_artifact_minute = 10;
+	spool_reopen(s);
+	for (int i = 0; i < 20; i++) {
+		snprintf(program, sizeof(program), "/bin/%d", i);
+		put(s, "exec", "high", program);
+	}
+	n = take(s);
+	assert_int_equal(n, 10);
+	mw_spool_free(entries, (size_t)n);
+	s->now -= SECOND; /* a small correction is no new minute */
+	put(s, "exec", "high", "/bin/100");
+	assert_int_equal(take(s), 0);
+	s->now -= 24 * HOUR;
+	for (int i = 200; i < 220; i++) {
+		snprintf(program, sizeof(program), "/bin/%d", i);
+		put(s, "exec", "high", program);
+	}
+	n = take(s);
+	assert_int_equal(n, 10);
+	mw_spool_free(entries, (size_t)n);
+}
+
 /* Rules whose names a process makes up do not make a record, or a table, of any size. */
 static void bounds_the_names_in_a_record(void **state)
 {
@@ -421,6 +505,9 @@ int main(void)
 	        TEST(passes_on_updates_of_the_finding),
 	        TEST(limits_new_findings),
 	        TEST(limits_a_rule_over_all_artifacts),
+	        TEST(tells_a_count_once_when_what_breaks_it_is_limited),
+	        TEST(tells_few_losses_where_nothing_is_grouped),
+	        TEST(limits_for_a_minute_when_the_clock_is_set_back),
 	        TEST(bounds_the_names_in_a_record),
 	        TEST(tells_counts_when_it_finishes),
 	        TEST(tells_a_count_whose_finding_is_gone),
