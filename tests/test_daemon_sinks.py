@@ -1,6 +1,8 @@
 """The daemon with sinks: what they get, how they come and go, and what it says of them."""
 import json
 import os
+import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -152,3 +154,64 @@ def test_what_it_told_is_sent_when_it_is_killed(daemon, tmp_path):
     until(lambda: alerts(one, victim))
     time.sleep(0.1)
     assert alerts(one, victim)[0]["id"] == daemon.alerts_of(victim)[0]["id"]
+
+
+def children(pid, state=""):
+    """Of that state, where one is named."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(words[1]) == pid and (not state or words[0] == state):
+            found.append(int(stat.parent.name))
+    return found
+
+
+def test_it_watches_on_while_a_courier_retires_that_hangs(daemon, tmp_path):
+    """What is told to it before reaches its sink in the end; what happens meanwhile is seen at once."""
+    one = tmp_path / "one.jsonl"
+    [courier] = until(lambda: couriers_of(daemon.pid))
+    os.kill(courier, signal.SIGSTOP)
+    try:
+        before = load(tmp_path / "before")
+        until(lambda: daemon.alerts_of(before))
+        reload(daemon, tmp_path)
+        began = time.monotonic()
+        until(lambda: (daemon.status() or {"courier": 1})["courier"] is None)
+        during = [load(tmp_path / f"during-{n}") for n in range(3)]
+        until(lambda: all(daemon.alerts_of(victim) for victim in during))
+        assert time.monotonic() - began < 3  # before, it waited 3 s for all to be taken, and flush and 3 s for the end
+        assert couriers_of(daemon.pid) == [courier] and not alerts(one, before)
+    finally:
+        os.kill(courier, signal.SIGCONT)
+    until(lambda: alerts(one, before))
+    until(lambda: not children(daemon.pid))
+    assert not any(alerts(one, victim) for victim in during)
+
+
+def test_no_courier_leaves_a_zombie(daemon, tmp_path):
+    for n in range(3):
+        [courier] = until(lambda: couriers_of(daemon.pid))
+        os.kill(courier, signal.SIGKILL)
+        until(lambda: couriers_of(daemon.pid) not in ([], [courier]))
+        reload(daemon, tmp_path, file(tmp_path, f"to-{n}"))
+        until(lambda: set(sinks_of(daemon)) == {f"to-{n}"})
+        reload(daemon, tmp_path)
+        until(lambda: not children(daemon.pid))
+        reload(daemon, tmp_path, file(tmp_path, "one"))
+    until(lambda: couriers_of(daemon.pid))
+    until(lambda: not children(daemon.pid, "Z"), 5)
+
+
+def test_it_says_at_its_end_what_was_not_kept(daemon, tmp_path):
+    [courier] = until(lambda: couriers_of(daemon.pid))
+    os.kill(courier, signal.SIGSTOP)
+    victim = load(tmp_path / "made")
+    until(lambda: daemon.alerts_of(victim))
+    began = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - began < 15
+    assert re.search(r"modelwatch: [1-9][0-9]* records could not be kept for the sinks", daemon.said())
+    assert not alerts(tmp_path / "one.jsonl", victim)
