@@ -23,8 +23,8 @@ void mw_intake_close(struct mw_intake *intake); /* NULL is allowed */
  * (`*ret_ended` false), or there will be none. */
 json_t *mw_intake_hello(struct mw_intake *intake, bool *ret_ended);
 
-/* Records come in the memory of `fd` (shared.h), from `at` on, as long as it is our turn; the socket
- * says that there are some. Returns 0 or a negative errno. */
+/* Records come in the memory of `fd` (shared.h), from `at` on, as long as it is our turn; the
+ * socket says that there are some. Returns 0 or a negative errno. */
 int mw_intake_follow(struct mw_intake *intake, int fd, uint64_t at, uint64_t turn);
 
 /* Takes in what has come: at most some hundred records, so that acknowledgements follow soon.
