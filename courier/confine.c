@@ -9,16 +9,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shared.h"
-
 /* Files and sockets of ours stay within reach: root is their owner. */
-static int drop_capabilities(void)
+static int drop_capabilities(uint64_t keep)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		sets[i].effective = sets[i].permitted = (uint32_t)(keep >> 32 * i);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }
 
 /* They are meant for the monitor, which tells us by closing its socket. */
@@ -38,12 +38,16 @@ static void take_time(void)
 		setpriority(PRIO_PROCESS, 0, 0);
 }
 
-int mw_confine(void)
+void mw_confine_descriptors(int last)
+{
+	close_range((unsigned int)last + 1, ~0u, 0);
+}
+
+int mw_confine(uint64_t keep)
 {
 	pass_over_signals();
 	take_time();
-	close_range(MW_SHARED_FD + 1, ~0u, 0);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	return drop_capabilities();
+	return drop_capabilities(keep);
 }

@@ -1,10 +1,15 @@
-/* What the courier gives up before it talks to anybody. */
+/* What the courier gives up before it talks to anybody, and other helpers of a monitor. */
 #ifndef MW_COURIER_CONFINE_H
 #define MW_COURIER_CONFINE_H
 
-/* No capability, no new privilege, no priority, no descriptor but the first three, no end of the
- * session or the monitor's terminal: it goes when the monitor's socket is closed, and not before.
- * Returns 0 or a negative errno. */
-int mw_confine(void);
+#include <stdint.h>
+
+/* Closes every descriptor above `last`. */
+void mw_confine_descriptors(int last);
+
+/* No capability but those of the set `keep` (1 << CAP_...), no new privilege, no priority, no end
+ * of the session or the monitor's terminal: it goes when the monitor's socket is closed, and not
+ * before. Returns 0 or a negative errno. */
+int mw_confine(uint64_t keep);
 
 #endif

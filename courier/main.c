@@ -435,7 +435,8 @@ int main(void)
 
 	mw_descriptors_fill();
 	prctl(PR_SET_NAME, "modelwatch-cour", 0, 0, 0);
-	if (!c || mw_confine() || mw_intake_open(STDIN_FILENO, &c->intake))
+	mw_confine_descriptors(MW_SHARED_FD);
+	if (!c || mw_confine(0) || mw_intake_open(STDIN_FILENO, &c->intake))
 		return 1;
 	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
 	hello = hear_hello(c);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "alert_parts.h"
 #include "courier_parts.h"
 #include "identity.h"
+#include "installed.h"
 
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 10000
@@ -44,6 +46,15 @@ static char *hello(struct mw_courier *c)
 	return line;
 }
 
+int mw_courier_start(struct mw_helper *ret, int memory)
+{
+	char path[PATH_MAX];
+	int error = mw_installed("modelwatch-courier", path);
+
+	*ret = (struct mw_helper){.pidfd = -1, .fd = -1};
+	return error ? error : mw_helper_start(ret, path, path, &memory, memory >= 0);
+}
+
 static int start(struct mw_courier *c)
 {
 	int error = mw_courier_start(&c->process, c->ring.fd);
@@ -67,7 +78,7 @@ static int start(struct mw_courier *c)
 /* It has died, or does not speak our language. */
 static void part(struct mw_courier *c)
 {
-	mw_courier_left_add(&c->left, &c->process, true);
+	mw_helpers_left_add(&c->left, &c->process, true);
 	if (mw_courier_now() - c->since >= STAYED_MS)
 		c->retry = RETRY_MIN_MS;
 	c->again = mw_courier_now() + c->retry;
@@ -105,7 +116,7 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 	mw_alert_stamp(c->source, now);
 	configure(c, config);
 	c->is_daemon = is_daemon;
-	c->process = (struct mw_courier_process){.pidfd = -1, .fd = -1};
+	c->process = (struct mw_helper){.pidfd = -1, .fd = -1};
 	c->number = 1;
 	c->retry = RETRY_MIN_MS;
 	*ret = c;
@@ -296,7 +307,7 @@ int mw_courier_patience(const struct mw_courier *c)
 
 void mw_courier_poll(struct mw_courier *c)
 {
-	mw_courier_left_reap(&c->left);
+	mw_helpers_left_reap(&c->left);
 	mw_courier_listen(c);
 	if (c->process.fd < 0 && mw_courier_now() >= c->again && c->phase < MW_COURIER_SENDS)
 		start(c);
@@ -313,7 +324,7 @@ void mw_courier_reload(struct mw_courier *c, json_t *config)
 	}
 	configure(c, config);
 	/* It takes what it has been sent, and goes. */
-	mw_courier_left_add(&c->left, &c->process, false);
+	mw_helpers_left_add(&c->left, &c->process, false);
 	c->retry = RETRY_MIN_MS;
 	start(c);
 	flush(c);

@@ -35,7 +35,7 @@ static void let_it_go_on(struct mw_courier *c)
 	         "%zu are not on disk yet, and process %d goes on with that", c->ring.count,
 	         (int)c->process.pid);
 	mw_courier_forget(c, c->ring.count);
-	mw_courier_left_alone(&c->process);
+	mw_helper_forget(&c->process);
 	c->phase = MW_COURIER_OVER;
 }
 
@@ -56,7 +56,7 @@ static void end_taking(struct mw_courier *c, int64_t now)
 static void end_sending(struct mw_courier *c)
 {
 	mw_courier_listen(c); /* its last words may have come after the last look */
-	mw_courier_left_add(&c->left, &c->process, true);
+	mw_helpers_left_add(&c->left, &c->process, true);
 	c->phase = MW_COURIER_OVER;
 	if (c->view)
 		mw_courier_note_trouble(c); /* that it has gone is none now */
@@ -71,7 +71,7 @@ static void step(struct mw_courier *c)
 	if (c->phase == MW_COURIER_TAKES &&
 	    (!c->ring.count || now >= c->most || now - c->spoken >= c->take_ms))
 		end_taking(c, now);
-	if (c->phase == MW_COURIER_SENDS && (mw_courier_ended(&c->process) || now >= c->most))
+	if (c->phase == MW_COURIER_SENDS && (mw_helper_ended(&c->process) || now >= c->most))
 		end_sending(c);
 }
 
@@ -80,7 +80,7 @@ static uint64_t discard(struct mw_courier *c)
 {
 	uint64_t lost = c->ring.count + c->lost;
 
-	mw_courier_left_close(&c->left);
+	mw_helpers_left_close(&c->left);
 	mw_courier_ring_close(&c->ring);
 	free(c->hello);
 	free(c->heard.data);
@@ -124,7 +124,7 @@ uint64_t mw_courier_sweep(struct mw_courier **list)
 		struct mw_courier *c = *list;
 
 		step(c);
-		if (c->phase == MW_COURIER_OVER && mw_courier_left_reap(&c->left)) {
+		if (c->phase == MW_COURIER_OVER && mw_helpers_left_reap(&c->left)) {
 			*list = c->next;
 			lost += discard(c);
 		} else {

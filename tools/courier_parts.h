@@ -4,7 +4,7 @@
 
 #include "buffer.h"
 #include "courier.h"
-#include "courier_process.h"
+#include "helper.h"
 #include "courier_ring.h"
 
 #define MW_COURIER_WORD (1u << 20) /* bytes of one line from it */
@@ -22,8 +22,8 @@ struct mw_courier {
 	uint64_t flush_ms, heartbeat_ms; /* of it */
 	bool is_daemon;
 	char source[40]; /* who numbers the records */
-	struct mw_courier_process process;
-	struct mw_courier_left left; /* those before it */
+	struct mw_helper process;
+	struct mw_helpers_left left; /* those before it */
 	int64_t since, again;
 	int retry;
 
@@ -45,6 +45,10 @@ struct mw_courier {
 };
 
 int64_t mw_courier_now(void); /* ms of a clock that nobody sets */
+
+/* Starts the program. `memory` is a descriptor of courier/shared.h; -1: none. Returns 0 or a negative
+ * errno. */
+int mw_courier_start(struct mw_helper *ret, int memory);
 
 /* Counts what was lost in a record, once there is room for one. */
 void mw_courier_tell_lost(struct mw_courier *courier);

@@ -68,8 +68,8 @@ static json_t *ask(int fd, json_t *question)
 json_t *mw_courier_test(const json_t *config, const char *name, const json_t *record, char *why,
                         size_t why_size)
 {
-	struct mw_courier_left left = {.count = 0};
-	struct mw_courier_process process;
+	struct mw_helpers_left left = {.count = 0};
+	struct mw_helper process;
 	int error = mw_courier_start(&process, -1);
 	const char *said;
 	json_t *answer;
@@ -80,8 +80,8 @@ json_t *mw_courier_test(const json_t *config, const char *name, const json_t *re
 	}
 	answer = ask(process.fd, json_pack("{s:s, s:s, s:O, s:O}", "schema", "modelwatch.courier/1",
 	                                   "test", name, "record", record, "config", config));
-	mw_courier_left_add(&left, &process, true);
-	mw_courier_left_close(&left);
+	mw_helpers_left_add(&left, &process, true);
+	mw_helpers_left_close(&left);
 	if (json_object_get(answer, "test"))
 		return answer;
 	said = json_string_value(json_object_get(json_object_get(answer, "view"), "why"));
