@@ -35,9 +35,12 @@ struct mw_hasher {
 	pthread_t thread;
 	bool running, stopping;
 	bool stuck; /* the thread did not end */
-	atomic_bool cancel;
+	struct mw_sha256_watch watch;
 	int event;
 	uint64_t last;
+	uint64_t looked,
+	        reads; /* the job that ran when somebody looked last, and its reads by then */
+	int64_t since; /* and since when it was there, ms */
 	struct job job[MW_HASHER_JOBS];
 };
 
@@ -69,15 +72,15 @@ static int64_t ms_of(struct timespec t)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void compute(int fd, const struct stat *status, const atomic_bool *cancel,
+static void compute(int fd, const struct stat *status, struct mw_sha256_watch *watch,
                     struct mw_digest *ret, bool *settled)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	*settled = ms_of(now) - ms_of(status->st_ctim) > SETTLED_MS;
-	ret->state = mw_sha256_file(fd, status, cancel, ret->sha256) ? MW_DIGEST_UNAVAILABLE
-	                                                             : MW_DIGEST_DONE;
+	ret->state = mw_sha256_file(fd, status, watch, ret->sha256) ? MW_DIGEST_UNAVAILABLE
+	                                                            : MW_DIGEST_DONE;
 }
 
 static struct job *first_waiting(struct mw_hasher *hasher)
@@ -102,7 +105,7 @@ static void run(struct mw_hasher *hasher, struct job *job)
 
 	job->stage = RUNNING;
 	pthread_mutex_unlock(&hasher->lock);
-	compute(job->fd, &job->status, &hasher->cancel, &digest, &settled);
+	compute(job->fd, &job->status, &hasher->watch, &digest, &settled);
 	close(job->fd);
 	pthread_mutex_lock(&hasher->lock);
 	job->digest = digest;
@@ -174,7 +177,7 @@ void mw_hasher_stop(struct mw_hasher *hasher, int patience_ms)
 	started = hasher->running;
 	pthread_cond_signal(&hasher->work);
 	await_end(hasher, patience_ms);
-	atomic_store(&hasher->cancel, true);
+	atomic_store(&hasher->watch.cancel, true);
 	await_end(hasher, GIVE_UP_MS);
 	hasher->stuck = hasher->running;
 	pthread_mutex_unlock(&hasher->lock);
@@ -254,6 +257,32 @@ void mw_hasher_ask(struct mw_hasher *hasher, int fd, const struct stat *status,
 	if (job)
 		*ret = job->digest;
 	pthread_mutex_unlock(&hasher->lock);
+}
+
+static struct job *running(struct mw_hasher *hasher)
+{
+	for (size_t i = 0; i < MW_HASHER_JOBS; i++)
+		if (hasher->job[i].stage == RUNNING)
+			return &hasher->job[i];
+	return NULL;
+}
+
+int64_t mw_hasher_stalled(struct mw_hasher *hasher, int64_t now_ms, dev_t *ret_dev)
+{
+	uint64_t reads = atomic_load(&hasher->watch.reads), number;
+	struct job *job;
+
+	pthread_mutex_lock(&hasher->lock);
+	job = running(hasher);
+	number = job ? job->number : 0;
+	if (job)
+		*ret_dev = job->status.st_dev;
+	pthread_mutex_unlock(&hasher->lock);
+	if (number != hasher->looked || reads != hasher->reads)
+		hasher->since = now_ms;
+	hasher->looked = number;
+	hasher->reads = reads;
+	return number ? now_ms - hasher->since : 0;
 }
 
 int mw_hasher_fd(const struct mw_hasher *hasher)

@@ -39,6 +39,10 @@ void mw_hasher_ask(struct mw_hasher *hasher, int fd, const struct stat *status,
  * so still. */
 void mw_hasher_await(struct mw_hasher *hasher, int patience_ms, struct mw_digest *digest);
 
+/* For how many ms the file that is read now, on device `*ret_dev`, has given nothing, as far as is
+ * known to who asks this again and again; 0: none is read. */
+int64_t mw_hasher_stalled(struct mw_hasher *hasher, int64_t now_ms, dev_t *ret_dev);
+
 /* A descriptor that is readable once a job has ended since the last mw_hasher_result(). */
 int mw_hasher_fd(const struct mw_hasher *hasher);
 

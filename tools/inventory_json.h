@@ -8,18 +8,21 @@
 
 #include <jansson.h>
 
-#include "../core/wire.h"
 #include "artifact.h"
 #include "hasher.h"
+#include "inventory.h"
 #include "locate.h"
 
-/* Of one load, now. Takes the reference to `who` (mw_identity_gather()); `labels` is borrowed. A
- * new reference, or NULL when there is no memory. */
-json_t *mw_inventory_json(const struct mw_record *record, const struct mw_artifact *artifact,
-                          const struct mw_location *at, const struct mw_digest *digest, json_t *who,
-                          const char *policy_digest, json_t *labels);
+/* Of one load, now, without a look at its file. `labels` is borrowed. A new reference, or NULL when
+ * there is no memory. */
+json_t *mw_inventory_json(const struct mw_inventory_load *load, const char *policy_digest,
+                          json_t *labels);
 
-/* What is known later. A digest that is not there by then will not come. `record` may be NULL. */
+/* Its file, as it was found. `record` may be NULL, here and below. */
+void mw_inventory_set_artifact(json_t *record, const struct mw_artifact *artifact,
+                               const struct mw_location *at, const struct mw_digest *digest);
+
+/* What is known later. A digest that is not there by then will not come. */
 void mw_inventory_set_digest(json_t *record, const struct mw_digest *digest);
 void mw_inventory_set_sum(json_t *record, uint64_t count, uint64_t duration, const char *last,
                           bool several_streams);

@@ -232,6 +232,15 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void loaded(struct mw_monitor *monitor, pid_t pid, const struct mw_record *record)
+{
+	const struct mw_identity_hint who = {
+	        .pid = pid, .tid = (pid_t)record->tid, .uid = MW_IDENTITY_NO_UID};
+	const struct mw_inventory_load load = {.record = record, .who = &who};
+
+	mw_inventory_add(monitor->inventory, &load, now_ms());
+}
+
 static void serve(void *context, pid_t pid, struct mw_record *record, struct mw_reply *reply,
                   int fds[static MW_WIRE_FDS])
 {
@@ -267,7 +276,7 @@ static void serve(void *context, pid_t pid, struct mw_record *record, struct mw_
 		break;
 	case MW_LOADED:
 		if (monitor->inventory)
-			mw_inventory_add(monitor->inventory, pid, record, now_ms());
+			loaded(monitor, pid, record);
 		break;
 	case MW_KIND_COUNT:
 		break;

@@ -103,14 +103,26 @@ static void take_inventory(void *context, const char *line, size_t len)
 	mw_courier_send(run->courier, line, len);
 }
 
+static void lose_inventory(void *context, uint64_t count)
+{
+	const struct run *run = context;
+	const struct mw_loss loss = {
+	        .kind = "inventory",
+	        .reason = "there were more loads than the inventory has room for",
+	        .count = count,
+	};
+
+	mw_alerts_loss(run->alerts, &loss);
+}
+
 static int open_inventory(struct run *run)
 {
 	char digest[2 * sizeof(run->policy->digest) + 1];
 	const struct mw_inventory_options options = {
 	        .policy_digest = digest,
 	        .labels = run->rules.labels,
-	        .alerts = run->alerts,
 	        .write = take_inventory,
+	        .lost = lose_inventory,
 	        .context = run,
 	};
 	int error;

@@ -73,7 +73,7 @@ static bool is_same(int fd, const struct stat *status)
 	       now.st_ctim.tv_nsec == status->st_ctim.tv_nsec;
 }
 
-int mw_sha256_file(int fd, const struct stat *status, const atomic_bool *cancel,
+int mw_sha256_file(int fd, const struct stat *status, struct mw_sha256_watch *watch,
                    char ret[static MW_SHA256_HEX])
 {
 	EVP_MD_CTX *context = start();
@@ -82,10 +82,13 @@ int mw_sha256_file(int fd, const struct stat *status, const atomic_bool *cancel,
 	off_t at = 0;
 
 	while (result > 0) {
-		if (cancel && atomic_load(cancel))
+		if (watch && atomic_load(&watch->cancel)) {
 			result = -ECANCELED;
-		else
+		} else {
 			result = feed(context, fd, &at, piece);
+			if (watch)
+				atomic_fetch_add(&watch->reads, 1);
+		}
 	}
 	free(piece);
 	if (!result && (at != status->st_size || !is_same(fd, status)))
