@@ -6,7 +6,7 @@
 In each round every state has its turn, in random order: no daemon; one whose programs for system calls are off,
 as they are while no interpreter runs; one whose are on (this program is an interpreter, so that one runs);
 no daemon, but somebody who listens to fanotify. What the states of one round measured is a pair. Rows: redis,
-calls, fanotify, pickle, torch, latency, found, memory, cpu, overhead.
+calls, fanotify, pickle, loads, torch, latency, found, memory, cpu, overhead.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from states import BESIDE, daemon, fanotify, is_met, lost, on_cpu, redis, wanted
 sys.path.insert(0, str(ROOT / "tests"))
 from interpreters import find  # noqa: E402
 
-ROWS = "redis calls fanotify pickle torch latency found memory cpu overhead".split()
+ROWS = "redis calls fanotify pickle loads torch latency found memory cpu overhead".split()
 BUDGET = 330  # seconds for the rounds, but no fewer than LEAST
 LEAST = 1 if QUICK else 5
 MEGABYTES = 16 if QUICK else 1024
@@ -45,6 +45,18 @@ start = time.perf_counter()
 for _ in range(200000):
     pickle.loads(stream)
 print(time.perf_counter() - start)
+"""
+# The time on a CPU: what keeps the inventory has another one, or waits.
+FILE = """
+import pickle, sys, time
+with open(sys.argv[1], 'wb') as file:
+    pickle.dump({'a': 1, 'b': [1, 2]}, file)
+with open(sys.argv[1], 'rb') as file:
+    start = time.process_time()
+    for _ in range(50000):
+        file.seek(0)
+        pickle.load(file)
+    print(time.process_time() - start)
 """
 TORCH = """
 import sys, time
@@ -79,6 +91,8 @@ def measure(state, port, big, directory):
     found = requests(port) if port else {}
     if wanted("calls"):
         found |= {name: loop(name, directory) for name in CALLS}
+    if wanted("loads") and state in ("none", "auto", "inventory"):
+        found["file"] = inner([*on_cpu(1), sys.executable, "-c", FILE, f"{directory}/tiny.pkl"]) / 50000
     if state not in ("none", "auto"):
         return found
     if wanted("pickle"):
@@ -92,7 +106,8 @@ def measure(state, port, big, directory):
 
 def rounds(states, port, big, directory):
     """What each state measured, round by round."""
-    contexts = {"none": contextlib.nullcontext, "fanotify": lambda: fanotify(directory)}
+    contexts = {"none": contextlib.nullcontext, "fanotify": lambda: fanotify(directory),
+                "inventory": lambda: daemon(directory, inventory=True)}
     found, end = {state: [] for state in states}, time.monotonic() + BUDGET
     while len(found["none"]) < LEAST or not QUICK and time.monotonic() < end:
         for state in random.sample(states, len(states)):
@@ -162,9 +177,17 @@ def python_table(found):
     return table(["Python", "without", "with the daemon", "ratio", "target", "met"], rows)
 
 
+def loads_table(found):
+    rows = [["a tiny pickle.load of a file", nanoseconds(pairs(found, "auto", "file"), 0),
+             *(f"{nanoseconds(s, 1)}, {over(s)}" for s in (pairs(found, state, "file") for state in ("auto", "inventory")))]]
+    return table(["Loads of files", "without", "with the daemon", "with its inventory"], rows)
+
+
 def in_turns(directory, how):
     """The tables of ratios, and how many rounds they are of. `how` system calls are looked at here."""
     states = ["none", "off", "auto"] + (["tracepoints"] if how != "tp_btf" else [])
+    if wanted("loads"):
+        states.append("inventory")
     if wanted("fanotify"):
         with fanotify(directory) as line:
             states += ["fanotify"] if line else []
@@ -173,11 +196,13 @@ def in_turns(directory, how):
         out([sys.executable, "-c", f"import torch; torch.save({{'w': torch.zeros({MEGABYTES} << 18)}}, {big!r})"])
     with redis() if wanted("redis") else contextlib.nullcontext() as port:
         found = rounds(states, port, big, directory)
-    tables = []
+    tables, rest = [], [state for state in states if state not in ("none", "inventory")]
     if wanted("redis"):
-        tables.append(redis_table(found, states[1:], how))
+        tables.append(redis_table(found, rest, how))
     if wanted("calls"):
-        tables.append(calls_table(found, states[1:], how))
+        tables.append(calls_table(found, rest, how))
+    if wanted("loads"):
+        tables.append(loads_table(found))
     if wanted("pickle") or wanted("torch"):
         tables.append(python_table(found))
     return tables, len(found["none"])
@@ -226,7 +251,7 @@ def main():
     check()
     with tempfile.TemporaryDirectory() as directory:
         absolute, cost, how = by_itself(directory)
-        ratios = any(map(wanted, ("redis", "calls", "pickle", "torch")))
+        ratios = any(map(wanted, ("redis", "calls", "pickle", "loads", "torch")))
         text = text_of(absolute, cost, *(in_turns(directory, how) if ratios else ([], 0)))
     print(text)
     if not QUICK:

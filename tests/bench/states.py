@@ -105,10 +105,14 @@ def path_of(line):
 
 
 @contextlib.contextmanager
-def daemon(directory, file_writes="auto"):
+def daemon(directory, file_writes="auto", inventory=False):
     config = pathlib.Path(directory, "modelwatch.yaml")
     config.write_text(f"mode: alert\nalerts: {directory}/alerts\ncontrol: {{socket: {directory}/control}}\n"
                       f"reports: {{socket: {directory}/report}}\nfile_writes: {file_writes}\n")
+    if inventory:
+        sink = {"name": "all", "type": "file", "path": f"{directory}/inventory", "inventory": True}
+        with open(config, "a") as file:
+            file.write(f"sinks: [{json.dumps(sink)}]\nspool: {{path: {directory}/spool/spool.db}}\n")
     config.chmod(0o600)
     with running([*ALONE, PROGRAM, "daemon", "--foreground", "--quiet", f"--config={config}"],
                  stdin=subprocess.DEVNULL) as process:
