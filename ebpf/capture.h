@@ -7,19 +7,6 @@
 #define ABOVE 4096 /* bytes of stack above the outermost load: who asked for it */
 #define PAGE 4096u
 
-static __always_inline void fill_head(struct mw_k_head *head, uint32_t kind, uint64_t id)
-{
-	struct task_struct *task = current_task();
-
-	head->kind = kind;
-	head->cpu = bpf_get_smp_processor_id();
-	head->id = id;
-	head->time = bpf_ktime_get_boot_ns();
-	head->tgid = BPF_CORE_READ(task, tgid);
-	head->tid = BPF_CORE_READ(task, pid);
-	head->start = BPF_CORE_READ(task, group_leader, start_boottime);
-}
-
 static __always_inline void read_registers(struct scratch *s)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
@@ -186,22 +173,6 @@ __attribute__((noinline)) int walk_python(struct scratch *s, struct state *st)
 		thread = python_thread(st, process, offsets);
 	if (thread)
 		mw_py_walk(offsets, thread, &s->effect, &s->used);
-	return 0;
-}
-
-/* Drops the loads that are told by their frames, and over. */
-__attribute__((noinline)) int drop_by_frame(struct state *st)
-{
-	if (!st)
-		return 0;
-	for (int i = 0; i < MW_K_LOADS; i++) {
-		uint32_t top = st->depth - 1;
-
-		if (top >= MW_K_LOADS || !mw_k_by_frame(st->load[top].entry) ||
-		    runs_code(st, st->load[top].frame, st->load[top].code))
-			break;
-		st->depth = top;
-	}
 	return 0;
 }
 

@@ -100,6 +100,33 @@ __attribute__((noinline)) int runs_code(struct state *st, uint64_t wanted, uint6
 	return frame != 0;
 }
 
+/* Drops the loads that are told by their frames, and over. */
+__attribute__((noinline)) int drop_by_frame(struct state *st)
+{
+	if (!st)
+		return 0;
+	for (int i = 0; i < MW_K_LOADS; i++) {
+		uint32_t top = st->depth - 1;
+
+		if (top >= MW_K_LOADS || !mw_k_by_frame(st->load[top].entry) ||
+		    runs_code(st, st->load[top].frame, st->load[top].code))
+			break;
+		st->depth = top;
+	}
+	return 0;
+}
+
+/* Which loads are over is seen when an effect is. The inventory has to know it when another one
+ * begins: those inside of one are no loads of their own. */
+__attribute__((noinline)) int drop_over(struct state *st, uint64_t sp)
+{
+	if (!st)
+		return 0;
+	still_open(st, sp);
+	drop_by_frame(st);
+	return still_open(st, sp);
+}
+
 /* Loads whose place on the stack the new one takes are over. */
 static __always_inline void make_room(struct state *st, uint64_t sp)
 {
@@ -122,6 +149,8 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 	struct open_load *load;
 	uint64_t depth;
 
+	if (wants_loads && st->depth)
+		drop_over(st, ctx->sp);
 	make_room(st, ctx->sp);
 	depth = st->depth;
 	if (depth >= MW_K_LOADS) {
@@ -143,6 +172,7 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 	load->object = 0;
 	load->file = 0;
 	load->reader = 0;
+	load->files = 0;
 	load->stream_len = 0;
 	load->entry = entry;
 	load->site = number;
@@ -150,6 +180,9 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 	st->depth++;
 	return load;
 }
+
+/* Tells the inventory of the load that begins, if it reads a file. */
+int tell_load(struct state *st);
 
 static __always_inline void count_load(uint32_t entry)
 {
@@ -176,6 +209,8 @@ static __always_inline void begin(const struct called *ctx, const struct mw_k_si
 		note_file(st, load, load->object);
 	else if (site->kind == MW_K_UNPICKLER)
 		note_file(st, load, file_of_unpickler(st, load->object));
+	if (wants_loads)
+		tell_load(st);
 }
 
 static __always_inline void fetch(const struct called *ctx, const struct mw_k_site *site,
@@ -271,6 +306,17 @@ static __always_inline struct open_load *push_by_frame(struct state *st, const s
 	return load;
 }
 
+/* The next one that is called from the same place has the same frame: it is told by its file. */
+static __always_inline void tell_pure(struct state *st, struct open_load *load)
+{
+	uint64_t files = key_of_open_files(st);
+
+	if (files == load->files)
+		return;
+	load->files = files;
+	tell_load(st);
+}
+
 static __always_inline bool is_find_class(uint64_t event)
 {
 	char name[24] = {0};
@@ -300,6 +346,8 @@ static __always_inline void say(const struct called *ctx, const struct mw_k_site
 		load = push_by_frame(st, ctx, MW_K_PURE, frame, o);
 	if (!load)
 		return;
+	if (wants_loads)
+		tell_pure(st, load);
 	load->globals++;
 	keep_global(st, word_at(items), word_at(items + 8), text_of(site));
 }
@@ -347,6 +395,18 @@ static __always_inline uint64_t adapted(const struct called *ctx, const struct m
 	return site->takes_path ? 0 : word_at(word_at(ctx->si) + 8);
 }
 
+/* One that had the same frame is over when its reader has gone. */
+static __always_inline void drop_closed(struct state *st, uint64_t frame)
+{
+	for (uint32_t i = 0; i < MW_K_LOADS; i++) {
+		const struct open_load *load = &st->load[i];
+
+		if (i < st->depth && load->entry == MW_K_TORCH && load->frame == frame &&
+		    !load->reader)
+			st->depth = i;
+	}
+}
+
 /* A load of torch's own unpickler, which is written in Python and says nothing of itself: that its
  * torch.load() makes a reader is all that is heard of it. The reader may live on; the load is open
  * while the frame runs. */
@@ -356,18 +416,23 @@ static __always_inline void begin_torch(struct state *st, const struct called *c
 	const struct mw_py_offsets *o = offsets_of_current();
 	uint64_t frame = o ? torch_load(st, o) : 0;
 	struct open_load *load;
+	bool again;
 
 	if (!frame)
 		return;
 	make_room(st, ctx->sp);
+	drop_closed(st, frame);
 	load = innermost(st);
-	if (!load || load->entry != MW_K_TORCH || load->frame != frame)
+	again = load && load->entry == MW_K_TORCH && load->frame == frame;
+	if (!again)
 		load = push_by_frame(st, ctx, MW_K_TORCH, frame, o);
 	if (!load)
 		return;
 	load->reader = ctx->di;
 	load->object = adapted(ctx, site);
 	note_file(st, load, load->object);
+	if (wants_loads && !again)
+		tell_load(st);
 }
 
 static __always_inline void open_reader(const struct called *ctx, const struct mw_k_site *site)
@@ -378,6 +443,7 @@ static __always_inline void open_reader(const struct called *ctx, const struct m
 	if (!st)
 		return;
 	st->reader = ctx->di;
+	st->told_reader = 0;
 	if (site->takes_path)
 		len = bpf_probe_read_user_str(st->reader_path, sizeof(st->reader_path),
 		                              (void *)word_at(ctx->si));
@@ -394,6 +460,10 @@ static __always_inline void close_reader(const struct called *ctx)
 		st->reader = st->reader_len = 0;
 	if (load && load->entry == MW_K_TORCH && load->reader == ctx->di)
 		st->depth--;
+	for (uint32_t i = 0; st && i < MW_K_LOADS; i++)
+		if (i < st->depth && st->load[i].entry == MW_K_TORCH &&
+		    st->load[i].reader == ctx->di)
+			st->load[i].reader = 0;
 }
 
 SEC("uprobe")

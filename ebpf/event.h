@@ -1,6 +1,6 @@
-/* What the programs in the kernel tell the daemon, through one ring buffer: the only thing the two
- * share. Included by both, so it needs no other header than the one that names the fixed-width
- * types.
+/* What the programs in the kernel tell the daemon, through one ring buffer, and its inventory,
+ * through another: the only things that they share. Included by both sides, so it needs no other
+ * header than the one that names the fixed-width types.
  *
  * An effect comes as an optional stack, an optional stream, its strings and then the effect itself,
  * all with the same `id`, so that whoever has the effect has the rest, unless it was lost. A stream
@@ -37,6 +37,7 @@ enum mw_k_kind {
 	MW_K_BIRTH, /* a task in scope started another: as an effect, with the new task in `number`
 	             */
 	MW_K_EXEC,  /* any process runs another program: a header and no more */
+	MW_K_BEGUN, /* a load begins to read a file: in the inventory's ring, and alone there */
 };
 
 /* What a probe is put on, and so what kind of load it opens. */
@@ -89,6 +90,7 @@ enum mw_k_counter {
 	MW_K_MAP_FULL,   /* a task that could not be kept track of */
 	MW_K_USER_READ,  /* memory of the task that could not be read */
 	MW_K_TOO_DEEP,   /* loads nested deeper than is told apart */
+	MW_K_UNTOLD,     /* loads that the inventory was not told of: its ring was full */
 	MW_K_COUNTERS
 };
 
@@ -206,6 +208,21 @@ struct mw_k_exec {
 	uint64_t ino; /* of the program */
 	uint32_t dev; /* the kernel's own encoding */
 	uint32_t pad;
+};
+
+/* A load of a thread that was in none begins to read a file. Where which one is not known, one of
+ * those that are open may be it. */
+struct mw_k_begun {
+	struct mw_k_head head;
+	uint64_t load;  /* its id */
+	uint64_t start; /* of the stream in its file */
+	uint32_t entry; /* enum mw_k_entry */
+	uint32_t uid;
+	int32_t fd; /* -1: none */
+	uint32_t strings_len;
+	struct mw_k_path file, open[MW_K_FILES];
+	struct mw_k_str reader, comm;
+	uint8_t strings[MW_K_STRINGS]; /* sent no further than they go */
 };
 
 /* A stack or a stream. */

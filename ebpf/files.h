@@ -133,6 +133,31 @@ static __always_inline struct file *file_of(int fd)
 	return file;
 }
 
+static __always_inline bool is_read_only(struct file *file)
+{
+	uint32_t mode = BPF_CORE_READ(file, f_mode);
+
+	return mode & FMODE_READ && !(mode & FMODE_WRITE) &&
+	       (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFREG;
+}
+
+/* Stands for the files that open_files() finds one of. */
+__attribute__((noinline)) uint64_t key_of_open_files(struct state *st)
+{
+	uint64_t key = 1;
+
+	if (!st)
+		return 0;
+	for (int fd = 3; fd < 35; fd++) {
+		struct file *file = file_of(fd);
+
+		if (file && is_read_only(file))
+			key = key * 31 + (uint64_t)BPF_CORE_READ(file, f_inode, i_ino) * 8191 +
+			      BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+	}
+	return key;
+}
+
 /* Regular files that are open for reading only: one of them may hold the stream. */
 __attribute__((noinline)) int open_files(struct scratch *s)
 {
@@ -142,13 +167,8 @@ __attribute__((noinline)) int open_files(struct scratch *s)
 		return 0;
 	for (int fd = 3; fd < 35; fd++) {
 		struct file *file = file_of(fd);
-		uint32_t mode;
 
-		if (!file)
-			continue;
-		mode = BPF_CORE_READ(file, f_mode);
-		if (!(mode & FMODE_READ) || mode & FMODE_WRITE ||
-		    (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFREG)
+		if (!file || !is_read_only(file))
 			continue;
 		if (found >= MW_K_FILES)
 			break;

@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "entries.h"
+#include "inventory.h"
 #include "network.h"
 #include "tasks.h"
 

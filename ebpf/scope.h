@@ -6,7 +6,20 @@
 
 #include "state.h"
 
-static __always_inline struct scratch *claim(enum mw_k_hook hook)
+static __always_inline void fill_head(struct mw_k_head *head, uint32_t kind, uint64_t id)
+{
+	struct task_struct *task = current_task();
+
+	head->kind = kind;
+	head->cpu = bpf_get_smp_processor_id();
+	head->id = id;
+	head->time = bpf_ktime_get_boot_ns();
+	head->tgid = BPF_CORE_READ(task, tgid);
+	head->tid = BPF_CORE_READ(task, pid);
+	head->start = BPF_CORE_READ(task, group_leader, start_boottime);
+}
+
+static __always_inline struct scratch *claim_one(void)
 {
 	uint32_t cpu = bpf_get_smp_processor_id() * 2;
 
@@ -17,8 +30,16 @@ static __always_inline struct scratch *claim(enum mw_k_hook hook)
 		if (s && !__sync_lock_test_and_set(&s->busy, 1))
 			return s;
 	}
-	count(hook, MW_K_NO_SCRATCH);
 	return NULL;
+}
+
+static __always_inline struct scratch *claim(enum mw_k_hook hook)
+{
+	struct scratch *s = claim_one();
+
+	if (!s)
+		count(hook, MW_K_NO_SCRATCH);
+	return s;
 }
 
 static __always_inline void release(struct scratch *s)

@@ -11,7 +11,8 @@ struct open_load {
 	uint32_t entry, site;
 	uint32_t stream_len, stream_pad; /* bytes of the stream that were sent */
 	uint64_t code;                   /* that runs in `frame`, of one that is told by it */
-	uint64_t reader;                 /* the PyTorchStreamReader of a torch.load() */
+	uint64_t reader;                 /* the PyTorchStreamReader of a torch.load(); 0: gone */
+	uint64_t files; /* that were open when the inventory was told of a load of MW_K_PURE */
 	/* Of one that began to read a file: which, and from where on. The stream may close it, or
 	 * have its descriptor stand for another one. */
 	uint64_t file; /* the object that reads; 0: none */
@@ -51,6 +52,7 @@ struct state {
 	uint32_t prepared; /* of the program that is about to run: enum exec_state */
 	uint32_t replaced; /* by a new program: the memory is another's */
 	uint32_t pad;
+	uint64_t told_reader; /* the inventory knows of the load that this one is for */
 	uint64_t global_count;
 	char reader_path[256];
 	char global[MW_K_GLOBALS][MW_K_GLOBAL]; /* a ring */
@@ -79,12 +81,19 @@ struct scratch {
 		uint8_t bytes[MW_K_STRINGS];
 	} strings;
 	struct mw_k_effect effect;
+	struct mw_k_begun load;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
 } events SEC(".maps");
+
+/* Of its own, so that loads, of which there may be any number, take no room from effects. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} loads_begun SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -195,6 +204,8 @@ struct {
 const volatile uint32_t daemon_tgid;
 /* Turned off before the daemon goes: nobody would let a program go that was held. */
 volatile bool hold_new;
+/* Somebody wants to know of each load of a file. */
+volatile bool wants_loads;
 
 /* Whether a call of this number, in either numbering, is looked at. */
 const volatile uint8_t watched_calls[MW_K_CALLS];

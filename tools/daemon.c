@@ -17,6 +17,7 @@
 #include "alert.h"
 #include "courier.h"
 #include "daemon_engine.h"
+#include "daemon_inventory.h"
 #include "daemon_losses.h"
 #include "daemon_options.h"
 #include "daemon_place.h"
@@ -40,6 +41,7 @@ struct daemon {
 	struct mw_courier *retired; /* those that have nothing more to do */
 	struct mw_alerts *alerts;
 	struct mw_engine *engine;
+	struct mw_daemon_inventory *inventory;
 	struct mw_daemon_serve *serve;
 	struct mw_daemon_losses losses;
 	int lock, waiting, signals; /* descriptors, or -1; `waiting` is whom we were started by */
@@ -99,6 +101,36 @@ static struct mw_courier *reload_courier(struct daemon *d)
 	return idle;
 }
 
+static void view(struct daemon *d, struct mw_engine_view *ret)
+{
+	mw_engine_view(d->engine, ret);
+	mw_daemon_inventory_view(d->inventory, ret);
+}
+
+static void tell_losses(struct daemon *d, bool last)
+{
+	struct mw_engine_view seen = {.hooks = 0};
+
+	view(d, &seen);
+	mw_daemon_losses_tell(&d->losses, &seen, d->alerts, mw_when_now(), last);
+}
+
+static void write_inventory(void *context, const char *line, size_t len)
+{
+	struct daemon *d = context;
+
+	if (d->courier)
+		mw_courier_send(d->courier, line, len);
+}
+
+/* As the sinks want it, by the policy that there is. */
+static void turn_inventory(struct daemon *d)
+{
+	mw_daemon_inventory_policy(d->inventory, d->setup.digest, d->setup.config.labels);
+	mw_daemon_inventory_turn(d->inventory,
+	                         d->courier && mw_sinks_inventory(d->setup.config.sinks));
+}
+
 static void ask(void *context, struct mw_daemon_facts *ret)
 {
 	struct daemon *d = context;
@@ -113,7 +145,7 @@ static void ask(void *context, struct mw_daemon_facts *ret)
 	        .tally = mw_alerts_tally(d->alerts),
 	        .courier = d->courier ? mw_courier_view(d->courier) : NULL,
 	};
-	mw_engine_view(d->engine, &ret->view);
+	view(d, &ret->view);
 }
 
 static void warn_of_mode(const struct daemon *d)
@@ -144,7 +176,10 @@ static void reload(struct daemon *d)
 		return;
 	}
 	key = mw_daemon_setup_change(&d->setup, &fresh);
+	if (!mw_sinks_inventory(d->setup.config.sinks))
+		mw_daemon_inventory_turn(d->inventory, false); /* while there is a courier */
 	idle = reload_courier(d);
+	turn_inventory(d);
 	to = alert_options(d);
 	error = mw_alerts_reopen(d->alerts, &to);
 	if (error)
@@ -185,14 +220,6 @@ static void take_signals(struct daemon *d)
 		else if (info.ssi_signo != SIGPIPE)
 			d->ends = true;
 	}
-}
-
-static void tell_losses(struct daemon *d, bool last)
-{
-	struct mw_engine_view view = {.hooks = 0};
-
-	mw_engine_view(d->engine, &view);
-	mw_daemon_losses_tell(&d->losses, &view, d->alerts, mw_when_now(), last);
 }
 
 /* To the sinks alone: who hears nothing any more knows that a node has gone silent. */
@@ -242,7 +269,15 @@ static void say_lost(uint64_t records)
 /* Returns the exit status. */
 static int supervise(struct daemon *d)
 {
-	enum { SIGNALS, ENGINE, ALERTS, COURIER, SERVE, FDS = SERVE + MW_DAEMON_SERVE_FDS };
+	enum {
+		SIGNALS,
+		ENGINE,
+		ALERTS,
+		COURIER,
+		INVENTORY,
+		SERVE,
+		FDS = SERVE + MW_DAEMON_SERVE_FDS
+	};
 	struct pollfd events[FDS];
 	int64_t next_tick = 0;
 	int result = 0;
@@ -256,12 +291,16 @@ static int supervise(struct daemon *d)
 			events[COURIER].fd = mw_courier_fd(d->courier);
 			events[COURIER].events = mw_courier_events(d->courier);
 		}
+		events[INVENTORY] = (struct pollfd){.fd = mw_daemon_inventory_fd(d->inventory),
+		                                    .events = POLLIN};
 		mw_daemon_serve_fds(d->serve, events + SERVE);
 		poll(events, FDS, patience(d, next_tick));
 		result = mw_engine_poll(d->engine);
 		mw_alerts_poll(d->alerts);
 		if (d->courier && (events[COURIER].revents || !mw_courier_patience(d->courier)))
 			mw_courier_poll(d->courier);
+		if (events[INVENTORY].revents || now_ms() >= next_tick)
+			mw_daemon_inventory_poll(d->inventory);
 		mw_daemon_serve_poll(d->serve);
 		if (events[SIGNALS].revents)
 			take_signals(d);
@@ -284,6 +323,7 @@ static void drain(struct daemon *d)
 	mw_notify("STOPPING=1");
 	while (mw_engine_poll(d->engine) > 0 && now_ms() < end)
 		continue;
+	mw_daemon_inventory_finish(d->inventory);
 	tell_losses(d, true);
 	beat(d, true);
 }
@@ -313,6 +353,18 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int open_inventory(struct daemon *d)
+{
+	const struct mw_daemon_inventory_options options = {
+	        .engine = d->engine, .write = write_inventory, .context = d};
+	int error = mw_daemon_inventory_open(&options, &d->inventory);
+
+	if (error)
+		return mw_say("cannot keep an inventory: %s", strerror(-error));
+	turn_inventory(d);
+	return 0;
+}
+
 static int open_engine(struct daemon *d)
 {
 	struct mw_engine_options options = {
@@ -325,7 +377,7 @@ static int open_engine(struct daemon *d)
 
 	if (mw_engine_open(&options, &d->engine, why, sizeof(why)))
 		return mw_say("%s", why);
-	return 0;
+	return open_inventory(d);
 }
 
 /* Asked before there is an engine, nothing could be said: the socket comes last. */
@@ -421,6 +473,7 @@ static void end_couriers(struct daemon *d)
 static void finish(struct daemon *d)
 {
 	mw_daemon_serve_close(d->serve);
+	mw_daemon_inventory_close(d->inventory);
 	mw_engine_close(d->engine);
 	mw_alerts_close(d->alerts);
 	end_couriers(d);

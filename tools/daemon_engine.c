@@ -383,3 +383,18 @@ int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, s
 	mw_daemon_judge_policy(engine->judge, policy);
 	return 0;
 }
+
+int mw_engine_tell_loads(struct mw_engine *engine, bool on)
+{
+	return mw_programs_tell_loads(engine->programs, on);
+}
+
+json_t *mw_engine_who(struct mw_engine *engine, const struct mw_identity_hint *hint)
+{
+	return mw_identity_gather(engine->identities, hint);
+}
+
+bool mw_engine_name(struct mw_engine *engine, json_t *record)
+{
+	return mw_identity_complete(engine->identities, record);
+}

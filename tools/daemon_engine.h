@@ -10,6 +10,7 @@
 #include "../ebpf/event.h"
 #include "alert.h"
 #include "daemon_config.h"
+#include "identity_cache.h"
 
 struct mw_engine;
 
@@ -43,6 +44,15 @@ int mw_engine_patience(struct mw_engine *engine);
  * when the old one is kept. */
 int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, size_t size);
 
+/* Has the kernel tell of each load of a file, or no more. Returns a descriptor of the ring buffer
+ * that they are in, which stays the engine's. */
+int mw_engine_tell_loads(struct mw_engine *engine, bool on);
+
+/* Who a process is, or was, as mw_identity_gather() has it; and what its container is called, as
+ * mw_identity_complete() does. */
+json_t *mw_engine_who(struct mw_engine *engine, const struct mw_identity_hint *hint);
+bool mw_engine_name(struct mw_engine *engine, json_t *record);
+
 #define MW_ENGINE_HOOKS 32
 
 /* One place in the kernel that the engine looks from. Texts are the engine's, and constant. */
@@ -66,6 +76,10 @@ struct mw_engine_view {
 	uint64_t identity_missing;
 	uint64_t runtimes_failed; /* containers that a runtime which is there did not tell of */
 	uint64_t reports, reports_refused; /* through the report socket */
+	/* Records of the inventory, loads that are in none, and how often a file or a process has
+	 * hung who keeps it; of these, the engine counts only the loads that it could not tell of.
+	 */
+	uint64_t inventory_records, inventory_lost, inventory_hung;
 	unsigned int hooks;
 	struct mw_engine_hook hook[MW_ENGINE_HOOKS];
 };

@@ -60,4 +60,5 @@ void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret)
 	};
 	mw_found_each_object(engine->found, count_sites, ret);
 	view_hooks(engine, ret);
+	ret->inventory_lost = ret->hook[MW_K_HOOK_ENTRY].count[MW_K_UNTOLD];
 }

@@ -19,6 +19,8 @@ static const struct {
         [MW_LOST_MAPPINGS] = {"mappings", "news of mapped files came faster than they were read",
                               -1, false},
         [MW_LOST_BROKEN] = {"broken", "events of the kernel made no sense", -1, true},
+        [MW_LOST_INVENTORY] = {"inventory", "there were more loads than the inventory has room for",
+                               -1, false},
 };
 
 const char *mw_loss_name(enum mw_loss_kind kind)
@@ -46,6 +48,8 @@ uint64_t mw_loss_count(const struct mw_engine_view *view, enum mw_loss_kind kind
 		return view->mappings_lost;
 	if (kind == MW_LOST_BROKEN)
 		return view->events_broken;
+	if (kind == MW_LOST_INVENTORY)
+		return view->inventory_lost;
 	for (unsigned int i = 0; i < view->hooks; i++)
 		count += mw_loss_of_hook(&view->hook[i], kind);
 	return count;

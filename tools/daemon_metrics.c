@@ -112,6 +112,12 @@ static void put_counts(FILE *out, const struct mw_engine_view *view)
 	one(out, "runtimes_failed_total", "counter",
 	    "Containers that their runtime was asked about and did not tell of.",
 	    view->runtimes_failed);
+	one(out, "inventory_records_total", "counter", "Records of the inventory.",
+	    view->inventory_records);
+	one(out, "inventory_lost_total", "counter", "Loads that are in no record of the inventory.",
+	    view->inventory_lost);
+	one(out, "inventory_hung_total", "counter",
+	    "Files and processes that hung who keeps the inventory.", view->inventory_hung);
 	one(out, "events_broken_total", "counter", "Events of the kernel that made no sense.",
 	    view->events_broken);
 	one(out, "mappings_lost_total", "counter", "News of mapped files lost.",

@@ -335,3 +335,9 @@ int mw_programs_poll(struct mw_programs *programs)
 {
 	return mw_daemon_parts_poll(programs->assembly);
 }
+
+int mw_programs_tell_loads(struct mw_programs *programs, bool on)
+{
+	programs->bpf->bss->wants_loads = on;
+	return bpf_map__fd(programs->bpf->maps.loads_begun);
+}

@@ -91,6 +91,10 @@ struct mw_programs_hook {
 void mw_programs_hook(struct mw_programs *programs, enum mw_k_hook hook,
                       struct mw_programs_hook *ret);
 
+/* Loads of files are told of from now on, or no more. Returns the ring that they are in, a map's
+ * descriptor, which stays ours. */
+int mw_programs_tell_loads(struct mw_programs *programs, bool on);
+
 /* Loads that have begun. */
 uint64_t mw_programs_loads(struct mw_programs *programs);
 

@@ -90,6 +90,8 @@ static void add_counts(json_t *out, const struct mw_engine_view *view)
 	        {"reports_refused", view->reports_refused},
 	        {"identity_missing", view->identity_missing},
 	        {"runtimes_failed", view->runtimes_failed},
+	        {"inventory_records", view->inventory_records},
+	        {"inventory_hung", view->inventory_hung},
 	};
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)

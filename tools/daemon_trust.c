@@ -9,6 +9,7 @@
 
 #include "../core/paths.h"
 #include "daemon_matter.h"
+#include "when.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -136,15 +137,6 @@ static int64_t nanoseconds(struct timespec t)
 	return t.tv_sec * SECOND + t.tv_nsec;
 }
 
-static int64_t real_time(uint64_t boot_ns)
-{
-	struct timespec real, boot;
-
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	return nanoseconds(real) - nanoseconds(boot) + (int64_t)boot_ns;
-}
-
 /* The status of the file, or of the archive that it lies in, below `root`. */
 static bool look_below(const char *root, const char *path, struct stat *ret)
 {
@@ -184,7 +176,8 @@ static bool is_kept(const struct mw_daemon_matter *m, const char *path)
 
 	if (!look(m, path, &st) || (st.st_uid && st.st_uid != m->k->uid))
 		return false;
-	return !m->load || !m->load->since || nanoseconds(st.st_ctim) <= real_time(m->load->since);
+	return !m->load || !m->load->since ||
+	       nanoseconds(st.st_ctim) <= mw_when_since_boot(m->load->since);
 }
 
 /* The libraries two levels above the program: of a prefix such as a virtual environment. */

@@ -133,11 +133,16 @@ static void write_record(struct mw_inventory *inventory, const struct kept *kept
 	free(line);
 }
 
-static void write_early(struct mw_inventory *inventory, const struct kept *kept)
+/* With what the kernel says of the process: whoever takes it may know more of that. */
+static void write_early(struct mw_inventory *inventory, const struct kept *kept,
+                        const struct mw_identity_hint *who)
 {
 	if (!inventory->options.early || !kept->record)
 		return;
-	json_object_set_new(kept->record, MW_INVENTORY_UNFINISHED, json_true());
+	json_object_set_new(kept->record, MW_INVENTORY_UNFINISHED,
+	                    json_pack("{s:I, s:I, s:I}", "start", (json_int_t)who->start_ns,
+	                              "cgroup", (json_int_t)who->cgroup, "uid",
+	                              (json_int_t)who->uid));
 	write_record(inventory, kept);
 	json_object_del(kept->record, MW_INVENTORY_UNFINISHED);
 }
@@ -175,11 +180,11 @@ static void begin(struct mw_inventory *inventory, struct kept *kept,
 {
 	kept->record = mw_inventory_json(load, inventory->policy_digest, inventory->options.labels);
 	kept->known.state = MW_DIGEST_UNAVAILABLE;
-	write_early(inventory, kept);
+	write_early(inventory, kept, load->who);
 	if (load->hands_off)
 		return;
 	examine(inventory, kept, load);
-	write_early(inventory, kept);
+	write_early(inventory, kept, load->who);
 }
 
 /* Told after a minute, with what else was lost by then. */

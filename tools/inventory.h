@@ -26,7 +26,8 @@ struct mw_inventory_options {
 	/* Takes a record: a line with its newline, copied by who wants to keep it. */
 	void (*write)(void *context, const char *line, size_t len);
 	/* Each record is written before its file is touched, too, and when that has been looked at:
-	 * as it is by then, with MW_INVENTORY_UNFINISHED true, which the last one has not. */
+	 * as it is by then, with MW_INVENTORY_UNFINISHED: an object of `start`, `cgroup` and `uid`,
+	 * as the hint has them. */
 	bool early;
 	/* There was no room for as many loads. */
 	void (*lost)(void *context, uint64_t count);

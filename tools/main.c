@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "daemon_inventory_page.h"
+#include "daemon_inventory_worker.h"
+
 static const struct mw_command *const commands[] = {
         &mw_cmd_run,    &mw_cmd_daemon,     &mw_cmd_status, &mw_cmd_policy,
         &mw_cmd_doctor, &mw_cmd_report,     &mw_cmd_why,    &mw_cmd_alerts,
@@ -25,6 +28,8 @@ const struct mw_command mw_root = {
 
 int main(int argc, char **argv)
 {
+	if (argc == 1 && !strcmp(argv[0], MW_INVENTORY_NAME))
+		return mw_inventory_work();
 	if (argc > 1 && !strcmp(argv[1], "--version"))
 		return mw_put("modelwatch " MW_VERSION "\n");
 	return mw_dispatch(&mw_root, argc, argv);

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,11 +15,12 @@
 #include "unpack.h"
 #include "zip.h"
 
-/* Looks before it opens: opening a device or a pipe can have effects of its own. */
-static int open_regular(const char *path, struct stat *ret)
+/* Looks before it opens: opening a device or a pipe can have effects of its own. `look` is closed.
+ */
+static int open_regular(int look, struct stat *ret)
 {
 	char self[64];
-	int fd, result, look = open(path, O_PATH | O_CLOEXEC);
+	int fd, result;
 
 	if (look < 0)
 		return -errno;
@@ -47,21 +50,40 @@ static int check_file(int fd, const struct mw_record_load *load, const struct st
 	return -ESTALE;
 }
 
+/* Links lead where they lead the process: not out of its root, and not to what is ours in /proc. */
+static int look_below(pid_t pid, const char *path)
+{
+	const struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+	                             .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	char link[32];
+	int root, look;
+
+	snprintf(link, sizeof(link), "/proc/%d/root", (int)pid);
+	root = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -1;
+	look = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	close(root);
+	return look;
+}
+
 /* By its path, as the process sees it; when that has gone, as we do, if it is the same file. */
 static int open_path(pid_t pid, const struct mw_record_load *load, struct stat *ret)
 {
 	char path[PATH_MAX];
+	bool absolute = *load->path.s == '/';
 	int len, fd;
 
-	len = snprintf(path, sizeof(path), "/proc/%d/%s/%.*s", (int)pid,
-	               *load->path.s == '/' ? "root" : "cwd", (int)load->path.len, load->path.s);
+	len = absolute ? snprintf(path, sizeof(path), "%.*s", (int)load->path.len, load->path.s)
+	               : snprintf(path, sizeof(path), "/proc/%d/cwd/%.*s", (int)pid,
+	                          (int)load->path.len, load->path.s);
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return -ENAMETOOLONG;
-	fd = check_file(open_regular(path, ret), load, ret);
-	if (fd >= 0 || !load->ino || *load->path.s != '/')
+	fd = open_regular(absolute ? look_below(pid, path) : open(path, O_PATH | O_CLOEXEC), ret);
+	fd = check_file(fd, load, ret);
+	if (fd >= 0 || !load->ino || !absolute)
 		return fd;
-	snprintf(path, sizeof(path), "%.*s", (int)load->path.len, load->path.s);
-	return check_file(open_regular(path, ret), load, ret);
+	return check_file(open_regular(open(path, O_PATH | O_CLOEXEC), ret), load, ret);
 }
 
 int mw_stream_open(pid_t pid, const struct mw_record_load *load, struct stat *ret)
@@ -71,7 +93,7 @@ int mw_stream_open(pid_t pid, const struct mw_record_load *load, struct stat *re
 
 	if (load->fd >= 0) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, load->fd);
-		fd = check_file(open_regular(path, ret), load, ret);
+		fd = check_file(open_regular(open(path, O_PATH | O_CLOEXEC), ret), load, ret);
 	}
 	if (fd >= 0 || !load->path.s || !load->path.len)
 		return fd;

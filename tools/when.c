@@ -142,6 +142,14 @@ int64_t mw_when_now(void)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
+int64_t mw_when_since_boot(uint64_t ns)
+{
+	struct timespec boot;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	return mw_when_now() - (boot.tv_sec * SECOND + boot.tv_nsec) + (int64_t)ns;
+}
+
 void mw_when_text(int64_t when, char ret[static MW_WHEN_TEXT])
 {
 	time_t seconds = when / SECOND;

@@ -16,6 +16,9 @@ int mw_when(const char *text, int64_t now, int64_t *ret);
 
 int64_t mw_when_now(void);
 
+/* What the clock of today says of `ns` since boot (CLOCK_BOOTTIME). */
+int64_t mw_when_since_boot(uint64_t ns);
+
 /* `when`, not negative, as RFC 3339 with nanoseconds, as alerts have it. */
 void mw_when_text(int64_t when, char ret[static MW_WHEN_TEXT]);
 

@@ -96,6 +96,28 @@ void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret)
 	                                         .count = {[MW_K_RING_FULL] = (uint64_t)lost}}}};
 }
 
+/* No sink of these tests wants an inventory. */
+int mw_engine_tell_loads(struct mw_engine *engine, bool on)
+{
+	(void)engine;
+	assert_false(on);
+	return -1;
+}
+
+json_t *mw_engine_who(struct mw_engine *engine, const struct mw_identity_hint *hint)
+{
+	(void)engine;
+	(void)hint;
+	return NULL;
+}
+
+bool mw_engine_name(struct mw_engine *engine, json_t *record)
+{
+	(void)engine;
+	(void)record;
+	return false;
+}
+
 #define FOLDER "/run/test"
 #define CONFIG FOLDER "/m.yaml"
 
