@@ -72,6 +72,12 @@ LOSSES = {
     "refused": {"kind": "sink-refused", "lost": 0, "reason": "a receiver refused records for good", "count": 2,
                 "severity": "high", "hooks": {"siem.v2": 2}, "host": EXAMPLE["host"]},
 }
+INVENTORY = {"schema": "modelwatch.inventory/1", "last": EXAMPLE["time"], "sensor": "kernel", "count": 3,
+             "load": {"entry": "torch.load", "origin": "file", "outcome": None, "weights_only": None, "globals": None,
+                      "duration_ns": None, "artifact": EXAMPLE["load"]["artifact"]},
+             **{name: EXAMPLE[name] for name in ("process", "user", "host", "version", "labels")},
+             "job": {"kind": "slurm", "id": "4711", "step": "0", "rank": 3, "trust": "cgroup"}, "container": None,
+             "policy": {"digest": EXAMPLE["policy"]["digest"]}}
 HEARTBEATS = {"there": {}, "stopping": {"state": "stopping"}}
 
 
@@ -100,6 +106,7 @@ def make():
         records[name] = stamp({"schema": "modelwatch.loss/1", "since": EXAMPLE["time"], "version": "0.1.0", **loss})
     for name, heartbeat in HEARTBEATS.items():
         records[name] = stamp(HEARTBEAT | heartbeat)
+    records["loaded"] = stamp(copy.deepcopy(INVENTORY))
     return records
 
 
@@ -122,7 +129,7 @@ def render(folder):
     """The records of make() as file sinks write them: by format, by name, the lines."""
     records = make()
     formats = ("native", "ecs", "ocsf", "cef")
-    sinks = {name: {"type": "file", "path": f"{folder}/{name}", "format": name, "observe": "true"} for name in formats}
+    sinks = {name: {"type": "file", "path": f"{folder}/{name}", "format": name, "observe": "true", "inventory": "true"} for name in formats}
     with courier(folder, list(records.values()), sinks):
         end = time.monotonic() + 30
         while any(len(lines(f"{folder}/{name}")) < len(records) for name in formats):

@@ -1,6 +1,7 @@
 """The inventory of the daemon: each load of a file that the kernel sees is in it or counted, with the digest of what
 was read or none, and nothing that a file or a process does holds up anything else."""
 import contextlib
+import contextlib
 import hashlib
 import json
 import os

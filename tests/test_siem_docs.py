@@ -56,7 +56,7 @@ LEVELS = {
     13: {"shell", "program", "fetch", "fetching_shell", "connection", "loopback", "look_up", "kept", "secret"},
     14: {"past_a_sensor"},
     15: {"let_go", "too_late"},
-    0: {"there"},
+    0: {"there", "loaded"},
 }
 
 
@@ -83,7 +83,8 @@ def with_parents(names):
 
 
 def test_records_are_as_the_schema_has_them():
-    kinds = {kind: json.loads((ROOT / "docs" / f"{kind}.schema.json").read_text()) for kind in ("alert", "loss", "heartbeat")}
+    kinds = {kind: json.loads((ROOT / "docs" / f"{kind}.schema.json").read_text())
+             for kind in ("alert", "loss", "heartbeat", "inventory")}
     for record in siem_records.make().values():
         jsonschema.validate(record, kinds[re.fullmatch(r"modelwatch\.(\w+)/1", record["schema"]).group(1)])
 
@@ -563,6 +564,23 @@ def test_queries_name_fields_that_there_are(known):
         assert not named(query) - known["ocsf"], query
     for query in elastic:
         assert not named(query) - known["ecs"], query
+
+
+def test_who_loaded_a_digest_is_found(fields):
+    """What the queries ask for is in the inventory record, in every format."""
+    digest = siem_records.INVENTORY["load"]["artifact"]["sha256"]
+    splunk, elastic = queries()
+    text = (SIEM / "rules.md").read_text()
+    assert any("finding_info.types{}=inventory" in query for query in splunk)
+    assert sum('event.action' in query and "inventory" in query for query in elastic) == 2
+    ocsf, ecs, native = (fields[name]["loaded"] for name in ("ocsf", "ecs", "native"))
+    assert ocsf["finding_info.types{}"] == "inventory" and ocsf["evidences{}.data.load.artifact.sha256"] == digest
+    assert ecs["event.action"] == "inventory" and digest in (ecs["related.hash"], ecs["file.hash.sha256"])
+    assert native["schema"] == "modelwatch.inventory/1" and native["load.artifact.sha256"] == digest
+    for name in ("device.hostname", "actor.user.name", "unmapped.job.id", "count"):
+        assert name in ocsf, name
+    for field in re.findall(r"(?<![\w.])\.([a-z_0-9.]+[a-z0-9])", re.search(r"`jq -r '(.*?)'`", text)[1].replace("\\|", "|")):
+        assert field in native, field
 
 
 def test_rules_tell_every_rule_that_can_raise_an_alert():
