@@ -4,8 +4,8 @@
 
 #include "buffer.h"
 #include "courier.h"
-#include "helper.h"
 #include "courier_ring.h"
+#include "helper.h"
 
 #define MW_COURIER_WORD (1u << 20) /* bytes of one line from it */
 
@@ -46,8 +46,8 @@ struct mw_courier {
 
 int64_t mw_courier_now(void); /* ms of a clock that nobody sets */
 
-/* Starts the program. `memory` is a descriptor of courier/shared.h; -1: none. Returns 0 or a negative
- * errno. */
+/* Starts the program. `memory` is a descriptor of courier/shared.h; -1: none. Returns 0 or a
+ * negative errno. */
 int mw_courier_start(struct mw_helper *ret, int memory);
 
 /* Counts what was lost in a record, once there is room for one. */

@@ -40,8 +40,8 @@ struct mw_helpers_left {
 	size_t count;
 };
 
-/* Closes the socket of `helper`, with `kill` ends it at once, and puts it with the others, which are
- * killed. */
+/* Closes the socket of `helper`, with `kill` ends it at once, and puts it with the others, which
+ * are killed. */
 void mw_helpers_left_add(struct mw_helpers_left *left, struct mw_helper *helper, bool kill);
 
 /* Takes note of those that have ended. Returns whether all have. */
