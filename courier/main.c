@@ -402,6 +402,8 @@ static bool is_hopeless(struct courier *c, int64_t end)
 
 static int serve(struct courier *c, const json_t *hello)
 {
+	const struct mw_sink_context context = {
+	        .host = c->host, .stop = -1, .again = number_of(hello, "turn") > 1};
 	int64_t end = INT64_MAX;
 
 	if (mw_intake_follow(c->intake, MW_SHARED_FD, number_of(hello, "at"),
@@ -409,7 +411,7 @@ static int serve(struct courier *c, const json_t *hello)
 		return 1;
 	c->signals = open_signals();
 	c->changes = -1;
-	if (mw_ship_open(&c->config, &c->spool_options, c->host, &c->ship) ||
+	if (mw_ship_open(&c->config, &c->spool_options, &context, &c->ship) ||
 	    mw_pulse_start(beat, c, &c->pulse))
 		return 1;
 	while (!mw_intake_ended(c->intake) && !is_hopeless(c, end)) {

@@ -286,7 +286,7 @@ static void discard(struct mw_sender *s)
 }
 
 int mw_sender_start(const struct mw_sink_config *config, const struct mw_spool_options *spool,
-                    const char *host, struct mw_sender **ret)
+                    const struct mw_sink_context *context, struct mw_sender **ret)
 {
 	struct mw_sender *s = calloc(1, sizeof(*s));
 	int error = 0;
@@ -300,7 +300,8 @@ int mw_sender_start(const struct mw_sink_config *config, const struct mw_spool_o
 	pthread_mutex_init(&s->lock, NULL);
 	s->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->context = (struct mw_sink_context){.stop = s->stop, .host = host};
+	s->context = *context;
+	s->context.stop = s->stop;
 	if (!s->ops)
 		error = -EOPNOTSUPP;
 	else if (s->stop < 0 || s->wake < 0)

@@ -19,10 +19,10 @@ struct mw_sender_view {
 	int64_t last_success;   /* ns since 1970, 0: none yet */
 };
 
-/* Starts it. `config` and `host` are borrowed, `spool` is copied. Returns 0 or a negative errno.
- */
+/* Starts it. `config` and the host's name are borrowed, `spool` and `context`, whose `stop` is the
+ * sender's own, are copied. Returns 0 or a negative errno. */
 int mw_sender_start(const struct mw_sink_config *config, const struct mw_spool_options *spool,
-                    const char *host, struct mw_sender **ret);
+                    const struct mw_sink_context *context, struct mw_sender **ret);
 
 /* There is something new in the spool. */
 void mw_sender_wake(struct mw_sender *sender);

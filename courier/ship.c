@@ -14,14 +14,14 @@
 struct mw_ship {
 	const struct mw_sinks_config *config;
 	const struct mw_spool_options *spool;
-	const char *host;
+	struct mw_sink_context context;
 	int lock; /* -1: not ours */
 	struct mw_sender *senders[MW_SINKS_MAX];
 	int errors[MW_SINKS_MAX]; /* why there is no sender */
 };
 
 int mw_ship_open(const struct mw_sinks_config *config, const struct mw_spool_options *spool,
-                 const char *host, struct mw_ship **ret)
+                 const struct mw_sink_context *context, struct mw_ship **ret)
 {
 	struct mw_ship *ship = calloc(1, sizeof(*ship));
 
@@ -29,7 +29,7 @@ int mw_ship_open(const struct mw_sinks_config *config, const struct mw_spool_opt
 		return -ENOMEM;
 	ship->config = config;
 	ship->spool = spool;
-	ship->host = host;
+	ship->context = *context;
 	ship->lock = -1;
 	*ret = ship;
 	return 0;
@@ -66,7 +66,7 @@ bool mw_ship_try(struct mw_ship *ship)
 	for (size_t i = 0; i < ship->config->count; i++) {
 		if (!ship->senders[i] && ship->errors[i] != -EOPNOTSUPP)
 			ship->errors[i] = mw_sender_start(&ship->config->sinks[i], ship->spool,
-			                                  ship->host, &ship->senders[i]);
+			                                  &ship->context, &ship->senders[i]);
 		all &= !ship->errors[i] || ship->errors[i] == -EOPNOTSUPP;
 	}
 	return all;

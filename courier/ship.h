@@ -11,9 +11,10 @@
 
 struct mw_ship;
 
-/* `config`, `spool` and `host` are borrowed. Starts no sender yet. Returns 0 or -ENOMEM. */
+/* `config`, `spool` and the host's name in `context` are borrowed. Starts no sender yet. Returns 0
+ * or -ENOMEM. */
 int mw_ship_open(const struct mw_sinks_config *config, const struct mw_spool_options *spool,
-                 const char *host, struct mw_ship **ret);
+                 const struct mw_sink_context *context, struct mw_ship **ret);
 
 /* Starts the senders once no other courier of this spool has any. Cheap to call again. Returns
  * whether all of them run. */

@@ -45,6 +45,7 @@ struct mw_sink_report {
 struct mw_sink_context {
 	int stop; /* a descriptor that is readable once it is to give up waiting; borrowed */
 	const char *host; /* this host's name */
+	bool again;       /* a courier before us has died, maybe in the middle of a record */
 };
 
 struct mw_sink; /* the state of one: each kind has its own struct that begins it */

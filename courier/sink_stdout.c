@@ -9,7 +9,8 @@
 #include "../tools/write.h"
 #include "channel_parts.h"
 
-/* Standard output, of which a line may be cut short by a reader who takes too long. */
+/* Standard output, of which a line may be cut short by a reader who takes too long, or by the death
+ * of whoever wrote it. */
 struct sink {
 	int timeout_ms, stop;
 	struct mw_lines_out out;
@@ -24,8 +25,9 @@ static int open_sink(const struct mw_sink_config *config, const struct mw_sink_c
 		snprintf(why, why_size, "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
-	*sink = (struct sink){
-	        .timeout_ms = config->timeout_ms, .stop = context->stop, .out.fd = STDOUT_FILENO};
+	*sink = (struct sink){.timeout_ms = config->timeout_ms,
+	                      .stop = context->stop,
+	                      .out = {.fd = STDOUT_FILENO, .torn = context->again}};
 	*ret = (struct mw_sink *)sink;
 	return 0;
 }

@@ -1,4 +1,5 @@
 """Sinks in the lives of jobs: receivers that are down for long, jobs that share a spool, and jobs that do not like it."""
+import fcntl
 import json
 import os
 import pathlib
@@ -6,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -295,3 +297,26 @@ def test_the_end_of_a_job_is_not_the_couriers(name, tmp_path):
     done, got = attack(tmp_path, {name: TRIES[name]}, "kill")
     assert done.returncode == 137 and done.stdout == ""
     assert set(got) == written(tmp_path) and len({uid for uid, _ in got}) == 1
+
+
+def is_stuck(pipe):
+    """Nothing more goes into it."""
+    before = fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4)
+    time.sleep(0.5)
+    return any(before) and fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4) == before
+
+
+def test_standard_output_is_that_of_the_job_when_the_courier_was_killed(tmp_path):
+    """In the middle of a record, of which the pipe had no room for the rest."""
+    config = policy(tmp_path, {"name": "out", "type": "stdout"}, flush="10s")
+    job = start(config, tmp_path, 1, 200, "--quiet", pause=0.01)
+    fcntl.fcntl(job.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    until(lambda: is_stuck(job.stdout))
+    [courier] = couriers_of(job.pid)
+    os.kill(courier, signal.SIGKILL)
+    said, _ = job.communicate(timeout=60)
+    lines = [line for line in said.split("\n") if line.startswith("{") and line.endswith("}")]
+    records = list(map(json.loads, lines))
+    assert {(record["id"], record["update"]) for record in records} == written(tmp_path)
+    order = list(dict.fromkeys(record["sequence"] for record in records))
+    assert order == sorted(order)

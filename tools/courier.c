@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -46,18 +47,18 @@ static char *hello(struct mw_courier *c)
 	return line;
 }
 
-int mw_courier_start(struct mw_helper *ret, int memory)
+int mw_courier_start(struct mw_helper *ret, int memory, int out)
 {
 	char path[PATH_MAX];
 	int error = mw_installed("modelwatch-courier", path);
 
 	*ret = (struct mw_helper){.pidfd = -1, .fd = -1};
-	return error ? error : mw_helper_start(ret, path, path, &memory, memory >= 0);
+	return error ? error : mw_helper_start(ret, path, path, out, &memory, memory >= 0);
 }
 
 static int start(struct mw_courier *c)
 {
-	int error = mw_courier_start(&c->process, c->ring.fd);
+	int error = mw_courier_start(&c->process, c->ring.fd, c->out);
 
 	c->since = mw_courier_now();
 	c->again = c->since + c->retry;
@@ -85,6 +86,14 @@ static void part(struct mw_courier *c)
 	snprintf(c->trouble, sizeof(c->trouble), "the courier has died; it is started anew");
 }
 
+static bool prints(const struct mw_sinks_config *config)
+{
+	for (size_t i = 0; i < config->count; i++)
+		if (config->sinks[i].type == MW_SINK_STDOUT)
+			return true;
+	return false;
+}
+
 static void configure(struct mw_courier *c, json_t *config)
 {
 	struct mw_sinks_config read;
@@ -97,6 +106,8 @@ static void configure(struct mw_courier *c, json_t *config)
 	if (!mw_sinks_read(config, &read, why, sizeof(why))) {
 		c->flush_ms = read.spool.flush_ms;
 		c->heartbeat_ms = read.spool.heartbeat_ms;
+		if (c->out < 0 && prints(&read))
+			c->out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	}
 	mw_sinks_free(&read);
 }
@@ -114,6 +125,7 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 		return error;
 	}
 	mw_alert_stamp(c->source, now);
+	c->out = -1;
 	configure(c, config);
 	c->is_daemon = is_daemon;
 	c->process = (struct mw_helper){.pidfd = -1, .fd = -1};

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "courier_parts.h"
 
@@ -82,6 +83,8 @@ static uint64_t discard(struct mw_courier *c)
 
 	mw_helpers_left_close(&c->left);
 	mw_courier_ring_close(&c->ring);
+	if (c->out >= 0)
+		close(c->out);
 	free(c->hello);
 	free(c->heard.data);
 	json_decref(c->config);

@@ -20,6 +20,7 @@ struct mw_courier {
 	struct mw_courier *next; /* that has been retired */
 	json_t *config;
 	uint64_t flush_ms, heartbeat_ms; /* of it */
+	int out; /* our standard output, for those that are started when we have let go of it; -1 */
 	bool is_daemon;
 	char source[40]; /* who numbers the records */
 	struct mw_helper process;
@@ -46,9 +47,9 @@ struct mw_courier {
 
 int64_t mw_courier_now(void); /* ms of a clock that nobody sets */
 
-/* Starts the program. `memory` is a descriptor of courier/shared.h; -1: none. Returns 0 or a
- * negative errno. */
-int mw_courier_start(struct mw_helper *ret, int memory);
+/* Starts the program. `memory` is a descriptor of courier/shared.h, -1: none, and `out` its
+ * standard output, -1: ours. Returns 0 or a negative errno. */
+int mw_courier_start(struct mw_helper *ret, int memory, int out);
 
 /* Counts what was lost in a record, once there is room for one. */
 void mw_courier_tell_lost(struct mw_courier *courier);

@@ -70,7 +70,7 @@ json_t *mw_courier_test(const json_t *config, const char *name, const json_t *re
 {
 	struct mw_helpers_left left = {.count = 0};
 	struct mw_helper process;
-	int error = mw_courier_start(&process, -1);
+	int error = mw_courier_start(&process, -1, -1);
 	const char *said;
 	json_t *answer;
 

@@ -131,7 +131,7 @@ static void start(struct mw_daemon_inventory *inventory)
 	inventory->leaves = 0;
 	inventory->again = now_ms() + RETRY_MS;
 	set_policy(&inventory->policy, inventory->next.digest, inventory->next.labels);
-	mw_helper_start(&inventory->helper, "/proc/self/exe", MW_INVENTORY_NAME, fds, 2);
+	mw_helper_start(&inventory->helper, "/proc/self/exe", MW_INVENTORY_NAME, -1, fds, 2);
 }
 
 int mw_daemon_inventory_fd(const struct mw_daemon_inventory *inventory)

@@ -56,7 +56,8 @@ static int prepare(posix_spawnattr_t *attributes)
 	return error;
 }
 
-static pid_t spawn(const char *path, const char *name, int end, const int *fds, size_t count)
+static pid_t spawn(const char *path, const char *name, int end, int out, const int *fds,
+                   size_t count)
 {
 	char *argv[] = {(char *)(uintptr_t)name, NULL}, **env = environment();
 	posix_spawn_file_actions_t files;
@@ -70,6 +71,8 @@ static pid_t spawn(const char *path, const char *name, int end, const int *fds, 
 		error = prepare(&attributes);
 	if (!error)
 		error = posix_spawn_file_actions_adddup2(&files, end, STDIN_FILENO);
+	if (!error && out >= 0) /* first: it may be in the place of one of the others */
+		error = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
 	if (!error)
 		error = number_anew(&files, fds, count);
 	if (!error)
@@ -82,8 +85,8 @@ static pid_t spawn(const char *path, const char *name, int end, const int *fds, 
 
 #define ABOVE (STDERR_FILENO + 1 + MW_HELPER_FDS)
 
-int mw_helper_start(struct mw_helper *ret, const char *path, const char *name, const int *fds,
-                    size_t count)
+int mw_helper_start(struct mw_helper *ret, const char *path, const char *name, int out,
+                    const int *fds, size_t count)
 {
 	int ends[2], moved[MW_HELPER_FDS] = {-1, -1}, error = 0;
 	size_t have = 0;
@@ -97,7 +100,7 @@ int mw_helper_start(struct mw_helper *ret, const char *path, const char *name, c
 		moved[have] = fcntl(fds[have], F_DUPFD_CLOEXEC, ABOVE);
 		error = moved[have] < 0 ? -errno : 0;
 	}
-	pid = error ? error : spawn(path, name, ends[1], moved, have);
+	pid = error ? error : spawn(path, name, ends[1], out, moved, have);
 	while (have--)
 		if (moved[have] >= 0)
 			close(moved[have]);

@@ -16,10 +16,11 @@ struct mw_helper {
 
 /* Runs the program at `path` under the name `name`, in a session of its own, with no more of the
  * environment than this process, less what would preload something. Its standard input is a stream
- * socket, of which our end, which does not wait and is closed on exec, is in `fd`; the `count`
- * descriptors of `fds` are its numbers 3 and up. Returns 0 or a negative errno. */
-int mw_helper_start(struct mw_helper *ret, const char *path, const char *name, const int *fds,
-                    size_t count);
+ * socket, of which our end, which does not wait and is closed on exec, is in `fd`; its
+ * standard output is `out`, -1: ours; the `count` descriptors of `fds` are its numbers 3 and up.
+ * Returns 0 or a negative errno. */
+int mw_helper_start(struct mw_helper *ret, const char *path, const char *name, int out,
+                    const int *fds, size_t count);
 
 /* Whether it has ended; it is reaped then. */
 bool mw_helper_ended(struct mw_helper *helper);
