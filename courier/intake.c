@@ -259,6 +259,13 @@ bool mw_intake_has(const struct mw_intake *intake)
 	return intake->count || line_end(intake) || (!intake->closed && unread(intake, &at));
 }
 
+uint64_t mw_intake_untold(const struct mw_intake *intake)
+{
+	uint64_t lost = intake->shared->lost;
+
+	return is_ours(intake) ? lost : 0;
+}
+
 uint64_t mw_intake_taken(const struct mw_intake *intake)
 {
 	return intake->taken;

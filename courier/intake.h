@@ -42,6 +42,9 @@ bool mw_intake_closed(const struct mw_intake *intake);
 /* Whether there is something to be taken without waiting. */
 bool mw_intake_has(const struct mw_intake *intake);
 
+/* Records that the monitor had no room for and has told nobody of. */
+uint64_t mw_intake_untold(const struct mw_intake *intake);
+
 /* How many records of this connection are in the spool. */
 uint64_t mw_intake_taken(const struct mw_intake *intake);
 

@@ -381,7 +381,10 @@ static void wait_for_work(struct courier *c)
 static void flush(struct courier *c)
 {
 	int64_t end = now_ms() + (int64_t)c->config.spool.flush_ms;
+	uint64_t untold = mw_intake_untold(c->intake);
 
+	if (c->spool && untold)
+		mw_spool_untold(c->spool, untold);
 	if (c->spool)
 		mw_spool_finish(c->spool);
 	mw_ship_wake(c->ship);

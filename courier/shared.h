@@ -14,6 +14,7 @@ struct mw_shared {
 	/* Records, each with its newline. `end` is written after what is before it. Nothing is
 	 * between an `end` and a later `start`. */
 	_Atomic uint64_t start, end;
+	_Atomic uint64_t lost; /* records that there was no room for, and that no record tells of */
 	char data[];
 };
 

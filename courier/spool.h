@@ -80,6 +80,10 @@ struct mw_spool_source {
 int mw_spool_add(struct mw_spool *spool, const struct mw_spool_source *source,
                  json_t *const *records, size_t count);
 
+/* `count` records of a monitor that is dead never came, because it had no room for them: that is
+ * told by a record of the loss. Returns 0 or a negative errno. */
+int mw_spool_untold(struct mw_spool *spool, uint64_t count);
+
 /* Writes the updates of groups whose window has passed, those of other processes too, and records
  * of what was lost; lets leave what is too much or too old. Returns in how many ms it is to be
  * called again, 10 s at most, or a negative errno. */

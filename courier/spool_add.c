@@ -69,6 +69,17 @@ int mw_spool_add(struct mw_spool *spool, const struct mw_spool_source *source,
 	return mw_sql_end(spool);
 }
 
+int mw_spool_untold(struct mw_spool *spool, uint64_t count)
+{
+	const int64_t lost = count < INT64_MAX ? (int64_t)count : INT64_MAX;
+	int error = mw_sql_begin(spool);
+
+	if (error)
+		return error;
+	mw_spool_lost(spool, MW_LOST_COURIER, "", MW_HIGH, lost, lost);
+	return mw_sql_end(spool);
+}
+
 static int64_t due(struct mw_spool *spool, int64_t now)
 {
 	const int64_t all[] = {mw_spool_updates_due(spool, now), mw_spool_tell_due(spool, now),

@@ -28,6 +28,8 @@ static const struct {
                                               "had not been sent is in that file"},
         [MW_LOST_GONE] = {"spool-gone", "somebody has removed the spool, and with it what had not "
                                         "been sent"},
+        [MW_LOST_COURIER] = {"courier", "the courier did not keep up, or could not write its "
+                                        "spool, and the monitor was killed"},
 };
 
 void mw_spool_lost(struct mw_spool *spool, enum mw_spool_loss kind, const char *what,
@@ -138,7 +140,7 @@ void mw_spool_tell(struct mw_spool *spool)
 		mw_sql_stop(row);
 		if (at > now)
 			return;
-		if (kind >= 0 && kind <= MW_LOST_GONE)
+		if (kind >= 0 && kind <= MW_LOST_COURIER)
 			tell_kind(spool, kind, now);
 		else
 			mw_sql_do(spool, "DELETE FROM losses WHERE kind = ?", "i", kind);

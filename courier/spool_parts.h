@@ -105,6 +105,7 @@ enum mw_spool_loss {
 	MW_LOST_REFUSED,
 	MW_LOST_CORRUPT,
 	MW_LOST_GONE,
+	MW_LOST_COURIER,
 };
 /* `what`: the rule, the sink or the file. `effects`: how many that no alert tells of. */
 void mw_spool_lost(struct mw_spool *spool, enum mw_spool_loss kind, const char *what,

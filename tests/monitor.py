@@ -11,7 +11,7 @@ import uuid
 from conftest import PROGRAM
 
 COURIER = pathlib.Path(PROGRAM).resolve().parent / "modelwatch-courier"
-HEAD = struct.Struct("=QQQ")  # turn, start, end
+HEAD = struct.Struct("=QQQQ")  # turn, start, end, lost
 ROOM = 32 << 20
 
 
@@ -47,7 +47,7 @@ class Monitor:
             self.memory[HEAD.size:HEAD.size + len(line) - len(part)] = line[len(part):]
             self.end += len(line)
         self.sent += len(lines)
-        HEAD.pack_into(self.memory, 0, 0, 0, self.end)
+        HEAD.pack_into(self.memory, 0, 0, 0, self.end, 0)
         self.socket.sendall(b"\n")
 
     def wait(self):

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from conftest import BESIDE, PROGRAM
 from receivers import until
 
 EFFECTS = 20
+ROOM = 2 << 20
 JOB = """
 import os, pickle, sys
 class Made:
@@ -140,6 +142,67 @@ def couriers_of(parent):
     return found
 
 
+def in_spool(directory):
+    done = subprocess.run([PROGRAM, "alerts", "--json", f"--spool={directory}/spool/spool.db"], capture_output=True,
+                          text=True, check=True)
+    return list(map(json.loads, done.stdout.splitlines()))
+
+
+def limit_files():
+    """As `ulimit -S -f`: it also bounds the memory that monitor and courier share."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
+
+
+def test_all_that_there_was_room_for_is_kept_when_the_monitor_is_killed(tmp_path):
+    """And how many others there were is told. Nobody had read any of it when the memory was full."""
+    made, effects, path = tmp_path / "made", 300, tmp_path / "alerts.jsonl"
+    made.mkdir()
+    job = subprocess.Popen(
+        [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}", f"--alerts={path}", "--",
+         sys.executable, "-c", JOB, made, str(effects)], stdout=subprocess.DEVNULL, preexec_fn=limit_files)
+    [courier] = until(lambda: couriers_of(job.pid))
+    os.kill(courier, signal.SIGSTOP)
+    try:
+        for pid in (job.pid, courier):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        until(lambda: len(list(made.iterdir())) == effects, 60)
+        job.kill()
+        job.wait(20)
+    finally:
+        os.kill(courier, signal.SIGCONT)
+    until(lambda: not pathlib.Path(f"/proc/{courier}").exists(), 60)
+    alerts, kept = records(path), in_spool(tmp_path)
+    losses = [record for record in kept if record["schema"] == "modelwatch.loss/1"]
+    names = [(record["id"], record["update"]) for record in kept if record not in losses]
+    assert names == alerts[:len(names)]
+    assert sum(len(line) for line in path.read_text().splitlines(True)[:len(names)]) > 0.9 * ROOM
+    assert sum(record["lost"] for record in losses) == len(alerts) - len(names) > 100
+    assert {record["kind"] for record in losses} == {"courier"}
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_one_that_is_killed_before_it_says_that_it_has_them_has_them_once(tmp_path):
+    """What it sends is what it has taken, and now and then a view."""
+    made, effects, killed = tmp_path / "made", 300, 0
+    made.mkdir()
+    slow = JOB.replace("pickle.loads", "import time; time.sleep(0.01); pickle.loads")
+    job = subprocess.Popen(
+        [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}", f"--alerts={tmp_path}/alerts.jsonl",
+         "--", sys.executable, "-c", slow, made, str(effects)], stdout=subprocess.DEVNULL)
+    while killed < 5 and job.poll() is None:
+        for courier in couriers_of(job.pid):
+            done = subprocess.run(["strace", "-p", str(courier), "-o", "/dev/null", "-e", "trace=sendto", "-e",
+                                   f"inject=sendto:signal=KILL:when={killed + 1}"], capture_output=True, timeout=30)
+            killed += done.returncode in (0, -signal.SIGKILL)
+        time.sleep(0.02)
+    job.wait(60)
+    kept = in_spool(tmp_path)
+    assert killed == 5
+    assert [record["sequence"] for record in kept] == list(range(1, len(kept) + 1))
+    assert [(record["id"], record["update"]) for record in kept] == records(tmp_path / "alerts.jsonl")
+    assert set(records(tmp_path / "out.jsonl")) == set(records(tmp_path / "alerts.jsonl"))
+
+
 def test_all_is_kept_when_the_monitor_is_killed_and_the_courier_is_busy(tmp_path):
     """What a monitor has written down itself reaches the spool, though nobody had read any of it when it was killed."""
     (tmp_path / "made").mkdir()
@@ -158,7 +221,5 @@ def test_all_is_kept_when_the_monitor_is_killed_and_the_courier_is_busy(tmp_path
         os.kill(courier, signal.SIGCONT)
     until(lambda: not pathlib.Path(f"/proc/{courier}").exists())
     written = records(tmp_path / "alerts.jsonl")
-    spool = subprocess.run([PROGRAM, "alerts", "--json", f"--spool={tmp_path}/spool/spool.db"], capture_output=True,
-                           text=True, check=True).stdout
     assert len({uid for uid, _ in written}) > effects - 10
-    assert set(written) <= {(record["id"], record["update"]) for record in map(json.loads, spool.splitlines())}
+    assert set(written) <= {(record["id"], record["update"]) for record in in_spool(tmp_path)}

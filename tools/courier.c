@@ -180,17 +180,17 @@ static void flush(struct mw_courier *c)
 		say_hello(c);
 }
 
-static char *loss_line(const struct mw_courier *c)
+static char *loss_line(uint64_t lost)
 {
 	char id[40], now[40], *line;
 	json_t *json;
 
 	mw_alert_stamp(id, now);
 	json = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:s}", "schema",
-	                 "modelwatch.loss/1", "id", id, "time", now, "lost", (json_int_t)c->lost,
+	                 "modelwatch.loss/1", "id", id, "time", now, "lost", (json_int_t)lost,
 	                 "reason", "the courier did not keep up, or could not write its spool",
-	                 "kind", "courier", "count", (json_int_t)c->lost, "host",
-	                 mw_identity_host(), "version", MW_VERSION);
+	                 "kind", "courier", "count", (json_int_t)lost, "host", mw_identity_host(),
+	                 "version", MW_VERSION);
 	line = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	return line;
@@ -198,14 +198,15 @@ static char *loss_line(const struct mw_courier *c)
 
 void mw_courier_tell_lost(struct mw_courier *c)
 {
-	char *line = c->lost ? loss_line(c) : NULL;
+	uint64_t lost = mw_courier_ring_lost(&c->ring);
+	char *line = lost ? loss_line(lost) : NULL;
 	size_t len = line ? strlen(line) : 0;
 
 	if (!line)
 		return;
 	line[len] = '\n'; /* in the place of the NUL */
 	if (mw_courier_ring_keep(&c->ring, line, len + 1)) {
-		c->lost = 0;
+		mw_courier_ring_told(&c->ring);
 		wake(c);
 	}
 	free(line);
@@ -214,8 +215,9 @@ void mw_courier_tell_lost(struct mw_courier *c)
 void mw_courier_send(struct mw_courier *c, const char *line, size_t len)
 {
 	mw_courier_tell_lost(c);
-	if (c->lost || len > MW_LINE_MAX || !mw_courier_ring_keep(&c->ring, line, len))
-		c->lost++;
+	if (mw_courier_ring_lost(&c->ring) || len > MW_LINE_MAX ||
+	    !mw_courier_ring_keep(&c->ring, line, len))
+		mw_courier_ring_lose(&c->ring);
 	flush(c);
 	wake(c);
 }

@@ -79,7 +79,7 @@ static void step(struct mw_courier *c)
 /* Returns how many records were not taken. */
 static uint64_t discard(struct mw_courier *c)
 {
-	uint64_t lost = c->ring.count + c->lost;
+	uint64_t lost = c->ring.count + mw_courier_ring_lost(&c->ring);
 
 	mw_helpers_left_close(&c->left);
 	mw_courier_ring_close(&c->ring);

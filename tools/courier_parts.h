@@ -39,7 +39,6 @@ struct mw_courier {
 	char *hello;                 /* not all of it sent yet, or NULL */
 	size_t part;                 /* bytes of it that are */
 
-	uint64_t lost; /* not told yet */
 	struct mw_buffer heard;
 	json_t *view;
 	char trouble[512];

@@ -93,6 +93,21 @@ void mw_courier_ring_forget(struct mw_courier_ring *ring, size_t count)
 	ring->count -= count;
 }
 
+void mw_courier_ring_lose(struct mw_courier_ring *ring)
+{
+	ring->shared->lost++;
+}
+
+void mw_courier_ring_told(struct mw_courier_ring *ring)
+{
+	ring->shared->lost = 0;
+}
+
+uint64_t mw_courier_ring_lost(const struct mw_courier_ring *ring)
+{
+	return ring->shared->lost;
+}
+
 uint64_t mw_courier_ring_turn(struct mw_courier_ring *ring)
 {
 	return ++ring->shared->turn;

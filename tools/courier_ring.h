@@ -28,6 +28,12 @@ bool mw_courier_ring_keep(struct mw_courier_ring *ring, const char *line, size_t
 /* The first `count` are not needed any more. */
 void mw_courier_ring_forget(struct mw_courier_ring *ring, size_t count);
 
+/* One that there was no room for; told by a record that is kept, or by whoever finds the memory
+ * when we are dead. */
+void mw_courier_ring_lose(struct mw_courier_ring *ring);
+void mw_courier_ring_told(struct mw_courier_ring *ring);
+uint64_t mw_courier_ring_lost(const struct mw_courier_ring *ring);
+
 /* Whoever reads it now is out of date. Returns the turn of the next. */
 uint64_t mw_courier_ring_turn(struct mw_courier_ring *ring);
 
