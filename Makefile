@@ -267,8 +267,9 @@ bench: ## measure what a watched job costs; writes docs/benchmarks.md
 	@$(MAKE) --no-print-directory all bench-programs
 	@$(TEST_PYTHON) tests/bench/bench.py --out=$(O)
 
-soak-sinks: all sink-programs ## 10,000 alerts into every sink while all is killed again and again
-	@$(TEST_PYTHON) tests/sinks_end_to_end.py
+soak-sinks: setup ## 10,000 alerts into every sink while all is killed again and again: 10 minutes
+	@$(MAKE) --no-print-directory all sink-programs
+	@MODELWATCH=$(abspath $(O))/modelwatch $(TEST_PYTHON) tests/sinks_end_to_end.py
 
 bench-daemon: ## measure what the daemon costs, as root; writes docs/benchmarks.md
 	@PYTHON='$(PYTHON)' tests/setup.sh bench

@@ -3,12 +3,15 @@
 import contextlib
 import fcntl
 import json
+import os
 import pathlib
+import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -33,9 +36,13 @@ def until(what, seconds=20):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """None of those that the kernel gives to whoever connects: one whose server is down stays free."""
+    most = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(min(10000, most - 1000), most)
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def is_open(port):
@@ -160,6 +167,43 @@ class Rsyslog:
 
     def ids(self):
         return [pair[0] for pair in self.received()]
+
+
+JOURNALD = next((p for p in ("/lib/systemd/systemd-journald", "/usr/lib/systemd/systemd-journald")
+                 if os.path.exists(p)), None)
+HAS_JOURNALD = bool(os.getuid() == 0 and JOURNALD and shutil.which("unshare") and shutil.which("journalctl"))
+
+
+class Journald:
+    """A journald of the test's own, which only what is started with `before` finds."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(
+            ["unshare", "--mount", "--propagation=private", sys.executable, str(ROOT / "tests/sinks/journald.py"),
+             JOURNALD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+        self.before = ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "--"]
+
+    def tell(self, word):
+        self.holder.stdin.write(word + "\n")
+        self.holder.stdin.flush()
+        assert self.holder.stdout.readline() == "done\n"
+
+    def start(self):
+        self.tell("start")
+
+    def stop(self, _=None):
+        self.tell("kill")
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait(20)
+        self.holder.stdout.close()
+
+    def messages(self, name="modelwatch"):
+        done = subprocess.run([*self.before, "journalctl", "-D", "/run/log/journal", "-o", "cat", "--all", "--no-pager",
+                               f"SYSLOG_IDENTIFIER={name}"], capture_output=True, text=True, check=True)
+        return done.stdout.split("\n")[:-1]
 
 
 class Server:

@@ -3,7 +3,6 @@ import fcntl
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +13,12 @@ import time
 import pytest
 
 from attacks import native
-from conftest import BESIDE, PROGRAM
+from conftest import PROGRAM
 from receivers import Server, free_port, until
+from sinks_end_to_end import FAKETIME, install
 from sinks_net.http_stub import Stub
 from test_courier import JOB, couriers_of
 
-FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 HELD = 5  # seconds that a run may take for its end, beyond what `flush` says
 
 
@@ -126,34 +125,6 @@ def test_secrets_of_a_url_are_shown_nowhere(status, tmp_path):
     assert shown[4].stdout.count("answers 422") >= 2 if status == 422 else "answers 403" in said
     for path in (tmp_path / "spool").iterdir():
         assert not any(secret.encode() in path.read_bytes() for secret in secrets)
-
-
-def install(directory, **environment):
-    """modelwatch with a courier that has another idea of the time."""
-    directory.mkdir()
-    for name in {*BESIDE, "modelwatch", "modelwatch-courier"}:
-        shutil.copy(pathlib.Path(PROGRAM).resolve().parent / name, directory)
-    courier = directory / "modelwatch-courier"
-    courier.rename(directory / "real")
-    words = " ".join(f"{key}={value!r}" for key, value in environment.items())
-    courier.write_text(f"#!/bin/sh\nLD_PRELOAD={FAKETIME} {words} exec {directory}/real\n")
-    courier.chmod(0o755)
-    return directory / "modelwatch"
-
-
-@pytest.mark.skipif(not FAKETIME, reason="needs faketime: tests/setup.sh")
-def test_one_that_was_down_for_an_hour_gets_all(tmp_path):
-    """The hour passes while a courier tries again and again: its clock is 300 times as fast."""
-    port = free_port()
-    config = policy(tmp_path, {**http(port), "timeout": "600s"}, file(tmp_path), flush="7200s")
-    job = start(config, tmp_path, 1, 20, program=install(tmp_path / "fast", FAKETIME="+0 x300"))
-    until(lambda: len(list((tmp_path / "made-1").iterdir())) == 20)
-    time.sleep(12)
-    assert job.poll() is None
-    with Stub("webhook", port=port) as stub:
-        job.communicate(timeout=30)
-        assert set(taken(stub)) == written(tmp_path) and len(written(tmp_path)) >= 20
-    assert set(names(tmp_path / "file.jsonl")) == written(tmp_path)
 
 
 @pytest.mark.skipif(not FAKETIME, reason="needs faketime: tests/setup.sh")

@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from receivers import (RSYSLOGD, Rsyslog, Server, certificates, drive, drive_program, killed_now_and_then,
+from receivers import (HAS_JOURNALD, JOURNALD, RSYSLOGD, Rsyslog, Server, certificates, drive, drive_program, killed_now_and_then,
                        until)
 
 needs_rsyslog = pytest.mark.skipif(not os.path.exists(RSYSLOGD), reason="there is no rsyslogd")
@@ -514,11 +514,8 @@ def test_nobody_reads_standard_output(drive):
     process.communicate()
 
 
-JOURNALD = next((p for p in ("/lib/systemd/systemd-journald", "/usr/lib/systemd/systemd-journald")
-                 if os.path.exists(p)), None)
-needs_journald = pytest.mark.skipif(
-    os.getuid() != 0 or not JOURNALD or not shutil.which("unshare") or not shutil.which("journalctl"),
-    reason="needs root, systemd-journald, journalctl and unshare")
+needs_journald = pytest.mark.skipif(not HAS_JOURNALD,
+                                    reason="needs root, systemd-journald, journalctl and unshare")
 # A journal of the test's own: what the machine has in /run and /var/log stays out of sight.
 JOURNAL = f"""
 set -e
