@@ -24,7 +24,7 @@ from receivers import HAS_JOURNALD, Certificates, Journald, Rsyslog, until  # no
 from test_courier import JOB, couriers_of  # noqa: E402
 from test_sinks_net import BODIES, HAS_FLUENT, Fluent, HttpProgram, Kafka, SECRET  # noqa: E402
 
-PATIENCE = 120  # seconds for one job
+PATIENCE = 600  # seconds for one job
 DOWN_MOST = 1.0  # seconds that one that was killed is not there
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 WAYS = ("monitor", "courier", "both")  # what is killed, in turn
