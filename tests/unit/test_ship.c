@@ -43,7 +43,9 @@ static void open_ship(struct ship_of *of, struct spool_of *s)
 	json_decref(config);
 	s->options.clock = NULL;
 	spool_reopen(s);
-	assert_int_equal(mw_ship_open(&of->config, &s->options, "host", &of->ship), 0);
+	const struct mw_sink_context context = {.host = "host", .stop = -1};
+
+	assert_int_equal(mw_ship_open(&of->config, &s->options, &context, &of->ship), 0);
 }
 
 static void close_ship(struct ship_of *of)
