@@ -32,7 +32,7 @@ HEARTBEAT = {"schema": "modelwatch.heartbeat/1", "id": "01a20955-c65f-733b-a1ea-
              "uptime": 60.5, "mode": "deny", "asked_mode": "deny", "policy_digest": "ab" * 32,
              "host": {"name": "gpu-17", "boot_id": "0b6f2c1e", "kernel": "6.12.0"},
              "rung": {"exec": "lsm", "bpf": None}, "losses": {"ring": 0}, "loads": 3}
-INVENTORY = {"schema": "modelwatch.inventory/1", "id": "01a20955-c65f-733b-a1ea-34009747f4b5",
+INVENTORY = {"schema": "modelwatch.inventory/1", "sensor": "python", "id": "01a20955-c65f-733b-a1ea-34009747f4b5",
              "time": "2026-11-23T16:55:46.015960535Z", "last": "2026-11-23T16:55:47.015960535Z", "count": 7,
              "load": {"entry": "torch.load", "origin": "file", "outcome": "returned", "weights_only": True, "globals": 0,
                       "duration_ns": 5_000_000,

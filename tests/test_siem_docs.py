@@ -458,8 +458,8 @@ def test_rsyslog(tmp_path, certificates):
     """Records of all kinds over RELP and over TLS arrive whole."""
     records = siem_records.make()
     with rsyslog(tmp_path, certificates) as ports:
-        sinks = {name: {"type": name, "address": f"127.0.0.1:{port}", "observe": "true", "format": "native",
-                        "tls": certificates.tls(cert="client", server_name="siem.example.org")}
+        sinks = {name: {"type": name, "address": f"127.0.0.1:{port}", "observe": "true", "inventory": "true",
+                        "format": "native", "tls": certificates.tls(cert="client", server_name="siem.example.org")}
                  for name, port in (("syslog", ports["6514"]), ("relp", ports["20514"]))}
         out = tmp_path / "received.jsonl"
         with siem_records.courier(tmp_path, list(records.values()), sinks):

@@ -126,8 +126,8 @@ def test_answers_that_come_byte_by_byte(receiver, drive):
     records = alerts(12)
     with Server(Cutting(port, [], bit_by_bit=True)) as server:
         ran = drive.run(records, ["-b", "4"], timeout="5s", **sink, **at(server.port, sink))
-    assert ran.code == 0 and ran.done == ids(records) and not ran.trouble
-    until(lambda: received() == ids(records))
+        assert ran.code == 0 and ran.done == ids(records) and not ran.trouble
+        until(lambda: received() == ids(records))  # some of it may still be between the two
 
 
 # Names that are not the receiver's
