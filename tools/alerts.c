@@ -10,6 +10,7 @@
 #include "alerts_spool.h"
 #include "fields.h"
 #include "main.h"
+#include "option_values.h"
 #include "when.h"
 
 #define BATCH 64
@@ -27,8 +28,6 @@ struct options {
 
 enum { SINCE, UNTIL, SEVERITY, RULE, ARTIFACT, JSON, FOLLOW };
 
-static const char *const severities[] = {"info", "low", "medium", "high", "critical", NULL};
-
 static const struct mw_option options_table[] = {
         {.name = "since",
          .argument = "WHEN",
@@ -39,7 +38,7 @@ static const struct mw_option options_table[] = {
          .argument = "SEVERITY",
          .id = SEVERITY,
          .values = MW_WORDS,
-         .words = severities,
+         .words = mw_severities,
          .help = "as severe as that, or more"},
         {.name = "rule",
          .argument = "PATTERN",
@@ -58,24 +57,6 @@ static const struct mw_option options_table[] = {
         {0},
 };
 
-static int set_when(const char *name, const char *value, int64_t now, int64_t *ret)
-{
-	if (!mw_when(value, now, ret))
-		return 0;
-	return mw_say("--%s=%s: it is RFC 3339 (2026-11-23T16:00:00Z), or as 90s, 30m, 2h, 7d, 1w",
-	              name, value);
-}
-
-static int set_severity(const char *value, enum mw_severity *ret)
-{
-	int severity = mw_severity_parse(value);
-
-	if (severity < 0)
-		return mw_say("--severity=%.40s: it is info, low, medium, high or critical", value);
-	*ret = (enum mw_severity)severity;
-	return 0;
-}
-
 static int set_pattern(const char *name, const char *value, const char **ret)
 {
 	const char *wrong = mw_glob_complaint(value);
@@ -92,11 +73,11 @@ static int take(void *context, int id, const char *value)
 		return 0;
 	switch (id) {
 	case SINCE:
-		return set_when("since", value, options->now, &options->filter.since);
+		return mw_take_when("since", value, options->now, &options->filter.since);
 	case UNTIL:
-		return set_when("until", value, options->now, &options->filter.until);
+		return mw_take_when("until", value, options->now, &options->filter.until);
 	case SEVERITY:
-		return set_severity(value, &options->filter.severity);
+		return mw_take_severity(value, &options->filter.severity);
 	case RULE:
 		return set_pattern("rule", value, &options->rule);
 	case ARTIFACT:

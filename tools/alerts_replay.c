@@ -5,6 +5,7 @@
 
 #include "alerts_spool.h"
 #include "main.h"
+#include "option_values.h"
 #include "when.h"
 
 #define LETTERS 32
@@ -37,11 +38,7 @@ static int take(void *context, int id, const char *value)
 		return 0;
 	if (id == SINK)
 		options->sink = value;
-	if (id == SINCE && mw_when(value, mw_when_now(), &options->since))
-		return mw_say("--since=%s: it is RFC 3339 (2026-11-23T16:00:00Z), or as 90s, 30m, "
-		              "2h, 7d, 1w",
-		              value);
-	return 0;
+	return id == SINCE ? mw_take_when("since", value, mw_when_now(), &options->since) : 0;
 }
 
 static int no_sink(struct mw_spool *spool, const char *name)

@@ -10,6 +10,7 @@
 
 #include "journal.h"
 #include "main.h"
+#include "option_values.h"
 #include "terminal.h"
 #include "when.h"
 
@@ -37,23 +38,15 @@ static const struct mw_option options_table[] = {
         {0},
 };
 
-static int set_when(const char *name, const char *value, int64_t now, int64_t *ret)
-{
-	if (!mw_when(value, now, ret))
-		return 0;
-	return mw_say("--%s=%s: it is RFC 3339 (2026-11-23T16:00:00Z), or as 90s, 30m, 2h, 7d, 1w",
-	              name, value);
-}
-
 static int take(void *context, int id, const char *value)
 {
 	struct options *options = context;
 
 	switch (id) {
 	case SINCE:
-		return set_when("since", value, options->now, &options->since);
+		return mw_take_when("since", value, options->now, &options->since);
 	case UNTIL:
-		return set_when("until", value, options->now, &options->until);
+		return mw_take_when("until", value, options->now, &options->until);
 	case HTML:
 		options->html = value;
 		return *value ? 0 : mw_say("--html= wants a file");

@@ -10,6 +10,7 @@
 #include "courier.h"
 #include "daemon_config.h"
 #include "main.h"
+#include "option_values.h"
 #include "policy_file.h"
 #include "sink_sample.h"
 
@@ -17,12 +18,10 @@
 
 struct options {
 	const char *policy, *config;
-	int severity; /* enum mw_severity */
+	enum mw_severity severity;
 };
 
 enum { POLICY, CONFIG, SEVERITY };
-
-static const char *const severities[] = {"info", "low", "medium", "high", "critical", NULL};
 
 #define POLICY_OPTION                                                                              \
 	{                                                                                          \
@@ -43,7 +42,7 @@ static const struct mw_option test_options[] = {
          .argument = "SEVERITY",
          .id = SEVERITY,
          .values = MW_WORDS,
-         .words = severities,
+         .words = mw_severities,
          .help = "how severe the test alert says it is (info)"},
         {0},
 };
@@ -56,13 +55,7 @@ static int take(void *context, int id, const char *value)
 		options->policy = value;
 	if (id == CONFIG)
 		options->config = value;
-	if (id != SEVERITY)
-		return 0;
-	options->severity = mw_severity_parse(value);
-	return options->severity < 0 ? mw_say("--severity=%.40s: it is info, low, medium, high or "
-	                                      "critical",
-	                                      value)
-	                             : 0;
+	return id == SEVERITY ? mw_take_severity(value, &options->severity) : 0;
 }
 
 /* The daemon's, where there is one that we may read. */
@@ -182,7 +175,7 @@ static int send_test(const char *name, const struct options *options)
 
 	if (status)
 		return status;
-	record = mw_sink_sample((enum mw_severity)options->severity);
+	record = mw_sink_sample(options->severity);
 	if (record)
 		answer = mw_courier_test(config, name, record, why, sizeof(why));
 	status = answer ? report(name, record, answer) : mw_say("%s: %s", name, why);
