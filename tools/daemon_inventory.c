@@ -30,7 +30,8 @@ struct mw_daemon_inventory {
 		json_t *labels;
 	} policy, next; /* of the process that runs, and of one that is started */
 	int64_t leaves; /* ms: it has been asked to end, and is killed then; 0: it has not */
-	struct mw_helper helper, before; /* `before` has been killed, and may be hanging still */
+	struct mw_helper helper;
+	struct mw_helpers_left left; /* those before it, which may be hanging still */
 	struct mw_inventory_page *page;
 	int page_fd;
 	bool on;
@@ -75,7 +76,7 @@ int mw_daemon_inventory_open(const struct mw_daemon_inventory_options *options,
 	if (!inventory)
 		return -ENOMEM;
 	inventory->options = *options;
-	inventory->helper = inventory->before = (struct mw_helper){.pidfd = -1, .fd = -1};
+	inventory->helper = (struct mw_helper){.pidfd = -1, .fd = -1};
 	inventory->page_fd = -1;
 	inventory->begun = json_object();
 	error = inventory->begun ? open_page(inventory) : -ENOMEM;
@@ -282,17 +283,6 @@ static int listen_to(struct mw_daemon_inventory *inventory)
 	}
 }
 
-/* It is dead, or will be once the file system that it hangs in lets it go: nobody waits for that.
- */
-static void leave(struct mw_daemon_inventory *inventory)
-{
-	mw_helper_leave(&inventory->helper, true);
-	if (!mw_helper_ended(&inventory->before) && inventory->before.pidfd >= 0)
-		close(inventory->before.pidfd); /* reaped when we end */
-	inventory->before = inventory->helper;
-	inventory->helper = (struct mw_helper){.pidfd = -1, .fd = -1};
-}
-
 /* What it knew of loads is told, less what it was about to find out. What it took from the ring and
  * did not tell is lost. */
 static void part(struct mw_daemon_inventory *inventory)
@@ -315,7 +305,7 @@ static void part(struct mw_daemon_inventory *inventory)
 	}
 	json_object_clear(inventory->begun);
 	inventory->lost += lost + (loads > known ? loads - known : 0);
-	leave(inventory);
+	mw_helpers_left_add(&inventory->left, &inventory->helper, true);
 }
 
 /* With no place left, the place of the oldest is taken. */
@@ -366,7 +356,7 @@ void mw_daemon_inventory_poll(struct mw_daemon_inventory *inventory)
 {
 	bool stuck;
 
-	mw_helper_ended(&inventory->before);
+	mw_helpers_left_reap(&inventory->left);
 	forgive(inventory);
 	if (inventory->helper.fd < 0) {
 		if (inventory->on && now_ms() >= inventory->again)
@@ -412,8 +402,8 @@ void mw_daemon_inventory_close(struct mw_daemon_inventory *inventory)
 {
 	if (!inventory)
 		return;
-	leave(inventory);
-	mw_helper_ended(&inventory->before);
+	mw_helpers_left_add(&inventory->left, &inventory->helper, true);
+	mw_helpers_left_close(&inventory->left);
 	if (inventory->page)
 		munmap(inventory->page, sizeof(*inventory->page));
 	if (inventory->page_fd >= 0)

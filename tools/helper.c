@@ -132,7 +132,7 @@ bool mw_helper_ended(struct mw_helper *helper)
 	return true;
 }
 
-void mw_helper_leave(struct mw_helper *helper, bool kill)
+static void leave(struct mw_helper *helper, bool kill)
 {
 	if (helper->fd >= 0)
 		close(helper->fd);
@@ -143,7 +143,7 @@ void mw_helper_leave(struct mw_helper *helper, bool kill)
 
 void mw_helper_forget(struct mw_helper *helper)
 {
-	mw_helper_leave(helper, false);
+	leave(helper, false);
 	if (helper->pidfd >= 0)
 		close(helper->pidfd);
 	*helper = (struct mw_helper){.pidfd = -1, .fd = -1};
@@ -152,8 +152,8 @@ void mw_helper_forget(struct mw_helper *helper)
 void mw_helpers_left_add(struct mw_helpers_left *left, struct mw_helper *helper, bool kill)
 {
 	for (size_t i = 0; i < left->count; i++)
-		mw_helper_leave(&left->helpers[i], true);
-	mw_helper_leave(helper, kill);
+		leave(&left->helpers[i], true);
+	leave(helper, kill);
 	mw_helpers_left_reap(left);
 	/* So many hang that the first of them is reaped after our own end. */
 	if (left->count == MW_HELPERS_LEFT) {
@@ -176,7 +176,7 @@ void mw_helpers_left_close(struct mw_helpers_left *left)
 {
 	mw_helpers_left_reap(left);
 	for (; left->count; left->count--) {
-		mw_helper_leave(&left->helpers[left->count - 1], true);
+		leave(&left->helpers[left->count - 1], true);
 		mw_helper_forget(&left->helpers[left->count - 1]);
 	}
 }

@@ -25,10 +25,6 @@ int mw_helper_start(struct mw_helper *ret, const char *path, const char *name, i
 /* Whether it has ended; it is reaped then. */
 bool mw_helper_ended(struct mw_helper *helper);
 
-/* Closes the socket, and with `kill` ends it at once. What has not ended goes on, and is reaped by
- * mw_helper_ended(). */
-void mw_helper_leave(struct mw_helper *helper, bool kill);
-
 /* Closes what there is of it here. It goes on until it has done what it was sent, and is nobody's
  * business any more. */
 void mw_helper_forget(struct mw_helper *helper);
