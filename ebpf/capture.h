@@ -184,34 +184,29 @@ static __always_inline struct mw_k_program program_of(struct task_struct *task)
 	                             .dev = BPF_CORE_READ(inode, i_sb, s_dev)};
 }
 
-/* How often the ring was read once around. */
-static __always_inline uint64_t round_of_ring(uint64_t size)
-{
-	return size ? bpf_ringbuf_query(&events, BPF_RB_CONS_POS) / size : 0;
-}
-
-/* So that nobody's flood drowns what others do: the last quarter of the ring is not for those who
- * have filled the others. */
+/* So that nobody's flood drowns what others do: nobody may have more in the ring than
+ * MW_K_SHARE times what is left of it, which is the less the more of them there are. */
 static __always_inline bool has_share(uint32_t tgid)
 {
-	uint64_t size = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
+	uint64_t unread = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	uint64_t most = MW_K_SHARE * (bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) - unread);
 	struct share *share;
 
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= size / 4 * 3)
+	if (unread <= most)
 		return true;
 	share = bpf_map_lookup_elem(&shares, &tgid);
-	return !share || share->round != round_of_ring(size) || share->bytes <= size / MW_K_SHARE;
+	return !share || share->bytes <= most ||
+	       share->end <= bpf_ringbuf_query(&events, BPF_RB_CONS_POS);
 }
 
 static __always_inline void take_share(uint32_t tgid, uint64_t bytes)
 {
 	struct share *known = bpf_map_lookup_elem(&shares, &tgid), share = {0};
-	uint64_t round = round_of_ring(bpf_ringbuf_query(&events, BPF_RB_RING_SIZE));
 
-	if (known && known->round == round)
-		share = *known;
-	share.round = round;
+	if (known && known->end > bpf_ringbuf_query(&events, BPF_RB_CONS_POS))
+		share.bytes = known->bytes;
 	share.bytes += bytes;
+	share.end = bpf_ringbuf_query(&events, BPF_RB_PROD_POS);
 	bpf_map_update_elem(&shares, &tgid, &share, BPF_ANY);
 }
 

@@ -26,7 +26,7 @@
 #define MW_K_STRINGS 8192
 #define MW_K_TABLE 96 /* bytes of a frame's line table: those up to the instruction, see below */
 #define MW_K_FILES 4
-#define MW_K_SHARE 8 /* who has filled this part of the ring gets nothing of its last quarter */
+#define MW_K_SHARE 2 /* of one process: so many times what is left of the ring */
 
 enum mw_k_kind {
 	MW_K_LOST, /* never sent: a record of all zeroes is none */

@@ -59,9 +59,9 @@ struct state {
 	struct begun begun;
 };
 
-/* What a process has put into the ring while that was read once around. */
+/* What a process has put into the ring since all of it was read last, and where in it that ends. */
 struct share {
-	uint64_t round, bytes;
+	uint64_t bytes, end;
 };
 
 struct scratch {

@@ -36,10 +36,10 @@ def own_daemon(daemons):
 class Job:
     """A victim with an artifact of its own."""
 
-    def __init__(self, directory, *payload, stream=None):
+    def __init__(self, directory, *payload, stream=None, end=""):
         self.artifact, self.go = directory / "model.pkl", directory / "go"
         self.artifact.write_bytes(stream or assemble(list(payload)))
-        self.process = subprocess.Popen([sys.executable, "-c", VICTIM, self.artifact, self.go],
+        self.process = subprocess.Popen([sys.executable, "-c", VICTIM + end, self.artifact, self.go],
                                         stdout=subprocess.PIPE, text=True, cwd=directory)
         self.victim = Victim(directory, pid=self.process.pid)
         assert self.process.stdout.readline() == "ready\n"
@@ -82,13 +82,17 @@ def test_what_does_not_fit_is_counted_and_told(own_daemon, tmp_path):
     assert of_class(own_daemon.wait_for(job.victim, since), "write")
 
 
-def test_a_flood_does_not_drown_others(own_daemon, tmp_path):
-    flood, other = tmp_path / "flood", tmp_path / "other"
-    flood.mkdir(), other.mkdir()
+@pytest.mark.parametrize("floods", [1, 3])
+def test_a_flood_does_not_drown_others(floods, own_daemon, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
     before = own_daemon.status()["losses"]["ring_full"]
     own_daemon.signal(signal.SIGSTOP)
     try:
-        Job(flood, stream=pickle.dumps([Made(f"{flood}/{n}") for n in range(MANY)])).finish()
+        for number in range(floods):
+            flood = tmp_path / f"flood{number}"
+            flood.mkdir()
+            Job(flood, stream=pickle.dumps([Made(f"{flood}/{n}") for n in range(MANY)])).finish()
         job = Job(other, call("posix.mkdir", f"{other}/made"))
         job.finish()
     finally:
@@ -97,10 +101,12 @@ def test_a_flood_does_not_drown_others(own_daemon, tmp_path):
     assert own_daemon.status()["losses"]["ring_full"] > before
 
 
-def test_whose_code_it_was_is_known_when_it_has_gone(own_daemon, tmp_path):
-    """Its native stack, which also tells whether the load was over by then."""
+@pytest.mark.parametrize("end", ["", "os.execv('/bin/true', ['true'])",
+                                 "os.execv(sys.executable, [sys.executable, '-c', 'import pickle'])"])
+def test_whose_code_it_was_is_known_when_it_has_gone(end, own_daemon, tmp_path):
+    """Its native stack, which also tells whether the load was over by then: when it ends, or becomes another program."""
     job = Job(tmp_path, call("posix.mkdir", f"{tmp_path}/before"), call("__main__.wait"),
-              call("posix.mkdir", f"{tmp_path}/made"))
+              call("posix.mkdir", f"{tmp_path}/made"), end=end)
     assert own_daemon.wait_for(job.victim)
     own_daemon.signal(signal.SIGSTOP)
     try:
