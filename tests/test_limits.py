@@ -266,8 +266,8 @@ def test_a_stopped_process_does_not_use_its_time(job, tmp_path):
 
 def test_observe_records_and_stops_nothing(job):
     grow = pickle.dumps(Call(operator.mul, b"ha", 10**8))
-    limited = job("memory: 100MiB, time: 300ms, nesting: 1")
-    done = limited.run(grow, pickle.dumps(Call(time.sleep, 1)), nested(2), mode="observe")
+    limited = job("memory: 100MiB, time: 2s, nesting: 1")
+    done = limited.run(grow, pickle.dumps(Call(time.sleep, 3)), nested(2), mode="observe")
     assert done.stdout == "loaded\nloaded\nloaded\non\n", done.stderr
     assert ops(done) == ["memory", "time", "nesting"]
     assert {alert["outcome"] for alert in done.alerts} == {"observed"}
