@@ -1,4 +1,5 @@
 """`modelwatch run` on a machine that has a daemon: one effect gives one alert."""
+import os
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ import pytest
 from attacks.stream import assemble, call
 from conftest import PROGRAM
 from daemon import Victim
+from test_honest import PROGRAMS, needs
 
 LOADS = "import pickle, sys; pickle.load(open(sys.argv[1], 'rb'))"
 KEPT = 2  # seconds: longer than reports and alerts are waited for
@@ -42,6 +44,20 @@ def test_what_both_see_is_one_alert(supervised, tmp_path):
     assert not [alert for alert in alerts if alert["effect"]["class"] == "exec" and alert["reporter"] == "user"
                 and alert["effect"]["detail"]["argv"] == program["effect"]["detail"]["argv"]]
     assert not [alert for alert in alerts if "libmodelwatch" in str(alert["effect"]["detail"])]
+
+
+def test_honest_programs_in_a_run_raise_nothing(daemons):
+    """What `run` does in them by itself is no effect of their loads."""
+    daemon = daemons()
+    programs = [program for program in PROGRAMS if not needs(program) and
+                program.stem.startswith(("cold_", "after_", "import"))]
+    assert "cold_ctypes" in [program.stem for program in programs]
+    for program in programs:
+        done = subprocess.run([PROGRAM, "run", "--quiet", sys.executable, program], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+    daemon.settle()
+    assert daemon.alerts_of(Victim("/nonexistent", *programs, pid=os.getpid())) == []
 
 
 def test_what_was_prevented_is_a_users_word(supervised, tmp_path):

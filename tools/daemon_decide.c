@@ -207,6 +207,14 @@ static bool is_shim(const struct mw_daemon_judge *judge)
 	       mw_k_is_file(&m->k->file, judge->shim_dev, judge->shim_ino);
 }
 
+/* The extension has libffi take its memory before the code of an import can: no code that the load
+ * has brought runs meanwhile. */
+static bool is_warming(struct mw_daemon_matter *m)
+{
+	return m->effect.class == MW_MAP && m->effect.facts & MW_FACT_ANONYMOUS && m->whole &&
+	       !m->own && mw_daemon_by_ffi(m) && mw_daemon_by_extension(m);
+}
+
 void mw_daemon_decide(struct mw_daemon_judge *judge)
 {
 	struct mw_daemon_matter *m = &judge->matter;
@@ -218,7 +226,7 @@ void mw_daemon_decide(struct mw_daemon_judge *judge)
 		return;
 	}
 	m->effect.cause = mw_daemon_cause_of(m);
-	if (is_mere_library(m) || is_blind_import(m) || is_shim(judge)) {
+	if (is_mere_library(m) || is_blind_import(m) || is_shim(judge) || is_warming(m)) {
 		judge->count.harmless++;
 		return;
 	}

@@ -101,6 +101,8 @@ enum mw_daemon_seen mw_daemon_seen(struct mw_daemon_matter *m, const struct mw_k
 bool mw_daemon_by_library(struct mw_daemon_matter *m);
 /* Whether it is memory that libffi makes for its own callbacks. */
 bool mw_daemon_by_ffi(struct mw_daemon_matter *m);
+/* Whether the extension that `run` puts into interpreters is at work inside the load. */
+bool mw_daemon_by_extension(struct mw_daemon_matter *m);
 /* Whether a function of libc called `symbol` is at work. False, too, when it cannot be told. */
 bool mw_daemon_in_function(struct mw_daemon_matter *m, const char *symbol);
 

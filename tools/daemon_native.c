@@ -148,6 +148,17 @@ bool mw_daemon_by_ffi(struct mw_daemon_matter *m)
 	return frame && !strncmp(base_of(frame), "libffi", 6);
 }
 
+bool mw_daemon_by_extension(struct mw_daemon_matter *m)
+{
+	if (!m->load || !m->load->sp || !mw_daemon_unwind(m))
+		return false;
+	/* Further out it only has the load made. */
+	for (int i = 0; i < m->native_count && m->native[i].cfa < m->load->sp; i++)
+		if (!strncmp(base_of(&m->native[i]), "_modelwatch.", 12))
+			return mw_daemon_trusts(m, m->native[i].object);
+	return false;
+}
+
 bool mw_daemon_in_function(struct mw_daemon_matter *m, const char *symbol)
 {
 	if (!mw_daemon_unwind(m))
