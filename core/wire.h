@@ -39,7 +39,8 @@ enum mw_kind {
 	MW_PREVIEW,  /* what would be decided about an effect that may come? */
 	MW_OPEN,     /* a load fetched what is no plain rebuilder: the floor looks at its thread */
 	MW_PERMIT,   /* an effect that goes on unrecorded: the floor is to let it through */
-	MW_LOADED, /* an outermost load has ended, for the inventory; nobody waits for the reply */
+	MW_LOADED, /* an outermost load has ended, for the inventory; only the first of a process is
+	            * waited for */
 	MW_KIND_COUNT
 };
 

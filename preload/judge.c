@@ -363,15 +363,18 @@ void mw_ask_why(void)
 		snprintf(why, sizeof(mw_thread.why), "%s [alert %s]", reply.title, reply.id);
 }
 
-/* What could not be told is counted, and told with the next one. A child has its own count. */
+/* What could not be told is counted, and told with the next one. A child has its own count. The
+ * first of a process is waited for: the monitor sees who it is before it can have ended. */
 void mw_loaded(struct mw_load *load, uint64_t duration, bool raised)
 {
 	static _Atomic uint64_t untold;
 	static _Atomic pid_t owner;
+	bool first = atomic_exchange(&owner, getpid()) != getpid();
 	struct mw_record record;
+	struct mw_reply reply;
 	uint64_t before;
 
-	if (atomic_exchange(&owner, getpid()) != getpid())
+	if (first)
 		atomic_store(&untold, 0);
 	before = atomic_exchange(&untold, 0);
 	memset(&record, 0, sizeof(record));
@@ -383,7 +386,7 @@ void mw_loaded(struct mw_load *load, uint64_t duration, bool raised)
 	record.load.ino = load->ino;
 	record.done = (struct mw_record_done){duration, raised, load->weights_only,
 	                                      before < UINT32_MAX ? before : UINT32_MAX};
-	if (mw_tell(&record))
+	if (first ? mw_exchange(&record, &reply, NULL) : mw_tell(&record))
 		atomic_fetch_add(&untold, before + 1);
 }
 

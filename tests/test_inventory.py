@@ -9,7 +9,7 @@ import pytest
 from conftest import PROGRAM, ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "inventory.schema.json").read_text())
-WRITE = "import os, pickle, sys\nhere = sys.argv[1]\nos.chdir(here)\npickle.dump({'a': 1}, open('m.pkl', 'wb'))\n"
+WRITE = "import os, pickle, sys\nMONITOR = os.getppid()\nhere = sys.argv[1]\nos.chdir(here)\npickle.dump({'a': 1}, open('m.pkl', 'wb'))\n"
 LOAD = "\nwith open('m.pkl', 'rb') as f:\n    pickle.load(f)\n"
 EVIL = """
 class Evil:
@@ -22,6 +22,18 @@ for load in (lambda: pickle.load(open("evil.pkl", "rb")), lambda: pickle.loads(o
     except Exception:
         pass
 """
+# Stops the monitor, and has somebody else let it go on when this process has ended.
+STOPPED = """
+ready, end = os.pipe(), os.pipe()
+if os.fork() == 0:
+    os.close(end[1])
+    os.write(ready[1], b"x")
+    os.read(end[0], 1)
+    os.kill(MONITOR, 18)
+    os._exit(0)
+os.read(ready[0], 1)
+os.kill(MONITOR, 19)
+"""
 
 
 def policy(directory, inventory=True, **more):
@@ -32,11 +44,11 @@ def policy(directory, inventory=True, **more):
     return path
 
 
-def run(directory, job, *words, inventory=True, **more):
+def run(directory, job, *words, inventory=True, status=0, **more):
     """The records of the sink that asks for the inventory, and those of the one that does not."""
     done = subprocess.run([PROGRAM, "run", f"--policy={policy(directory, inventory, **more)}", "--quiet", *words, "--",
                            sys.executable, "-c", WRITE + job, str(directory)], timeout=120, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
     return [[json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
             for path in (directory / "inventory.jsonl", directory / "other.jsonl")]
 
@@ -58,6 +70,20 @@ def test_a_clean_load_of_a_file_is_told(tmp_path, floor):
     assert (record["load"]["entry"], record["load"]["outcome"], record["count"]) == ("pickle.load", "returned", 7)
     assert record["process"]["argv"][0] == sys.executable and record["load"]["duration_ns"] > 0
     assert record["last"] > record["time"] and not others
+
+
+@pytest.mark.parametrize("floor", ["auto", "off"])
+@pytest.mark.parametrize("forked", [False, True], ids=["first", "forked"])
+def test_who_has_ended_is_known(tmp_path, floor, forked):
+    """Killed at once, and without a floor (which waits) with the monitor stopped: it hears of the second load late."""
+    stopped = STOPPED if floor == "off" else ""
+    job = f"{LOAD}os.link('m.pkl', 'n.pkl')\n{stopped}{LOAD.replace('m.pkl', 'n.pkl')}os.kill(os.getpid(), 9)\n"
+    if forked:
+        job = "if os.fork():\n    os._exit(os.wait()[1] & 127 ^ 9)\n" + job
+    told = loads(run(tmp_path, job, f"--floor={floor}", status=0 if forked else 137)[0])
+    assert len(told) == 2
+    for process in (record["process"] for record in told):
+        assert process["argv"][0] == sys.executable and process["exe"] and process["cwd"] and process["start_time"]
 
 
 def test_nobody_asks_and_nothing_is_told(tmp_path):
@@ -111,7 +137,7 @@ def test_a_monitor_that_does_not_read_delays_nobody(tmp_path):
     """Its queue is full at last; what does not fit is counted by the process and told with the next one."""
     job = f"""
 import signal, time
-monitor = os.getppid()
+monitor = os.getppid(){LOAD}
 os.kill(monitor, signal.SIGSTOP)
 start = time.monotonic()
 for n in range(6000):
@@ -124,7 +150,7 @@ assert took < 5, took
 """
     records, others = run(tmp_path, job, "--floor=off")
     losses = [record["count"] for record in others if record["schema"] == "modelwatch.loss/1"]
-    assert sum(record["count"] for record in loads(records)) + sum(losses) == 6001
+    assert sum(record["count"] for record in loads(records)) + sum(losses) == 6002
 
 
 TORCH = """

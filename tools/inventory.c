@@ -27,7 +27,8 @@ struct kept {
 struct mw_inventory {
 	struct mw_inventory_options options;
 	char policy_digest[80];
-	struct mw_hasher *hasher; /* its own: it must not take the places of alerts */
+	struct mw_hasher *hasher;             /* its own: it must not take the places of alerts */
+	struct mw_identity_cache *identities; /* NULL: nobody is remembered */
 	uint64_t lost;
 	int64_t lost_since; /* ms */
 	size_t count;
@@ -40,7 +41,11 @@ int mw_inventory_open(const struct mw_inventory_options *options, struct mw_inve
 	struct mw_inventory *inventory = calloc(1, sizeof(*inventory));
 	int error = inventory ? mw_hasher_new(&inventory->hasher) : -ENOMEM;
 
+	if (!error && options->remember)
+		error = mw_identity_cache_new(NULL, NULL, &inventory->identities);
 	if (error) {
+		if (inventory)
+			mw_hasher_free(inventory->hasher);
 		free(inventory);
 		return error;
 	}
@@ -178,7 +183,10 @@ static void examine(struct mw_inventory *inventory, struct kept *kept,
 static void begin(struct mw_inventory *inventory, struct kept *kept,
                   const struct mw_inventory_load *load)
 {
-	kept->record = mw_inventory_json(load, inventory->policy_digest, inventory->options.labels);
+	if (inventory->identities)
+		mw_identity_note(inventory->identities, load->who->pid);
+	kept->record = mw_inventory_json(load, inventory->identities, inventory->policy_digest,
+	                                 inventory->options.labels);
 	kept->known.state = MW_DIGEST_UNAVAILABLE;
 	write_early(inventory, kept, load->who);
 	if (load->hands_off)
@@ -275,6 +283,7 @@ void mw_inventory_close(struct mw_inventory *inventory)
 			tell(inventory, i);
 	tell_lost(inventory);
 	mw_hasher_free(inventory->hasher);
+	mw_identity_cache_free(inventory->identities);
 	json_decref(inventory->options.labels);
 	free(inventory);
 }

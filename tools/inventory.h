@@ -29,6 +29,7 @@ struct mw_inventory_options {
 	 * as it is by then, with MW_INVENTORY_UNFINISHED: an object of `start`, `cgroup` and `uid`,
 	 * as the hint has them. */
 	bool early;
+	bool remember; /* who loads: a process may have ended when its next loads are told */
 	/* There was no room for as many loads. */
 	void (*lost)(void *context, uint64_t count);
 	void *context;

@@ -54,11 +54,12 @@ void mw_inventory_now(char ret[static 40])
 	mw_when_text(mw_when_now(), ret);
 }
 
-json_t *mw_inventory_json(const struct mw_inventory_load *load, const char *policy_digest,
+json_t *mw_inventory_json(const struct mw_inventory_load *load,
+                          struct mw_identity_cache *identities, const char *policy_digest,
                           json_t *labels)
 {
 	char id[40], now[40];
-	json_t *out, *who = mw_identity_gather(NULL, load->who);
+	json_t *out, *who = mw_identity_gather(identities, load->who);
 
 	mw_alert_stamp(id, now);
 	out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "schema", "modelwatch.inventory/1", "id",

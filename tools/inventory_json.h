@@ -13,9 +13,10 @@
 #include "inventory.h"
 #include "locate.h"
 
-/* Of one load, now, without a look at its file. `labels` is borrowed. A new reference, or NULL when
- * there is no memory. */
-json_t *mw_inventory_json(const struct mw_inventory_load *load, const char *policy_digest,
+/* Of one load, now, without a look at its file. `identities` knows who has ended, or is NULL;
+ * `labels` is borrowed. A new reference, or NULL when there is no memory. */
+json_t *mw_inventory_json(const struct mw_inventory_load *load,
+                          struct mw_identity_cache *identities, const char *policy_digest,
                           json_t *labels);
 
 /* Its file, as it was found. `record` may be NULL, here and below. */

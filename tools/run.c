@@ -123,6 +123,7 @@ static int open_inventory(struct run *run)
 	        .labels = run->rules.labels,
 	        .write = take_inventory,
 	        .lost = lose_inventory,
+	        .remember = true,
 	        .context = run,
 	};
 	int error;

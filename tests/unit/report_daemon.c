@@ -15,6 +15,7 @@ static void print(void *context, json_t *alert)
 	(void)context;
 	json_dumpf(alert, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	putchar('\n');
+	fflush(stdout);
 	json_decref(alert);
 }
 

@@ -1,6 +1,7 @@
 /* Who a process was, while it runs and when it has gone. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,6 +207,66 @@ static void remembered_process_outlives_itself(void **unused)
 	assert_int_equal(counts.noted, 1);
 	assert_int_equal(counts.remembered, 2);
 	assert_int_equal(counts.unknown, 2);
+}
+
+static void *wait_for_ever(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+/* Its memory is out of the kernel's sight, as in a process that is about to end; it is not dead. */
+static pid_t start_without_main_thread(int go)
+{
+	pid_t pid = fork();
+	pthread_t other;
+	char byte;
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (read(go, &byte, 1) != 1 || pthread_create(&other, NULL, wait_for_ever, NULL))
+		_exit(1);
+	syscall(SYS_exit, 0);
+	_exit(1);
+}
+
+static void process_that_is_ending_is_who_it_was(void **unused)
+{
+	struct mw_identity_hint hint, by_pid;
+	json_t *before, *after, *seen;
+	char link[64], exe[8];
+	int go[2];
+	pid_t pid;
+
+	(void)unused;
+	assert_int_equal(pipe(go), 0);
+	pid = start_without_main_thread(go[0]);
+	hint = by_pid = hint_of(pid);
+	by_pid.start_ns = 0;
+	mw_identity_note(cache, pid);
+	before = mw_identity_gather(cache, &hint);
+	assert_int_equal(write(go[1], "", 1), 1);
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	while (readlink(link, exe, sizeof(exe)) >= 0)
+		usleep(1000);
+	assert_true(mw_identity_is_there(&hint));
+	mw_identity_note(cache, pid); /* too late */
+	after = mw_identity_gather(cache, &hint);
+	assert_true(json_equal(before, after));
+	seen = mw_identity_gather(cache, &by_pid);
+	assert_true(json_equal(before, seen));
+	json_decref(seen);
+	finish(pid);
+	seen = mw_identity_gather(cache, &by_pid);
+	assert_true(json_equal(get(before, "process.argv"), get(seen, "process.argv")));
+	assert_true(json_equal(get(before, "user"), get(seen, "user")));
+	json_decref(seen);
+	json_decref(after);
+	json_decref(before);
+	close(go[0]);
+	close(go[1]);
 }
 
 static void event_tells_what_it_knows(void **unused)
@@ -512,10 +574,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 	const struct CMUnitTest tests[] = {
-	        TEST(running_process_is_told_by_proc),  TEST(remembered_process_outlives_itself),
-	        TEST(event_tells_what_it_knows),        TEST(child_is_known_by_its_parent),
-	        TEST(long_command_lines_are_shortened), TEST(least_used_leaves_first),
-	        TEST(pid_in_its_own_namespace),         TEST(group_is_known_by_its_number),
+	        TEST(running_process_is_told_by_proc),
+	        TEST(remembered_process_outlives_itself),
+	        TEST(process_that_is_ending_is_who_it_was),
+	        TEST(event_tells_what_it_knows),
+	        TEST(child_is_known_by_its_parent),
+	        TEST(long_command_lines_are_shortened),
+	        TEST(least_used_leaves_first),
+	        TEST(pid_in_its_own_namespace),
+	        TEST(group_is_known_by_its_number),
 	        TEST(noted_group_outlives_itself),
 	};
 
