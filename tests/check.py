@@ -5,6 +5,7 @@ A step that fails does not stop the ones after it. What counts as one: a cmocka 
 pytest test, a build, the symbols of the injected objects.
 """
 import argparse
+import concurrent.futures
 import os
 import re
 import shutil
@@ -18,6 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 STEPS = ["build", "symbols", "unit", "fuzz", "pytest"]
 WIRE_FUZZER = "fuzz_wire"  # the peer of this decoder is hostile: it gets the full time
 SHORT_FUZZ_SECONDS = 10
+CORES = os.cpu_count()
+# More than there are cores: for two fifths of their time the tests wait for what they have started.
+PYTEST_PROCESSES = CORES + CORES // 2
 
 
 class Sum:
@@ -43,11 +47,17 @@ def say(text):
 
 def make(out, *args):
     # As people name the directory: make knows what it has built by the names that it had then.
-    command = ["make", "-k", "--no-print-directory", "-C", str(ROOT), f"-j{os.cpu_count()}",
+    command = ["make", "-k", "--no-print-directory", "-C", str(ROOT), f"-j{CORES}",
                f"O={os.path.relpath(out, ROOT)}", *args]
     # Variables from make's command line are in the environment; its job server does not reach here.
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
     return subprocess.run(command, env=environment).returncode == 0
+
+
+def side_by_side(function, items):
+    """What it returns for each, in order; as many at a time as there are cores."""
+    with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
+        yield from pool.map(function, items)
 
 
 def sanitized(out):
@@ -77,6 +87,27 @@ def count_tap(program, run, total):
     return announced - seen if announced else 1
 
 
+def run_unit(program):
+    """None if there is no such program."""
+    if not program.exists():
+        return None
+    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    return subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          errors="replace", env=environment, cwd=ROOT)
+
+
+def judge_unit(name, run, total):
+    if not run:
+        total.result(False, f"{name}: not built")
+        return
+    failures = len(total.failures)
+    lost = count_tap(name, run, total)
+    if lost or (run.returncode and failures == len(total.failures)):
+        total.result(False, f"{name}: ended with {run.returncode}, results missing: {lost}")
+    if failures != len(total.failures):
+        say(run.stdout + run.stderr)
+
+
 def unit(args, total):
     out = Path(sanitized(args.out))
     if not make(out, "SAN=1", "unit-programs"):
@@ -84,21 +115,9 @@ def unit(args, total):
     sources = sorted((ROOT / "tests/unit").glob("test_*.c"))
     if not sources:
         total.result(False, "unit tests: there are none")
-    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
-    for source in sources:
-        program = out / "tests" / source.stem
-        if not program.exists():
-            total.result(False, f"{source.stem}: not built")
-            continue
-        run = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                             errors="replace", env=environment, cwd=ROOT)
-        failures = len(total.failures)
-        lost = count_tap(source.stem, run, total)
-        if lost or (run.returncode and failures == len(total.failures)):
-            total.result(False, f"{source.stem}: ended with {run.returncode}, "
-                                f"results missing: {lost}")
-        if failures != len(total.failures):
-            say(run.stdout + run.stderr)
+    programs = [out / "tests" / source.stem for source in sources]
+    for program, run in zip(programs, side_by_side(run_unit, programs)):
+        judge_unit(program.name, run, total)
     say(f"{len(sources)} unit test programs run")
 
 
@@ -110,19 +129,26 @@ def fuzz(args, total):
         return
     if not make(args.out, "fuzz-programs"):
         total.result(False, "build of the fuzzers")
-    for source in sources:
-        program = args.out / "fuzzers" / source.stem
-        if not program.exists():
-            total.result(False, f"{source.stem}: not built")
-            continue
-        seconds = args.fuzz_seconds or (60 if source.stem == WIRE_FUZZER else SHORT_FUZZ_SECONDS)
-        total.result(fuzz_one(args, program, seconds), source.stem)
+    # The longest first: none is left to run alone at the end.
+    programs = sorted((args.out / "fuzzers" / source.stem for source in sources),
+                      key=lambda program: -fuzz_seconds(args, program))
+    results = side_by_side(lambda program: fuzz_one(args, program), programs)
+    for program, good in zip(programs, results):
+        total.result(good, program.name)
 
 
-def fuzz_one(args, program, seconds):
+def fuzz_seconds(args, program):
+    return args.fuzz_seconds or (60 if program.name == WIRE_FUZZER else SHORT_FUZZ_SECONDS)
+
+
+def fuzz_one(args, program):
+    if not program.exists():
+        say(f"{program.name}: not built")
+        return False
     corpus = args.out / "corpus" / program.name
     corpus.mkdir(parents=True, exist_ok=True)
     seeds = ROOT / "tests/fuzz/seeds" / program.name.removeprefix("fuzz_")
+    seconds = fuzz_seconds(args, program)
     command = [program, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
                "-print_final_stats=1", f"-artifact_prefix={corpus}/../{program.name}-", corpus]
     if seeds.is_dir():
@@ -130,9 +156,8 @@ def fuzz_one(args, program, seconds):
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                          errors="replace", cwd=ROOT)
     runs = re.search(r"number_of_executed_units: (\d+)", run.stdout)
-    say(f"{program.name}: {runs[1] if runs else '?'} inputs in {seconds} s")
-    if run.returncode:
-        say(run.stdout[-8000:])
+    said = f"{program.name}: {runs[1] if runs else '?'} inputs in {seconds} s"
+    say(said + (f"\n{run.stdout[-8000:]}" if run.returncode else ""))
     return run.returncode == 0
 
 
@@ -166,7 +191,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="build", help="build directory")
     parser.add_argument("--python", default=sys.executable, help="interpreter for pytest")
-    parser.add_argument("--jobs", default="auto", help="pytest processes")
+    parser.add_argument("--jobs", type=int, default=PYTEST_PROCESSES, help="pytest processes")
     parser.add_argument("--fuzz-seconds", type=int, help="for every fuzzer")
     parser.add_argument("--pytest", action="append", default=[], help="argument for pytest")
     parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS) + " (all)")
