@@ -40,11 +40,10 @@ static int open_regular(int look, struct stat *ret)
 /* Whether it is the file that the load reads, where that is known. */
 static int check_file(int fd, const struct mw_record_load *load, const struct stat *st)
 {
-	bool other =
-	        load->ino && (st->st_ino != load->ino || major(st->st_dev) != load->dev >> 20 ||
-	                      minor(st->st_dev) != (load->dev & 0xfffff));
-
-	if (fd < 0 || !other)
+	if (fd < 0 || !load->ino)
+		return fd;
+	if (st->st_ino == load->ino && major(st->st_dev) == load->dev >> 20 &&
+	    minor(st->st_dev) == (load->dev & 0xfffff))
 		return fd;
 	close(fd);
 	return -ESTALE;
@@ -183,7 +182,7 @@ static int unpack(size_t limit, struct mw_stream *stream)
 static int open_stream(pid_t pid, const struct mw_record_load *load, uint64_t *ret_start,
                        uint64_t *ret_size)
 {
-	struct stat st;
+	struct stat st = {0};
 	int error = 0, fd = mw_stream_open(pid, load, &st);
 	uint64_t size = fd < 0 ? 0 : (uint64_t)st.st_size;
 
