@@ -161,9 +161,10 @@ static bool note_semaphore(struct mw_daemon_matter *m, const struct mw_floor_row
 
 static bool is_own_process(const struct mw_daemon_matter *m, const char *path)
 {
-	int pid = 0;
+	char own[32];
 
-	return sscanf(path, "/proc/%d/", &pid) == 1 && pid == (int)m->pid;
+	snprintf(own, sizeof(own), "/proc/%d/", (int)m->pid);
+	return !strncmp(path, own, strlen(own));
 }
 
 /* A file that is on the policy's list is opened for reading. */

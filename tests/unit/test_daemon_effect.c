@@ -165,6 +165,33 @@ static void secrets(void **state)
 	assert_text("effect.class", "read");
 }
 
+/* The kernel writes a process's number in one way; what is spelled otherwise is another place. */
+static void the_environment_of_this_very_process(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		bool own;
+	} cases[] = {{"/proc/", "/environ", true},     {"/proc/", "/task/1/environ", true},
+	             {"/proc/", "0/environ", false},   {"/proc/", ".d/environ", false},
+	             {"/proc/0", "/environ", false},   {"/proc/00", "/environ", false},
+	             {"/proc/+", "/environ", false},   {"/proc/ ", "/environ", false},
+	             {"/srv/proc/", "/environ", false}};
+	char path[64];
+
+	(void)state;
+	by_default();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(path, sizeof(path), "%s%d%s", cases[i].before, (int)getpid(),
+		         cases[i].after);
+		opens(path, O_RDONLY);
+		add_script();
+		assert_non_null(judged());
+		assert_text("rule", "secret-read");
+		assert_text("effect.detail.file", path);
+		assert_fact("own", cases[i].own);
+	}
+}
+
 static void the_null_device(void **state)
 {
 	(void)state;
@@ -825,6 +852,7 @@ int main(void)
 	        TEST(files_by_name),
 	        TEST(a_path_that_may_be_cut_leads_nowhere),
 	        TEST(secrets),
+	        TEST(the_environment_of_this_very_process),
 	        TEST(the_null_device),
 	        TEST(memory),
 	        TEST(libraries_of_an_import),
