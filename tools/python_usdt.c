@@ -24,11 +24,11 @@ struct notes {
 /* "%rdi" */
 static bool parse_register(const char *text, size_t len, uint8_t *ret)
 {
-	for (uint8_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
+	for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
 		if (len != strlen(registers[i]) + 1 || *text != '%' ||
 		    memcmp(registers[i], text + 1, len - 1))
 			continue;
-		*ret = i;
+		*ret = (uint8_t)i;
 		return true;
 	}
 	return false;

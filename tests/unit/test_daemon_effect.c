@@ -1,5 +1,6 @@
 /* What the events of each hook are as effects, and what the policy that comes with the program says
  * of honest ones and of attacks. */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -288,9 +289,8 @@ static void libraries_that_a_planted_module_imports(void **state)
 static void inet_address(const char *host, uint16_t port)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-	unsigned char *b = (unsigned char *)&in.sin_addr;
 
-	assert_int_equal(sscanf(host, "%hhu.%hhu.%hhu.%hhu", b, b + 1, b + 2, b + 3), 4);
+	assert_int_equal(inet_pton(AF_INET, host, &in.sin_addr), 1);
 	memcpy(e.address, &in, sizeof(in));
 	e.address_len = sizeof(in);
 }
