@@ -26,9 +26,9 @@ int mw_source_wrong(struct mw_source *s, yaml_mark_t mark, const char *format, .
 
 int mw_source_no_room(struct mw_source *s, int64_t error)
 {
-	mw_source_complain(s, "%s",
-	                   error == -EFBIG ? "the compiled policy would be too large"
-	                                   : "not enough memory");
+	mw_source_wrong(s, s->event.start_mark, "%s",
+	                error == -EFBIG ? "the compiled policy would be too large"
+	                                : "not enough memory");
 	return (int)error;
 }
 

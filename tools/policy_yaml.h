@@ -2,6 +2,7 @@
 #ifndef MW_TOOLS_POLICY_YAML_H
 #define MW_TOOLS_POLICY_YAML_H
 
+#include <errno.h>
 #include <stddef.h>
 
 #include <yaml.h>
@@ -28,8 +29,8 @@ yaml_mark_t mw_yaml_stopped(const yaml_parser_t *parser, const char *text, size_
 __attribute__((format(printf, 3, 4))) int mw_source_wrong(struct mw_source *s, yaml_mark_t mark,
                                                           const char *format, ...);
 
-/* The same at the current event. */
-#define mw_source_complain(s, ...) mw_source_wrong(s, (s)->event.start_mark, __VA_ARGS__)
+/* The same at the current event. That it is an error can be seen where it is returned. */
+#define mw_source_complain(s, ...) (mw_source_wrong(s, (s)->event.start_mark, __VA_ARGS__), -EINVAL)
 
 /* Says that there is no room for the text: `error` is what mw_policy_text() returned. Returns it.
  */
