@@ -46,12 +46,10 @@ static void free_permits(struct mw_floor_thread *thread)
 	}
 }
 
-void mw_floor_thread_forget(struct mw_floor_tasks *tasks, struct mw_floor_thread *thread)
+static void forget_at(struct mw_floor_tasks *tasks, struct mw_floor_thread **at)
 {
-	struct mw_floor_thread **at = bucket(tasks, thread->tid);
+	struct mw_floor_thread *thread = *at;
 
-	while (*at != thread)
-		at = &(*at)->next;
 	*at = thread->next;
 	if (tasks->look_at)
 		tasks->look_at(tasks->context, thread->tid, false);
@@ -59,6 +57,15 @@ void mw_floor_thread_forget(struct mw_floor_tasks *tasks, struct mw_floor_thread
 	free_permits(thread);
 	free(thread);
 	tasks->count--;
+}
+
+void mw_floor_thread_forget(struct mw_floor_tasks *tasks, struct mw_floor_thread *thread)
+{
+	struct mw_floor_thread **at = bucket(tasks, thread->tid);
+
+	while (*at != thread)
+		at = &(*at)->next;
+	forget_at(tasks, at);
 }
 
 struct mw_floor_thread *mw_floor_thread_enter(struct mw_floor_tasks *tasks, pid_t pid, pid_t tid)
@@ -202,5 +209,5 @@ void mw_floor_tasks_clear(struct mw_floor_tasks *tasks)
 {
 	for (size_t i = 0; i < MW_FLOOR_BUCKETS; i++)
 		while (tasks->buckets[i])
-			mw_floor_thread_forget(tasks, tasks->buckets[i]);
+			forget_at(tasks, &tasks->buckets[i]);
 }
