@@ -186,7 +186,10 @@ static bool is_in_prefix(const struct mw_daemon_matter *m, const char *path)
 	char prefix[PATH_MAX + 8];
 
 	snprintf(prefix, PATH_MAX, "%s", given(m)->exe);
-	if (!cut_name(prefix) || !cut_name(prefix) || !prefix[1])
+	for (int level = 0; level < 2; level++)
+		if (!cut_name(prefix))
+			return false;
+	if (!prefix[1])
 		return false;
 	strcat(prefix, "/lib");
 	return !strncmp(path, prefix, strlen(prefix));
