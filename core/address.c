@@ -38,10 +38,13 @@ void mw_address_split(const char *text, struct mw_address *ret)
 	set_host(ret, text, len);
 }
 
-static void put_digits(char *out, const uint8_t *bytes, size_t count)
+static void put_digits(char *out, char version, const uint8_t *bytes, size_t count)
 {
 	static const char digits[] = "0123456789abcdef";
 
+	*out++ = '=';
+	*out++ = version;
+	*out++ = ':';
 	for (size_t i = 0; i < count; i++) {
 		*out++ = digits[bytes[i] >> 4];
 		*out++ = digits[bytes[i] & 15];
@@ -55,18 +58,15 @@ bool mw_address_digits(const char *host, char out[static MW_ADDRESS_DIGITS])
 	uint8_t bytes[16];
 
 	if (inet_pton(AF_INET, host, bytes) == 1) {
-		memcpy(out, "=4:", 3);
-		put_digits(out + 3, bytes, 4);
+		put_digits(out, '4', bytes, 4);
 		return true;
 	}
 	if (inet_pton(AF_INET6, host, bytes) != 1)
 		return false;
 	if (!memcmp(bytes, mapped, sizeof(mapped))) {
-		memcpy(out, "=4:", 3);
-		put_digits(out + 3, bytes + 12, 4);
+		put_digits(out, '4', bytes + 12, 4);
 		return true;
 	}
-	memcpy(out, "=6:", 3);
-	put_digits(out + 3, bytes, 16);
+	put_digits(out, '6', bytes, 16);
 	return true;
 }

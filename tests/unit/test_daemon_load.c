@@ -74,12 +74,13 @@ static void behind_a_header(void **state)
 /* torch unpacks what it wrote in its first days. */
 static void member_of_an_open_archive(void **state)
 {
+	static const uint8_t magic[] = {0x80, 2, 'K', 1, '.'};
 	static char bytes[2 * TAR_HEADER + sizeof(SYSTEM)];
 	char path[128];
 
 	(void)state;
-	memcpy(bytes + 257, "ustar", 5);
-	memcpy(bytes + TAR_HEADER, "\x80\x02K\x01.", 5);
+	memcpy(bytes + 257, "ustar", sizeof("ustar"));
+	memcpy(bytes + TAR_HEADER, magic, sizeof(magic));
 	memcpy(bytes + (size_t)2 * TAR_HEADER, SYSTEM, sizeof(SYSTEM));
 	make_file_of("model.tar", bytes, sizeof(bytes), path);
 	runs_a_shell();
@@ -129,14 +130,15 @@ static void torchscript_out_of_an_open_archive(void **state)
 /* An archive with one entry, which is not compressed, as APPNOTE.TXT describes it. */
 static void make_archive(const char *name, char ret[static 128])
 {
+	static const uint8_t marks[3][4] = {{'P', 'K', 3, 4}, {'P', 'K', 1, 2}, {'P', 'K', 5, 6}};
 	static uint8_t bytes[512];
 	const uint8_t len = sizeof(SYSTEM) - 1, directory = LOCAL + NAME_LEN + len;
 	uint8_t *entry = bytes + directory, *end = entry + ENTRY + NAME_LEN;
 	const uint32_t crc = mw_crc32((const uint8_t *)SYSTEM, len);
 
-	memcpy(bytes, "PK\3\4", 4);
-	memcpy(entry, "PK\1\2", 4);
-	memcpy(end, "PK\5\6", 4);
+	memcpy(bytes, marks[0], 4);
+	memcpy(entry, marks[1], 4);
+	memcpy(end, marks[2], 4);
 	bytes[26] = entry[28] = NAME_LEN;
 	memcpy(entry + 16, &crc, sizeof(crc));
 	entry[24] = len;
