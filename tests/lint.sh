@@ -28,7 +28,8 @@ tidy || failed=1
 echo '== cppcheck'
 cppcheck --quiet --std=c11 --language=c --enable=warning,portability --inline-suppr \
 	--suppress=missingIncludeSystem --suppress=allocaCalled --suppress=comparePointers \
-	--error-exitcode=1 -j "$(nproc)" -D_GNU_SOURCE -D__x86_64__ -DMW_VERSION='""' $sources || failed=1
+	--error-exitcode=1 -j "$(nproc)" -D_GNU_SOURCE -D__x86_64__ -DMW_VERSION='""' \
+	-D'LIBBPF_OPTS(TYPE,NAME,...)=struct TYPE NAME={__VA_ARGS__}' $sources || failed=1
 echo '== manual pages'
 for page in $pages; do
 	if command -v mandoc >/dev/null; then

@@ -11,7 +11,9 @@ static void *shrink(void *array, size_t size)
 {
 	void *smaller = realloc(array, size ? size : 1);
 
-	return smaller ? smaller : array;
+	if (!smaller)
+		return array;
+	return smaller;
 }
 
 void mw_maps_keep_code(struct mw_maps *maps)

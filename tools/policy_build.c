@@ -108,6 +108,7 @@ int mw_policy_begin(struct mw_policy_build *build, const char *name, enum mw_lay
 	if (!copy)
 		return -ENOMEM;
 	sources[build->source_count++] = (struct mw_policy_source){copy, layer};
+	/* cppcheck-suppress memleak ; `sources` has it now */
 	return 0;
 }
 

@@ -60,13 +60,13 @@ static inline struct mw_k_path put_path(const char *path)
 /* An effect of nobody in particular. */
 static inline void event(enum mw_k_hook hook, int64_t number)
 {
-	static uint64_t id = 100;
+	static uint64_t last = 100;
 	struct stat st;
 
 	memset(&e, 0, sizeof(e));
 	used = 0;
 	e.head = (struct mw_k_head){.kind = MW_K_EFFECT,
-	                            .id = ++id,
+	                            .id = ++last,
 	                            .tgid = (uint32_t)getpid(),
 	                            .tid = (uint32_t)gettid(),
 	                            .start = process_start};
