@@ -87,7 +87,7 @@ static inline PyObject *close_load(struct mw_load *load, PyObject *result)
 	thread->active = thread->load || thread->scope;
 	thread->note.valid = thread->span.valid = false;
 	if (!load->in_frame)
-		free(load);
+		free(load); /* NOLINT(clang-analyzer-unix.Malloc): `room` is in_frame, always */
 	return result;
 }
 
