@@ -5,8 +5,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MW_INVENTORY_NAME "modelwatch-inventory" /* how the program is called to be this process   \
-	                                          */
+/* How the program is called to be this process. */
+#define MW_INVENTORY_NAME "modelwatch-inventory"
 #define MW_INVENTORY_PAGE_FD 3
 #define MW_INVENTORY_RING_FD 4
 #define MW_INVENTORY_STUCK_MS 10000 /* for a look at one process and one file */

@@ -25,8 +25,8 @@ struct mw_daemon_facts {
  * NULL when there is no memory. */
 json_t *mw_daemon_status(const struct mw_daemon_facts *facts, int64_t now);
 
-/* A record of the schema modelwatch.heartbeat/1 (docs/alerts.md): that we are there, and how; `ends`
- * that it is the last. A new reference, or NULL when there is no memory. */
+/* A record of the schema modelwatch.heartbeat/1 (docs/alerts.md): that we are there, and how;
+ * `ends` that it is the last. A new reference, or NULL when there is no memory. */
 json_t *mw_daemon_heartbeat(const struct mw_daemon_facts *facts, int64_t now, bool ends);
 
 #endif
