@@ -434,14 +434,15 @@ static int serve(struct courier *c, const json_t *hello)
 
 int main(void)
 {
-	struct courier *c = calloc(1, sizeof(*c));
+	static struct courier courier;
+	struct courier *c = &courier;
 	json_t *hello;
 	int status = 1;
 
 	mw_descriptors_fill();
 	prctl(PR_SET_NAME, "modelwatch-cour", 0, 0, 0);
 	mw_confine_descriptors(MW_SHARED_FD);
-	if (!c || mw_confine(0) || mw_intake_open(STDIN_FILENO, &c->intake))
+	if (mw_confine(0) || mw_intake_open(STDIN_FILENO, &c->intake))
 		return 1;
 	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
 	hello = hear_hello(c);

@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 #include <linux/ioprio.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -204,15 +203,15 @@ static int give_up_rights(void)
 
 int mw_inventory_work(void)
 {
-	struct worker *w = calloc(1, sizeof(*w));
+	static struct worker worker;
+	struct worker *w = &worker;
 
 	prctl(PR_SET_NAME, "modelwatch-inve", 0, 0, 0);
 	mw_confine_descriptors(MW_INVENTORY_RING_FD);
-	if (!w || open_all(w) || give_up_rights())
+	if (open_all(w) || give_up_rights())
 		return 1;
 	work(w);
 	mw_inventory_close(w->inventory);
 	ring_buffer__free(w->ring);
-	free(w);
 	return 0;
 }
