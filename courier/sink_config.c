@@ -185,23 +185,30 @@ static const char *missing(const struct mw_sink_config *sink)
 	}
 }
 
+/* Behind a name and a colon may be a password, and then another name. */
+static bool is_at(const char *url, const char *host)
+{
+	size_t len = strlen(host);
+	const char *rest;
+
+	if (strncmp(url, host, len) != 0)
+		return false;
+	rest = url + len;
+	if (*rest == ':')
+		rest += 1 + strspn(rest + 1, "0123456789");
+	return !*rest || *rest == '/';
+}
+
 /* Secrets are for one receiver, not for everybody on the way. */
 static bool is_bare(const struct mw_sink_config *sink)
 {
-	static const char *const local[] = {"http://127.0.0.1", "http://[::1]", "http://localhost"};
 	const char *url = sink->url;
 
 	if (!url || strncmp(url, "http://", 7) != 0)
 		return false;
-	for (size_t i = 0; i < 3; i++) {
-		size_t len = strlen(local[i]);
-
-		/* Behind a name and a colon may be a password, and then another name. */
-		if (!strncmp(url, local[i], len) && url[len] == ':')
-			len += 1 + strspn(url + len + 1, "0123456789");
-		if (!strncmp(url, local[i], strlen(local[i])) && (!url[len] || url[len] == '/'))
-			return false;
-	}
+	if (is_at(url, "http://127.0.0.1") || is_at(url, "http://[::1]") ||
+	    is_at(url, "http://localhost"))
+		return false;
 	return sink->token_file || sink->password_file;
 }
 
