@@ -67,8 +67,7 @@ static void begin(struct mw_writer *w, const char *key)
 		*at++ = ',';
 	if (key) {
 		*at++ = '"';
-		memcpy(at, key, len);
-		at += len;
+		at = mempcpy(at, key, len);
 		*at++ = '"';
 		*at++ = ':';
 	}
@@ -178,13 +177,12 @@ static bool append(struct mw_writer *w, const char *s, size_t len)
 static size_t escape_number(uint32_t code, const char *slash, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
-	size_t len = strlen(slash);
+	char *at = stpcpy(out, slash);
 
-	memcpy(out, slash, len);
-	out[len++] = 'u';
+	*at++ = 'u';
 	for (int shift = code > 0xfffff ? 20 : code > 0xffff ? 16 : 12; shift >= 0; shift -= 4)
-		out[len++] = digits[code >> shift & 15];
-	return len;
+		*at++ = digits[code >> shift & 15];
+	return (size_t)(at - out);
 }
 
 static size_t escape_pair(char a, char b, char *out)
