@@ -39,9 +39,9 @@ static double peak(void)
 	char line[256];
 	long kib = 0;
 
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "VmHWM: %ld", &kib) == 1)
-			break;
+	while (status && !kib && fgets(line, sizeof(line), status))
+		if (!strncmp(line, "VmHWM:", 6))
+			kib = strtol(line + 6, NULL, 10);
 	if (status)
 		fclose(status);
 	return (double)kib / 1024;

@@ -49,7 +49,7 @@ static const json_t *at(const json_t *value, const char *path)
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	while ((name = strsep(&rest, "/")))
-		value = json_is_array(value) ? json_array_get(value, (size_t)atoi(name))
+		value = json_is_array(value) ? json_array_get(value, strtoul(name, NULL, 10))
 		                             : json_object_get(value, name);
 	return value;
 }

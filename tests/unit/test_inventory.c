@@ -81,9 +81,10 @@ static void lose(void *context, uint64_t count)
 
 static void add(pid_t pid, int64_t now)
 {
-	const struct mw_identity_hint who = {
-	        .pid = pid, .tid = (pid_t)record.tid, .uid = MW_IDENTITY_NO_UID};
+	static struct mw_identity_hint who;
 
+	who = (struct mw_identity_hint){
+	        .pid = pid, .tid = (pid_t)record.tid, .uid = MW_IDENTITY_NO_UID};
 	load.record = &record;
 	load.who = &who;
 	mw_inventory_add(inventory, &load, now);
