@@ -179,6 +179,7 @@ look()
 		need clang-tidy have clang-tidy
 		need clang-format have clang-format
 		need cppcheck have cppcheck
+		need mandoc have mandoc
 		;;
 	bench)
 		need strace have strace
