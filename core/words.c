@@ -80,6 +80,11 @@ int mw_verdict_parse(const char *word)
 	return parse(verdict_words, MW_VERDICT_COUNT, word);
 }
 
+int mw_outcome_parse(const char *word)
+{
+	return parse(outcome_words, MW_OUTCOME_COUNT, word);
+}
+
 int mw_severity_parse(const char *word)
 {
 	return parse(severity_words, MW_SEVERITY_COUNT, word);

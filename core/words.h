@@ -55,6 +55,7 @@ const char *mw_origin_name(enum mw_origin o);
 int mw_class_parse(const char *word);
 int mw_cause_parse(const char *word);
 int mw_verdict_parse(const char *word);
+int mw_outcome_parse(const char *word);
 int mw_severity_parse(const char *word);
 int mw_origin_parse(const char *word);
 

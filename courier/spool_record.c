@@ -113,10 +113,9 @@ static int artifact_of(const json_t *record, char ret[static MW_SPOOL_KEY])
 
 static int read_alert(const json_t *record, struct mw_spool_facts *ret)
 {
-	const char *rule = mw_field_text(record, "rule"), *word = mw_field_text(record, "severity");
-	const char *requested = mw_field_text(record, "requested");
-	int severity = word ? mw_severity_parse(word) : -EINVAL;
-	int verdict = requested ? mw_verdict_parse(requested) : -EINVAL;
+	const char *rule = mw_field_text(record, "rule");
+	int severity = mw_field_word(record, "severity", mw_severity_parse);
+	int verdict = mw_field_word(record, "requested", mw_verdict_parse);
 	int error;
 
 	if (rule)

@@ -81,14 +81,6 @@ static int word_of(const json_t *object, const char *key, int (*parse)(const cha
 	return value < 0 ? -1 : value;
 }
 
-static int outcome_parse(const char *word)
-{
-	for (int i = 0; i < MW_OUTCOME_COUNT; i++)
-		if (!strcmp(word, mw_outcome_name((enum mw_outcome)i)))
-			return i;
-	return -1;
-}
-
 /* An emission's id is a UUID of version 7: its first 48 bits are milliseconds. */
 static int64_t time_of_uid(const char *uid)
 {
@@ -216,7 +208,7 @@ static void read_alert(struct mw_view *v)
 	v->rule = mw_text_of(record, "rule");
 	v->severity = word_of(record, "severity", mw_severity_parse);
 	v->cause = word_of(record, "cause", mw_cause_parse);
-	v->outcome = word_of(record, "outcome", outcome_parse);
+	v->outcome = word_of(record, "outcome", mw_outcome_parse);
 	v->verdict = word_of(record, "verdict", mw_verdict_parse);
 	read_effect(v);
 	read_techniques(v);

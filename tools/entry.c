@@ -28,22 +28,6 @@ static bool is_modest(const char *line, size_t len)
 	return values <= VALUES_MAX;
 }
 
-/* The place of the field's word in a list of words, or -EINVAL. */
-static int word_of(const json_t *json, const char *path, int (*parse)(const char *word))
-{
-	const char *word = mw_field_text(json, path);
-
-	return word ? parse(word) : -EINVAL;
-}
-
-static int outcome_parse(const char *word)
-{
-	for (int i = 0; i < MW_OUTCOME_COUNT; i++)
-		if (!strcmp(word, mw_outcome_name((enum mw_outcome)i)))
-			return i;
-	return -EINVAL;
-}
-
 static int digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -84,14 +68,14 @@ static int read_time(struct mw_entry *entry)
 
 static int read_alert(struct mw_entry *entry)
 {
-	int severity = word_of(entry->json, "severity", mw_severity_parse);
-	int requested = word_of(entry->json, "requested", mw_verdict_parse);
-	int outcome = word_of(entry->json, "outcome", outcome_parse);
+	int severity = mw_field_word(entry->json, "severity", mw_severity_parse);
+	int requested = mw_field_word(entry->json, "requested", mw_verdict_parse);
+	int outcome = mw_field_word(entry->json, "outcome", mw_outcome_parse);
 	uint64_t update;
 
 	if (severity < 0 || requested < 0 || outcome < 0 || read_time(entry) ||
 	    read_id(mw_field_text(entry->json, "id"), entry->id) ||
-	    word_of(entry->json, "effect.class", mw_class_parse) < 0 ||
+	    mw_field_word(entry->json, "effect.class", mw_class_parse) < 0 ||
 	    !mw_field_text(entry->json, "rule") ||
 	    !mw_field_number(entry->json, "update", &update) || update > UINT32_MAX)
 		return -EINVAL;

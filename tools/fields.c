@@ -1,5 +1,6 @@
 #include "fields.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "text.h"
@@ -24,6 +25,13 @@ const json_t *mw_field(const json_t *from, const char *path)
 const char *mw_field_text(const json_t *from, const char *path)
 {
 	return json_string_value(mw_field(from, path));
+}
+
+int mw_field_word(const json_t *from, const char *path, int (*parse)(const char *word))
+{
+	const char *word = mw_field_text(from, path);
+
+	return word ? parse(word) : -EINVAL;
 }
 
 bool mw_field_number(const json_t *from, const char *path, uint64_t *ret)

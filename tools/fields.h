@@ -19,6 +19,9 @@ const char *mw_field_text(const json_t *from, const char *path);
 /* Whether it is an integer that is not negative; it is in `*ret` then. */
 bool mw_field_number(const json_t *from, const char *path, uint64_t *ret);
 
+/* What `parse` makes of its text: the place of a word in a list, or -EINVAL. */
+int mw_field_word(const json_t *from, const char *path, int (*parse)(const char *word));
+
 /* Copies for showing: at most `max` <= MW_SHOWN_MAX bytes of text, one line, with nothing in it
  * that moves a cursor or reverses the direction of writing; what is longer is cut in the middle.
  * Null for what is no string. New references, NULL when there is no memory. */
