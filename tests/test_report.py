@@ -180,6 +180,27 @@ def test_updates_replace_what_was_counted(alert, tmp_path):
         assert [m["outcome"] for m in model["timeline"]] == ["killed_after_effect"]
 
 
+def test_an_update_can_be_more_severe(alert, tmp_path):
+    first = made(alert, outcome="prevented", severity="high", rule="a")
+    other = made(alert, outcome="prevented", severity="high", rule="b")
+    later = {**copy.deepcopy(first), "update": 1, "outcome": "killed_after_effect", "severity": "critical"}
+    for lines in ([other, first, later], [later, first, other]):
+        model = model_of(write(tmp_path / "a", *lines))
+        assert [(group["rule"], group["severity"]) for group in model["groups"]] == [("a", "critical"), ("b", "high")]
+        totals = {one["severity"]: one["count"] for one in model["by_severity"]}
+        assert (totals["critical"], totals["high"]) == (1, 1)
+
+
+def test_what_becomes_more_severe_gets_a_group(alert, tmp_path):
+    """The groups are full of others that are no less severe than it was."""
+    many = [made(alert, severity="high", rule=f"r{i}") for i in range(513)]
+    later = {**copy.deepcopy(many[-1]), "update": 1, "severity": "critical"}
+    model = model_of(write(tmp_path / "a", *many, later))
+    assert (model["groups"][0]["rule"], model["groups"][0]["severity"]) == ("r512", "critical")
+    assert model["totals"]["count"] == 513
+    assert sum(one["count"] for one in model["in_no_group"]) == 1
+
+
 @pytest.mark.parametrize("field, value, groups", [
     ("rule", "other", 2), ("load__call", "os.other", 2), ("load__artifact__path", "/other", 2),
     ("load__artifact__stream_sha256", "00" * 32, 2), ("user__uid", 12345, 2),

@@ -151,16 +151,18 @@ static void count(struct mw_groups *groups, const struct mw_entry *alert)
 	tally_add(&groups->by_severity[alert->severity], alert);
 }
 
-int mw_groups_add(struct mw_groups *groups, const struct mw_entry *alert)
+static void raise_to(struct mw_group *group, enum mw_severity severity)
 {
-	char key[MW_SHA256_HEX];
-	struct mw_group *group;
-	int error = mw_sample_key(alert->json, key);
+	if (group->severity < severity)
+		group->severity = severity;
+}
 
-	if (error)
-		return error;
-	count(groups, alert);
-	group = find(groups, key);
+/* Counts the alert in its group, a new one if need be and there is room, or with the rest. */
+static int gather(struct mw_groups *groups, const char *key, const struct mw_entry *alert)
+{
+	struct mw_group *group = find(groups, key);
+	int error;
+
 	if (!group) {
 		group = place_for(groups, alert->severity);
 		if (!group) {
@@ -171,12 +173,22 @@ int mw_groups_add(struct mw_groups *groups, const struct mw_entry *alert)
 		if (error)
 			return error;
 	}
-	if (group->severity < alert->severity)
-		group->severity = alert->severity;
+	raise_to(group, alert->severity);
 	tally_add(&group->tally, alert);
 	add_event(group, alert);
 	add_host(group, alert);
 	return 0;
+}
+
+int mw_groups_add(struct mw_groups *groups, const struct mw_entry *alert)
+{
+	char key[MW_SHA256_HEX];
+	int error = mw_sample_key(alert->json, key);
+
+	if (error)
+		return error;
+	count(groups, alert);
+	return gather(groups, key, alert);
 }
 
 static int correct_group(struct mw_group *group, const struct mw_entry *alert)
@@ -184,6 +196,7 @@ static int correct_group(struct mw_group *group, const struct mw_entry *alert)
 	struct mw_event *event = event_of(group, alert);
 	json_t *sample;
 
+	raise_to(group, alert->severity);
 	if (event) {
 		event->outcome = alert->outcome;
 		event->count = alert->count;
@@ -198,13 +211,6 @@ static int correct_group(struct mw_group *group, const struct mw_entry *alert)
 	return 0;
 }
 
-static void replace(struct mw_tally *tally, const struct mw_share *before,
-                    const struct mw_entry *alert)
-{
-	tally_take(tally, before);
-	tally_add(tally, alert);
-}
-
 int mw_groups_correct(struct mw_groups *groups, const struct mw_entry *alert,
                       const struct mw_share *before)
 {
@@ -214,11 +220,18 @@ int mw_groups_correct(struct mw_groups *groups, const struct mw_entry *alert,
 
 	if (error)
 		return error;
+	tally_take(&groups->total, before);
+	tally_add(&groups->total, alert);
+	tally_take(&groups->by_severity[before->severity], before);
+	tally_add(&groups->by_severity[alert->severity], alert);
 	group = find(groups, key);
-	replace(&groups->total, before, alert);
-	replace(&groups->by_severity[alert->severity], before, alert);
-	replace(group ? &group->tally : &groups->rest[alert->severity], before, alert);
-	return group ? correct_group(group, alert) : 0;
+	if (!group) {
+		tally_take(&groups->rest[before->severity], before);
+		return gather(groups, key, alert); /* it may deserve a group now */
+	}
+	tally_take(&group->tally, before);
+	tally_add(&group->tally, alert);
+	return correct_group(group, alert);
 }
 
 /* The greater comes first. */

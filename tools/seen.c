@@ -10,7 +10,7 @@ struct known {
 	uint8_t id[MW_ID_BYTES];
 	uint32_t update;
 	uint32_t count;
-	uint8_t outcome;
+	uint8_t outcome, severity;
 	bool deny_would_stop, used;
 };
 
@@ -49,6 +49,7 @@ static struct known known_as(const struct mw_entry *alert)
 	struct known known = {.update = alert->update,
 	                      .count = (uint32_t)alert->count,
 	                      .outcome = (uint8_t)alert->outcome,
+	                      .severity = (uint8_t)alert->severity,
 	                      .deny_would_stop = alert->deny_would_stop,
 	                      .used = true};
 
@@ -72,6 +73,6 @@ enum mw_novelty mw_seen_note(struct mw_seen *seen, const struct mw_entry *alert,
 	if (!found.used)
 		return MW_NEW;
 	*ret = (struct mw_share){found.count, (enum mw_outcome)found.outcome,
-	                         found.deny_would_stop};
+	                         (enum mw_severity)found.severity, found.deny_would_stop};
 	return found.update < alert->update ? MW_NEWER : MW_REPEATED;
 }

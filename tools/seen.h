@@ -16,6 +16,7 @@ struct mw_seen;
 struct mw_share {
 	uint64_t count;
 	enum mw_outcome outcome;
+	enum mw_severity severity;
 	bool deny_would_stop;
 };
 
