@@ -187,6 +187,28 @@ static void begin_finding(struct mw_spool *spool, const struct mw_spool_facts *f
 	                      facts->time, facts->time));
 }
 
+/* The group that the finding has opened, by what was sent of it last. */
+static bool find_own(struct mw_spool *spool, const struct sent *sent, struct group *ret)
+{
+	struct mw_spool_facts facts;
+
+	return !mw_spool_facts(sent->record, mw_spool_now(spool), &facts) &&
+	       find(spool, facts.group, ret) && !strcmp(ret->id, sent->facts.id);
+}
+
+/* All of the group has been told with `facts`. When those have made something else of the finding,
+ * it groups what is like it now, and what is like it was is a new finding. */
+static void regroup(struct mw_spool *spool, const struct group *group,
+                    const struct mw_spool_facts *facts)
+{
+	mw_sql_do(spool,
+	          "UPDATE OR IGNORE groups SET key = ?, told = count, severity = MAX(severity, ?)"
+	          " WHERE key = ?",
+	          "sis", facts->group, (int64_t)facts->severity, group->key);
+	if (strcmp(group->key, facts->group) != 0)
+		mw_sql_do(spool, "DELETE FROM groups WHERE key = ?", "s", group->key);
+}
+
 /* What the monitor has found out later of a finding that was sent. It is numbered by us: updates
  * with a count may have gone out in between. */
 static bool amend(struct mw_spool *spool, const struct mw_spool_facts *facts, const json_t *record)
@@ -198,7 +220,7 @@ static bool amend(struct mw_spool *spool, const struct mw_spool_facts *facts, co
 
 	if (!find_sent(spool, facts->id, &sent))
 		return false;
-	is_open = find(spool, facts->group, &group) && !strcmp(group.id, facts->id);
+	is_open = find_own(spool, &sent, &group);
 	if (!is_open) {
 		group.count = json_integer_value(json_object_get(sent.record, "count"));
 		group.first = group.last = facts->time;
@@ -208,10 +230,8 @@ static bool amend(struct mw_spool *spool, const struct mw_spool_facts *facts, co
 	mw_spool_insert(spool, &next,
 	                dress(json_copy((json_t *)record), &next, group.count, facts->key,
 	                      group.first, group.last));
-	mw_sql_do(spool,
-	          "UPDATE groups SET told = count, severity = MAX(severity, ?)"
-	          " WHERE key = ? AND id = ?",
-	          "iss", (int64_t)facts->severity, facts->group, facts->id);
+	if (is_open)
+		regroup(spool, &group, facts);
 	json_decref(sent.record);
 	return true;
 }

@@ -251,6 +251,79 @@ static void passes_on_updates_of_the_finding(void **state)
 	json_decref(second);
 }
 
+/* An update says that it was not prevented after all: alike ones that are prevented are none of it,
+ * and those that are not are no new finding. */
+static void a_finding_can_become_worse(void **state)
+{
+	struct spool_of *s = *state;
+	json_t *first = spool_alert(s, "exec", "high", "ab", "/bin/sh"), *like;
+	char id[MW_UUID_TEXT];
+
+	spool_put(s, json_incref(first));
+	put(s, "exec", "high", "/bin/sh");
+	set(first, "update", NULL, NULL, json_integer(1));
+	set(first, "outcome", NULL, NULL, json_string("killed_after_effect"));
+	set(first, "severity", NULL, NULL, json_string("critical"));
+	spool_put(s, json_incref(first));
+	assert_int_equal(take(s), 2);
+	assert_int_equal(entries[0].severity, MW_HIGH);
+	assert_int_equal(entries[1].severity, MW_CRITICAL);
+	assert_int_equal(spool_number(&entries[1], "count"), 2);
+	strcpy(id, spool_text(&entries[1], "id", NULL));
+	assert_string_equal(spool_text(&entries[0], "id", NULL), id);
+	mw_spool_free(entries, 2);
+	put(s, "exec", "high", "/bin/sh");
+	assert_int_equal(take(s), 1);
+	assert_string_equal(spool_text(&entries[0], "outcome", NULL), "prevented");
+	assert_string_not_equal(spool_text(&entries[0], "id", NULL), id);
+	mw_spool_free(entries, 1);
+	like = spool_alert(s, "exec", "critical", "ab", "/bin/sh");
+	set(like, "outcome", NULL, NULL, json_string("killed_after_effect"));
+	spool_put(s, like);
+	s->now += MINUTE;
+	mw_spool_tick(s->spool);
+	assert_int_equal(take(s), 1);
+	assert_string_equal(spool_text(&entries[0], "id", NULL), id);
+	assert_string_equal(spool_text(&entries[0], "outcome", NULL), "killed_after_effect");
+	assert_int_equal(spool_number(&entries[0], "count"), 3);
+	mw_spool_free(entries, 1);
+	json_decref(first);
+}
+
+/* The same when another finding is what it has become: each keeps its own count. */
+static void a_finding_can_become_like_another(void **state)
+{
+	struct spool_of *s = *state;
+	json_t *first = spool_alert(s, "exec", "high", "ab", "/bin/sh"), *other, *again;
+
+	other = spool_alert(s, "exec", "critical", "ab", "/bin/sh");
+	set(other, "outcome", NULL, NULL, json_string("observed"));
+	again = spool_alert(s, "exec", "critical", "ab", "/bin/sh");
+	set(again, "outcome", NULL, NULL, json_string("observed"));
+	spool_put(s, json_incref(first));
+	spool_put(s, json_incref(other));
+	spool_put(s, again);
+	put(s, "exec", "high", "/bin/sh");
+	assert_int_equal(take(s), 2);
+	mw_spool_free(entries, 2);
+	set(first, "update", NULL, NULL, json_integer(1));
+	set(first, "outcome", NULL, NULL, json_string("observed"));
+	set(first, "severity", NULL, NULL, json_string("critical"));
+	spool_put(s, json_incref(first));
+	s->now += MINUTE;
+	mw_spool_tick(s->spool);
+	assert_int_equal(take(s), 2);
+	assert_string_equal(spool_text(&entries[0], "id", NULL),
+	                    json_string_value(json_object_get(first, "id")));
+	assert_int_equal(spool_number(&entries[0], "count"), 2);
+	assert_string_equal(spool_text(&entries[1], "id", NULL),
+	                    json_string_value(json_object_get(other, "id")));
+	assert_int_equal(spool_number(&entries[1], "count"), 2);
+	mw_spool_free(entries, 2);
+	json_decref(first);
+	json_decref(other);
+}
+
 static void limits_new_findings(void **state)
 {
 	struct spool_of *s = *state;
@@ -503,6 +576,8 @@ int main(void)
 	        TEST(tells_apart_what_is_not_alike),
 	        TEST(breaks_the_group_when_it_becomes_worse),
 	        TEST(passes_on_updates_of_the_finding),
+	        TEST(a_finding_can_become_worse),
+	        TEST(a_finding_can_become_like_another),
 	        TEST(limits_new_findings),
 	        TEST(limits_a_rule_over_all_artifacts),
 	        TEST(tells_a_count_once_when_what_breaks_it_is_limited),
