@@ -333,13 +333,14 @@ void mw_decide_after(const struct mw_policy *policy, uint32_t skip, const struct
 	q.load = load;
 	q.effect = effect;
 	q.made = q.hashed = 0;
-	*ret = (struct mw_decision){.requested = MW_DENY, .severity = MW_HIGH, .rule = "none"};
+	*ret = (struct mw_decision){
+	        .requested = MW_DENY, .own_severity = MW_BY_TABLE, .rule = "none"};
 	ret->index = find_rule(&q, skip, ret);
 	if (ret->index < policy->rule_count) {
 		const struct mw_rule *rule = &mw_policy_rules(policy)[ret->index];
 
 		ret->requested = rule->verdict;
-		ret->severity = rule->severity;
+		ret->own_severity = rule->severity;
 		ret->rule = mw_policy_text_at(policy, rule->name);
 	}
 	if (effect->facts & MW_FACT_UNANNOUNCED && ret->requested == MW_OBSERVE)

@@ -30,8 +30,8 @@ struct mw_load_view {
 struct mw_decision {
 	enum mw_verdict verdict;   /* what is to happen: the lower of the rule's and the mode's */
 	enum mw_verdict requested; /* what the rule asked for */
-	enum mw_severity severity;
-	bool record;         /* the monitor is to be told */
+	enum mw_severity own_severity; /* the rule's, or MW_BY_TABLE: core/severity.h decides */
+	bool record;                   /* the monitor is to be told */
 	bool ask;            /* a rule before this one may match: who knows more has to decide */
 	uint32_t index;      /* of the rule; the number of rules when none matched */
 	const char *rule;    /* its name, inside the image; "none" when none matched */

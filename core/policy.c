@@ -81,7 +81,7 @@ static bool rule_is_valid(const struct image *image, const struct mw_rule *rule)
 {
 	const struct mw_condition *condition;
 
-	if (rule->verdict >= MW_VERDICT_COUNT || rule->severity >= MW_SEVERITY_COUNT ||
+	if (rule->verdict >= MW_VERDICT_COUNT || rule->severity > MW_BY_TABLE ||
 	    !list_is_bounded(image, rule->name))
 		return false;
 	if (!holds(image, rule->conditions, rule->condition_count, sizeof(*condition),

@@ -10,10 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "severity.h"
 #include "words.h"
 
 #define MW_POLICY_MAGIC 0x4d57504cu /* "MWPL" */
-#define MW_POLICY_VERSION 5u
+#define MW_POLICY_VERSION 6u
 #define MW_POLICY_MAX_SIZE (64u << 20)
 #define MW_POLICY_MAX_RULES 100000u
 
@@ -72,7 +73,8 @@ struct mw_rule {
 	uint32_t name;    /* one string */
 	uint32_t conditions, condition_count;
 	int64_t expires; /* seconds since the epoch from when on the rule is void, or 0: never */
-	uint8_t verdict, severity;
+	uint8_t verdict;
+	uint8_t severity; /* enum mw_severity, or MW_BY_TABLE */
 	uint8_t pad[6];
 };
 

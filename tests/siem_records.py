@@ -56,14 +56,16 @@ ALERTS = {
     "tampered": ("load-tamper", "critical", "tamper",
                  {"op": "os.putenv", "target": "LD_PRELOAD", "number": None, "facts": []}, {}),
     "too_much": ("load-limit", "medium", "limit", {"op": "memory", "target": None, "number": 1 << 30, "facts": []}, {}),
-    "past_a_sensor": ("load-write", "high", "write", file("openat", "/data/out2"), {"evasion": True, "sensor": "syscall"}),
+    "past_a_sensor": ("load-write", "critical", "write", file("openat", "/data/out2"),
+                      {"evasion": True, "sensor": "syscall"}),
     "from_hub": ("load-write", "high", "write", file("open", "/data/out3"), {"model": MODEL}),
     "let_go": ("load-exec", "critical", "exec", exec_of("/usr/bin/touch", "/data/x"), LET_GO),
-    "too_late": ("load-write", "high", "write", file("open", "/data/out4"),
+    "too_late": ("load-write", "critical", "write", file("open", "/data/out4"),
                  {"verdict": "kill", "mode": "kill", "outcome": "killed_after_effect"}),
     "unproved": ("unproved", "medium", "exec", exec_of("/usr/bin/ls"), {"requested": "alert", **LET_GO, "cause": "unknown"}),
     "imported": ("import-unknown", "low", "exec", exec_of("/bin/sh", "-c", "uname"), {**OBSERVED, "cause": "import"}),
 }
+SAY_SO = {"persistence", "unproved", "import-unknown"}  # the rules that have a severity of their own
 LOSSES = {
     "lost": {"kind": "ring", "lost": 3, "reason": "the kernel's ring was full", "count": 3, "hooks": {"exec": 3}},
     "unwound": {"kind": "unwind", "lost": 0, "reason": "stacks were not unwound to their end", "count": 9, "hooks": {}},
@@ -88,7 +90,8 @@ def stamp(record):
 def alert(rule, severity, effect, detail, other):
     record = copy.deepcopy(EXAMPLE)
     record |= {"rule": rule, "severity": severity, "effect": {"class": effect, "detail": detail}, **DENIED}
-    record["policy"] |= {"rule": rule, "expired": None}
+    own = severity if rule in SAY_SO else None
+    record["policy"] |= {"rule": rule, "severity": own, "expired": None}
     record["title"] = f"/data/models/resnet18.pt had the effect {effect}: prevented"
     record["job"] = {"kind": "slurm", "id": "4711", "step": "0", "rank": 3, "trust": "cgroup"}
     record["container"] = {"id": "4f" * 32, "runtime": "containerd", "name": "train", "image": "images.example.org/t:1",
@@ -150,3 +153,23 @@ def flat(value, lists="", path="", into=None):
     elif value is not None:
         into.setdefault(path, value)
     return into
+
+
+SEVERITIES = ["info", "low", "medium", "high", "critical"]
+
+
+def rows(which):
+    """Those of the table of that name in the section, by their first cell."""
+    text = (ROOT / "docs" / "formats.md").read_text().partition("## Severities\n")[2].partition("\n## ")[0]
+    part = text.partition(f"| {which} |")[2].partition("\n\n")[0]
+    cells = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in part.splitlines() if line.startswith("| `")]
+    return {row[0]: row[1:-1] for row in cells}
+
+
+TABLE, RULES = rows("effect"), rows("rule")
+
+
+def told(effect, outcome, evasion=False):
+    """What the table says."""
+    level = SEVERITIES.index(TABLE[effect][outcome != "prevented"])
+    return SEVERITIES[min(level + evasion, 4)]

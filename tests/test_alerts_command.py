@@ -45,7 +45,7 @@ def alert(program="/bin/sh", **changes):
                     "user_unit": None, "ancestors": []},
         "user": {"uid": 1000, "name": "ada", "groups": [], "loginuid": None}, "job": None,
         "container": None, "host": {"name": "h", "boot_id": "b", "kernel": "6"},
-        "policy": {"digest": "0" * 64, "rule": "load-exec", "expired": None}, "version": "0.1.0",
+        "policy": {"digest": "0" * 64, "rule": "load-exec", "severity": None, "expired": None}, "version": "0.1.0",
         "labels": {}, "count": 1, "reporter": None, "reports": [],
     }
     record.update(changes)

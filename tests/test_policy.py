@@ -284,8 +284,8 @@ def test_the_order_of_layers(tmp_path, home, site):
     assert done.returncode == 0, done.stderr
     assert order_of(done.stdout)[:8] == ["first", "second", "mine", "user", "twenty", "ten", "site",
                                          "session-message"]
-    assert "# /etc/modelwatch/policy.d/10-a.yaml:4, final\n" in done.stdout
-    assert f"# {mine}:3\n" in done.stdout
+    assert "# /etc/modelwatch/policy.d/10-a.yaml:4, severity by the table, final\n" in done.stdout
+    assert f"# {mine}:3, severity by the table\n" in done.stdout
     assert "\nmode: observe\n" in done.stdout and '"a": "b"' in done.stdout
 
 
@@ -561,10 +561,10 @@ def test_explain_names_the_rule_and_the_next(tmp_path, home, evil):
     done = load(evil, tmp_path, f"--policy={rules}")
     alert = done.alerts[0]
     expected = [f"alert {alert['id']}: {alert['title']}", "  then      deny by rule mine",
-                f"  now       deny by rule mine ({rules}:3), severity high", "            because: not here",
+                f"  now       deny by rule mine ({rules}:3), severity critical by the table", "            because: not here",
                 "            owner: ann",
-                f"  next      deny by rule load-exec (built-in policy:{line_of('load-exec')}), severity critical",
-                "  next      deny by rule none, severity high"]
+                f"  next      deny by rule load-exec (built-in policy:{line_of('load-exec')}), "
+                "severity critical by the table", "  next      deny by rule none, severity critical by the table"]
     for what in ([tmp_path / "alerts.jsonl"], [alert["id"], f"--alerts={tmp_path}/alerts.jsonl"],
                  [alert["id"]]):
         done = ask("explain", f"--policy={rules}", *what)

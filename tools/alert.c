@@ -9,6 +9,7 @@
 #include "alert_file.h"
 #include "alert_parts.h"
 #include "courier.h"
+#include "fields.h"
 #include "identity.h"
 #include "journal.h"
 #include "reporter.h"
@@ -189,9 +190,19 @@ static void write_line(struct mw_alerts *a, const char *line, size_t len)
 		mw_reporter_send(a->options.reporter, line, len);
 }
 
+/* By what is written first: what was kept back may have become more severe. */
+static void add_to_tally(struct mw_alerts *a, const json_t *alert)
+{
+	int severity = mw_field_word(alert, "severity", mw_severity_parse);
+	int verdict = mw_field_word(alert, "verdict", mw_verdict_parse);
+
+	if (severity >= 0 && verdict >= 0)
+		mw_tally_add(&a->tally, mw_field_text(alert, "rule"), (enum mw_severity)severity,
+		             (enum mw_verdict)verdict);
+}
+
 static void count(struct mw_alerts *a, const struct mw_alert *alert)
 {
-	mw_tally_add(&a->tally, alert->decision);
 	if (alert->decision->requested < MW_ALERT)
 		return;
 	if (!a->sum.first[0])
@@ -262,6 +273,8 @@ void mw_alerts_effect(struct mw_alerts *a, pid_t pid, const struct mw_record *re
 	held = json && a->options.hold &&
 	       a->options.hold(a->options.hold_context, pid, record, json);
 	line = write_first(a, json, held);
+	if (!held)
+		add_to_tally(a, json);
 	json_decref(json);
 	count(a, alert);
 	memcpy(ret_id, alert->id, sizeof(alert->id));
@@ -303,6 +316,7 @@ static void write_update(struct mw_alerts *a, struct recent *recent, json_t *jso
 	char *line;
 
 	json_object_set_new(json, "update", json_integer(++recent->update));
+	mw_alert_json_severity(json);
 	line = dump(json, &len);
 	json_decref(json);
 	if (!line)
@@ -383,6 +397,12 @@ static void show_written(struct mw_alerts *a, const char *title, const char *lin
 	write_shown(a, line, len);
 }
 
+/* Somebody else's names its reporter. */
+static bool is_of_ours(const json_t *alert)
+{
+	return json_is_null(json_object_get(alert, "reporter"));
+}
+
 void mw_alerts_write(struct mw_alerts *a, json_t *alert)
 {
 	const char *id = json_string_value(json_object_get(alert, "id"));
@@ -392,6 +412,8 @@ void mw_alerts_write(struct mw_alerts *a, json_t *alert)
 	size_t len = 0;
 	char *line;
 
+	if (is_of_ours(alert))
+		add_to_tally(a, alert);
 	if (a->options.identities)
 		mw_identity_complete(a->options.identities, alert);
 	line = dump(alert, &len);

@@ -18,6 +18,20 @@ bool mw_alert_prevented(const struct mw_alert *alert)
 	return alert->decision->verdict >= MW_DENY;
 }
 
+enum mw_severity mw_alert_severity(const struct mw_alert *alert)
+{
+	const struct mw_record_effect *effect = &alert->record->effect;
+	const struct mw_severity_facts facts = {
+	        .own = alert->decision->own_severity,
+	        .requested = alert->decision->requested,
+	        .class = effect->class,
+	        .outcome = mw_alert_prevented(alert) ? MW_PREVENTED : MW_OBSERVED,
+	        .evasion = effect->facts & MW_FACT_UNANNOUNCED,
+	};
+
+	return mw_severity(&facts);
+}
+
 bool mw_alert_is_ours(const struct mw_native_frame *frame)
 {
 	const char *slash = strrchr(frame->object, '/');

@@ -5,6 +5,7 @@
 
 #include "../core/address.h"
 #include "alert_parts.h"
+#include "fields.h"
 #include "identity.h"
 #include "identity_cache.h"
 #include "jsontext.h"
@@ -219,7 +220,7 @@ static void set_what(const struct mw_alert *alert, json_t *out)
 	enum mw_outcome outcome = mw_alert_prevented(alert) ? MW_PREVENTED : MW_OBSERVED;
 
 	json_object_set_new(out, "severity",
-	                    json_string(mw_severity_name(alert->decision->severity)));
+	                    json_string(mw_severity_name(mw_alert_severity(alert))));
 	json_object_set_new(out, "effect",
 	                    json_pack("{s:s, s:o}", "class", mw_class_name(effect->class), "detail",
 	                              detail_of(effect)));
@@ -246,12 +247,23 @@ static void set_who(const struct mw_alert *alert, json_t *out)
 	json_object_set_new(out, "host", mw_identity_host());
 }
 
+static json_t *policy_of(const struct mw_alert *alert)
+{
+	const struct mw_decision *decision = alert->decision;
+	const char *own = decision->own_severity < MW_BY_TABLE
+	                          ? mw_severity_name(decision->own_severity)
+	                          : NULL;
+
+	return json_pack("{s:o, s:s, s:s?, s:s?}", "digest",
+	                 mw_json_text(alert->options->policy_digest), "rule", decision->rule,
+	                 "severity", own, "expired", decision->expired);
+}
+
 json_t *mw_alert_json(const struct mw_alert *alert)
 {
-	json_t *rule = json_string(alert->decision->rule);
-	json_t *out = json_pack("{s:s, s:s, s:i, s:s, s:O, s:o}", "schema", "modelwatch.alert/1",
-	                        "id", alert->id, "update", 0, "time", alert->time, "rule", rule,
-	                        "title", mw_json_text(alert->title));
+	json_t *out = json_pack("{s:s, s:s, s:i, s:s, s:s, s:o}", "schema", "modelwatch.alert/1",
+	                        "id", alert->id, "update", 0, "time", alert->time, "rule",
+	                        alert->decision->rule, "title", mw_json_text(alert->title));
 
 	if (out) {
 		set_what(alert, out);
@@ -259,20 +271,13 @@ json_t *mw_alert_json(const struct mw_alert *alert)
 		json_object_set_new(out, "python_stack", python_stack(alert->record));
 		json_object_set_new(out, "native_stack", native_stack(alert));
 		set_who(alert, out);
-		json_object_set_new(out, "policy",
-		                    json_pack("{s:o, s:O, s:o}", "digest",
-		                              mw_json_text(alert->options->policy_digest), "rule",
-		                              rule, "expired",
-		                              alert->decision->expired
-		                                      ? json_string(alert->decision->expired)
-		                                      : json_null()));
+		json_object_set_new(out, "policy", policy_of(alert));
 		json_object_set_new(out, "version", json_string(MW_VERSION));
 		json_object_set(out, "labels", alert->options->labels);
 		json_object_set_new(out, "count", json_integer(1));
 		json_object_set_new(out, "reporter", json_null());
 		json_object_set_new(out, "reports", json_array());
 	}
-	json_decref(rule);
 	return out;
 }
 
@@ -290,4 +295,19 @@ bool mw_alert_json_seen(json_t *alert, enum mw_sensor sensor)
 		if (!strcmp(json_string_value(json_array_get(seen, i)), name))
 			return false;
 	return !json_array_append_new(seen, json_string(name));
+}
+
+void mw_alert_json_severity(json_t *alert)
+{
+	int own = mw_field_word(alert, "policy.severity", mw_severity_parse);
+	int requested = mw_field_word(alert, "requested", mw_verdict_parse);
+	const struct mw_severity_facts facts = {
+	        .own = own < 0 ? MW_BY_TABLE : (enum mw_severity)own,
+	        .requested = requested < 0 ? MW_DENY : (enum mw_verdict)requested,
+	        .class = (enum mw_class)mw_field_word(alert, "effect.class", mw_class_parse),
+	        .outcome = (enum mw_outcome)mw_field_word(alert, "outcome", mw_outcome_parse),
+	        .evasion = json_is_true(mw_field(alert, "evasion")),
+	};
+
+	json_object_set_new(alert, "severity", json_string(mw_severity_name(mw_severity(&facts))));
 }

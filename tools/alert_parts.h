@@ -40,6 +40,9 @@ struct mw_alert {
 /* Whether the effect was kept from happening. */
 bool mw_alert_prevented(const struct mw_alert *alert);
 
+/* By the rule or the table (core/severity.h). */
+enum mw_severity mw_alert_severity(const struct mw_alert *alert);
+
 /* Fills everything but the title. `alert->record`, `load`, `at`, `decision`, `pid` and `options`
  * are set. Release with mw_alert_release(). */
 void mw_alert_gather(struct mw_alert *alert, struct mw_unwinder *unwinder,
@@ -73,6 +76,10 @@ json_t *mw_alert_json_artifact(const struct mw_artifact *artifact, const struct 
  * when that is news. */
 void mw_alert_json_digest(json_t *alert, const struct mw_digest *digest);
 bool mw_alert_json_seen(json_t *alert, enum mw_sensor sensor);
+
+/* Sets the severity of an alert of ours whose outcome or evasion has changed, by what it says now.
+ */
+void mw_alert_json_severity(json_t *alert);
 
 /* The alert as text for people, ending in a newline. Returns its length. */
 size_t mw_alert_text(const struct mw_alert *alert, bool colour, char *out, size_t size);

@@ -130,7 +130,7 @@ static void judged(const struct mw_alert *alert, struct mw_text *out)
 	if (effect->op.s)
 		mw_text_shown(out, effect->op.s, effect->op.len, 32);
 	mw_text_add(out, ", rule %s, severity %s%s\n", decision->rule,
-	            mw_severity_name(decision->severity), missed_by(effect));
+	            mw_severity_name(mw_alert_severity(alert)), missed_by(effect));
 	if (decision->expired)
 		mw_text_add(out, "              rule %s would have decided, but it has expired\n",
 		            decision->expired);

@@ -150,6 +150,7 @@ static void decide(struct mw_merge *merge, struct mw_known_effect *effect, int64
 		merge->count.merged++;
 	} else if (effect->claim && !mw_losers_has(&merge->losers, effect->uid, now)) {
 		json_object_set_new(effect->alert, "evasion", json_true());
+		mw_alert_json_severity(effect->alert);
 		merge->count.evasion++;
 	}
 	let_go(merge, effect);

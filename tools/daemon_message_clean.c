@@ -153,7 +153,7 @@ static json_t *clean(const struct mw_message_field *field, const json_t *value)
 		return json_is_boolean(value) ? json_boolean(json_is_true(value)) : json_null();
 	case MW_TAKE_WORD:
 		return word(value, field->parse);
-	case MW_TAKE_ORIGIN:
+	case MW_TAKE_CHOICE:
 		return json_is_string(value) ? word(value, field->parse) : json_null();
 	case MW_TAKE_HEX:
 		return hex(value, field->max);

@@ -24,14 +24,6 @@ static int parse_mode(const char *word)
 	return mode == MW_ALLOW ? -EINVAL : mode;
 }
 
-static int parse_outcome(const char *word)
-{
-	for (int o = 0; o < MW_OUTCOME_COUNT; o++)
-		if (!strcmp(word, mw_outcome_name((enum mw_outcome)o)))
-			return o;
-	return -EINVAL;
-}
-
 static int parse_sensor(const char *word)
 {
 	for (int s = 0; s < MW_SENSOR_COUNT; s++)
@@ -101,7 +93,7 @@ static const struct mw_message_field artifact[] = {
 static const struct mw_message_field load[] = {
         {.name = "id", .kind = MW_TAKE_HEX, .max = 16},
         {.name = "entry", .kind = MW_TAKE_TEXT},
-        {.name = "origin", .kind = MW_TAKE_ORIGIN, .parse = mw_origin_parse},
+        {.name = "origin", .kind = MW_TAKE_CHOICE, .parse = mw_origin_parse},
         {.name = "artifact", .kind = MW_TAKE_OBJECT, .fields = artifact},
         {.name = "call", .kind = MW_TAKE_TEXT},
         {.name = "args", .kind = MW_TAKE_TEXT},
@@ -124,6 +116,7 @@ static const struct mw_message_field native_frame[] = {{.name = "symbol", .kind 
 static const struct mw_message_field policy[] = {
         {.name = "digest", .kind = MW_TAKE_HEX, .max = 64},
         {.name = "rule", .kind = MW_TAKE_SHOWN, .max = 200},
+        {.name = "severity", .kind = MW_TAKE_CHOICE, .parse = mw_severity_parse},
         {.name = "expired", .kind = MW_TAKE_TEXT},
         {0}};
 
@@ -134,7 +127,7 @@ const struct mw_message_field mw_message_alert[] = {
         {.name = "verdict", .kind = MW_TAKE_WORD, .parse = mw_verdict_parse},
         {.name = "requested", .kind = MW_TAKE_WORD, .parse = mw_verdict_parse},
         {.name = "mode", .kind = MW_TAKE_WORD, .parse = parse_mode},
-        {.name = "outcome", .kind = MW_TAKE_WORD, .parse = parse_outcome},
+        {.name = "outcome", .kind = MW_TAKE_WORD, .parse = mw_outcome_parse},
         {.name = "sensor", .kind = MW_TAKE_WORD, .parse = parse_sensor},
         {.name = "seen_by", .kind = MW_TAKE_SET, .max = MW_SENSOR_COUNT, .parse = parse_sensor},
         {.name = "evasion", .kind = MW_TAKE_BOOLEAN},

@@ -17,7 +17,7 @@ enum mw_take_as {
 	MW_TAKE_BOOLEAN, /* false when it is none */
 	MW_TAKE_MAYBE,   /* boolean or null */
 	MW_TAKE_WORD,    /* that `parse` knows; required */
-	MW_TAKE_ORIGIN,  /* such a word or null */
+	MW_TAKE_CHOICE,  /* such a word or null */
 	MW_TAKE_HEX,     /* `max` digits, or null */
 	MW_TAKE_TEXTS,   /* at most `max`, or null */
 	MW_TAKE_SET,     /* of words that `parse` knows; what it does not know is dropped */

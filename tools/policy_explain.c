@@ -30,15 +30,36 @@ struct explainer {
 	json_t *found;      /* the latest updates, by ID */
 };
 
+/* By the table it may depend on whether the effect is prevented. */
+static void print_severity(const struct mw_decision *decision, enum mw_class class, bool evasion)
+{
+	struct mw_severity_facts facts = {.own = decision->own_severity,
+	                                  .requested = decision->requested,
+	                                  .class = class,
+	                                  .outcome = MW_PREVENTED,
+	                                  .evasion = evasion};
+	const char *prevented = mw_severity_name(mw_severity(&facts)), *happened;
+
+	facts.outcome = MW_OBSERVED;
+	happened = mw_severity_name(mw_severity(&facts));
+	if (decision->own_severity < MW_BY_TABLE)
+		printf(", severity %s\n", happened);
+	else if (decision->requested < MW_DENY || !strcmp(prevented, happened))
+		printf(", severity %s by the table\n", happened);
+	else
+		printf(", severity %s by the table, %s if it is not prevented\n", prevented,
+		       happened);
+}
+
 static void print_rule(const struct explainer *e, const char *what,
-                       const struct mw_decision *decision)
+                       const struct mw_decision *decision, enum mw_class class, bool evasion)
 {
 	char place[1024];
 
 	mw_effective_place(&e->policy, decision->rule, place, sizeof(place));
-	printf("  %-9s %s by rule %s%s%s%s, severity %s\n", what,
-	       mw_verdict_name(decision->requested), decision->rule, *place ? " (" : "", place,
-	       *place ? ")" : "", mw_severity_name(decision->severity));
+	printf("  %-9s %s by rule %s%s%s%s", what, mw_verdict_name(decision->requested),
+	       decision->rule, *place ? " (" : "", place, *place ? ")" : "");
+	print_severity(decision, class, evasion);
 	if (decision->expired)
 		printf("            rule %s would have decided, but it has expired\n",
 		       decision->expired);
@@ -91,7 +112,8 @@ static int explain(struct explainer *e, const char *id, const json_t *alert)
 	print_then(alert);
 	for (uint32_t shown = 0, skip = 0; !status && shown <= NEXT_SHOWN; shown++) {
 		mw_decide_after(e->policy.image, skip, &question.load, &question.effect, &decision);
-		print_rule(e, shown ? "next" : "now", &decision);
+		print_rule(e, shown ? "next" : "now", &decision, question.effect.class,
+		           json_is_true(mw_field(alert, "evasion")));
 		if (!shown)
 			print_reason(e, &decision);
 		if (decision.index >= e->policy.image->rule_count)

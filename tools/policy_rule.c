@@ -19,7 +19,6 @@ struct rule {
 	struct mw_policy_item item;
 	struct mw_condition conditions[MW_FIELD_COUNT];
 	struct mw_who_condition who[WHO_COUNT];
-	bool has_severity;
 	uint64_t seen; /* bit per field of a rule */
 	yaml_mark_t mark;
 };
@@ -83,7 +82,6 @@ static int take_severity(struct mw_source *s, const char *what, struct rule *rul
 	if (value < 0)
 		return value;
 	rule->item.image.severity = (uint8_t)value;
-	rule->has_severity = true;
 	return 0;
 }
 
@@ -294,8 +292,6 @@ static int take_field(struct mw_source *s, struct rule *rule)
 /* What a rule lacks, and what does not go together in it. */
 static int check_rule(struct mw_source *s, struct rule *rule)
 {
-	static const uint8_t severity[MW_VERDICT_COUNT] = {MW_INFO, MW_INFO, MW_MEDIUM, MW_HIGH,
-	                                                   MW_HIGH};
 	struct mw_rule *image = &rule->item.image;
 	const char *name = s->build->text.data + image->name;
 
@@ -313,8 +309,6 @@ static int check_rule(struct mw_source *s, struct rule *rule)
 		return mw_source_wrong(s, rule->mark,
 		                       "rule '%s' never holds: 'when' and 'unless' share a fact",
 		                       name);
-	if (!rule->has_severity)
-		image->severity = severity[image->verdict];
 	return 0;
 }
 
@@ -399,6 +393,7 @@ int mw_policy_rule(struct mw_source *s)
 	if (s->event.type != YAML_MAPPING_START_EVENT)
 		return mw_source_complain(s, "a rule must be a mapping of fields to values");
 	image->classes = image->causes = image->origins = UINT32_MAX;
+	image->severity = MW_BY_TABLE;
 	rule.item.source = (uint32_t)s->build->source_count - 1;
 	rule.item.line = (uint32_t)rule.mark.line + 1;
 	rule.item.column = (uint32_t)rule.mark.column + 1;

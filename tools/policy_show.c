@@ -42,7 +42,10 @@ static void print_place(const struct mw_effective *effective, const struct mw_po
 	const struct mw_policy_build *rules = &effective->rules;
 	char expired[MW_WHEN_TEXT];
 
-	printf("\n  # %s:%u%s%s", rules->sources[item->source].name, item->line,
+	printf("\n  # %s:%u%s%s%s", rules->sources[item->source].name, item->line,
+	       item->image.verdict >= MW_ALERT && item->image.severity == MW_BY_TABLE
+	               ? ", severity by the table"
+	               : "",
 	       item->final ? ", final" : "",
 	       mw_policy_is_for(rules, item, subject) ? "" : ", not for this user and job");
 	if (item->image.expires && item->image.expires <= rules->now) {

@@ -49,9 +49,10 @@ json_t *mw_sink_sample(enum mw_severity severity)
 	                  "sensor", "python", "seen_by", "python", "evasion", 0, "cause", "unknown",
 	                  "load", load(), "python_stack", "native_stack"));
 	set_who(out);
-	json_object_update_new(out, json_pack("{s:{s:n, s:s, s:n}, s:s, s:{s:s}, s:i, s:n, s:[]}",
-	                                      "policy", "digest", "rule", "sink-test", "expired",
-	                                      "version", MW_VERSION, "labels", "modelwatch", "test",
-	                                      "count", 1, "reporter", "reports"));
+	json_object_update_new(
+	        out, json_pack("{s:{s:n, s:s, s:s, s:n}, s:s, s:{s:s}, s:i, s:n, s:[]}", "policy",
+	                       "digest", "rule", "sink-test", "severity",
+	                       mw_severity_name(severity), "expired", "version", MW_VERSION,
+	                       "labels", "modelwatch", "test", "count", 1, "reporter", "reports"));
 	return out;
 }

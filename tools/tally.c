@@ -26,10 +26,11 @@ static struct mw_tally_row *find(struct mw_tally *tally, const char *rule,
 	return row;
 }
 
-void mw_tally_add(struct mw_tally *tally, const struct mw_decision *decision)
+void mw_tally_add(struct mw_tally *tally, const char *rule, enum mw_severity severity,
+                  enum mw_verdict verdict)
 {
-	char rule[sizeof(tally->row[0].rule)];
+	char clean[sizeof(tally->row[0].rule)];
 
-	mw_utf8_clean(decision->rule, strlen(decision->rule), rule, sizeof(rule));
-	find(tally, rule, decision->severity, decision->verdict)->count++;
+	mw_utf8_clean(rule, strlen(rule), clean, sizeof(clean));
+	find(tally, clean, severity, verdict)->count++;
 }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../core/decide.h"
+#include "../core/words.h"
 
 #define MW_TALLY_MAX 128
 
@@ -23,6 +23,7 @@ struct mw_tally {
 	struct mw_tally_row row[MW_TALLY_MAX];
 };
 
-void mw_tally_add(struct mw_tally *tally, const struct mw_decision *decision);
+void mw_tally_add(struct mw_tally *tally, const char *rule, enum mw_severity severity,
+                  enum mw_verdict verdict);
 
 #endif

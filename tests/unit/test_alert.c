@@ -49,7 +49,7 @@ static void fill(void)
 
 	decision = (struct mw_decision){.verdict = MW_DENY,
 	                                .requested = MW_DENY,
-	                                .severity = MW_CRITICAL,
+	                                .own_severity = MW_BY_TABLE,
 	                                .rule = "load-exec"};
 	memset(&record, 0, sizeof(record));
 	record.kind = MW_EFFECT;
@@ -196,6 +196,8 @@ static void alert_has_every_field(void **state)
 	assert_string_equal(word(alert, "effect", "detail", "op"), "os.system");
 	assert_string_equal(word(alert, "effect", "class", NULL), "exec");
 	assert_true(json_is_true(json_object_get(alert, "evasion")));
+	assert_string_equal(word(alert, "severity", NULL, NULL), "critical");
+	assert_true(json_is_null(json_object_get(json_object_get(alert, "policy"), "severity")));
 	load = json_object_get(alert, "load");
 	assert_string_equal(word(load, "call", NULL, NULL), "posix.system");
 	assert_string_equal(word(load, "args", NULL, NULL), "('id',)");
@@ -356,6 +358,63 @@ static bool set_evasion(void *context, json_t *alert)
 	(void)context;
 	json_object_set_new(alert, "evasion", json_false());
 	return true;
+}
+
+static bool set_happened(void *context, json_t *alert)
+{
+	(void)context;
+	json_object_set_new(alert, "outcome", json_string("killed_after_effect"));
+	return true;
+}
+
+/* The severities of the alert of `record`, and of its update after `change`. */
+static void severities(mw_alert_change *change, const char *first, const char *second)
+{
+	const char *expect[] = {first, second};
+	const struct mw_tally *tally;
+	struct mw_alerts *a;
+	json_t *lines;
+
+	options.alerts_path = alerts_path;
+	assert_int_equal(mw_alerts_open(&options, &a), 0);
+	make(a);
+	assert_int_equal(mw_alerts_amend(a, (struct mw_str){id, 36}, change, NULL), 0);
+	tally = mw_alerts_tally(a);
+	assert_int_equal(tally->count, 1); /* by what was written first */
+	assert_string_equal(mw_severity_name(tally->row[0].severity), first);
+	mw_alerts_close(a);
+	lines = lines_of(alerts_path);
+	unlink(alerts_path);
+	assert_int_equal(json_array_size(lines), 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_string_equal(word(json_array_get(lines, i), "severity", NULL, NULL),
+		                    expect[i]);
+	json_decref(lines);
+}
+
+static void severity_follows_what_became_of_it(void **state)
+{
+	json_t *lines;
+
+	(void)state;
+	fill();
+	record.effect.class = MW_WRITE;
+	record.effect.facts = 0;
+	severities(set_happened, "high", "critical");
+	record.effect.class = MW_LIMIT;
+	severities(set_happened, "medium", "high");
+	record.effect.facts = MW_FACT_UNANNOUNCED;
+	severities(set_happened, "high", "critical");
+	decision.own_severity = MW_LOW;
+	severities(set_happened, "low", "low");
+	lines = lines_of_one();
+	assert_string_equal(word(json_array_get(lines, 0), "policy", "severity", NULL), "low");
+	json_decref(lines);
+	decision.own_severity = MW_BY_TABLE;
+	decision.verdict = MW_ALERT; /* the mode, or the rule */
+	severities(set_happened, "critical", "critical");
+	decision.requested = decision.verdict = MW_OBSERVE;
+	severities(set_happened, "info", "info");
 }
 
 /* What is kept back is written as it has become; updates wait until then. */
@@ -731,6 +790,7 @@ int main(void)
 	        cmocka_unit_test(observing_takes_one_line),
 	        cmocka_unit_test(large_files_are_hashed_later),
 	        cmocka_unit_test(an_alert_can_be_kept_back),
+	        cmocka_unit_test(severity_follows_what_became_of_it),
 	        cmocka_unit_test(a_reopened_stream_is_the_same),
 	        cmocka_unit_test(huge_files_do_not_hold_up_the_end),
 	        cmocka_unit_test(lost_alerts_are_told),

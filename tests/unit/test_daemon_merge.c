@@ -92,10 +92,11 @@ static int teardown(void **state)
 
 static json_t *kernel_alert(const char *id)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:[s], s:[]}", "id", id,
-	                 "severity", "critical", "verdict", "alert", "requested", "deny", "outcome",
-	                 "observed", "cause", "call", "title", "kernel", "evasion", 0, "seen_by",
-	                 "kernel", "reports");
+	return json_pack("{s:s, s:s, s:{s:s}, s:s, s:s, s:s, s:s, s:s, s:b, s:[s], s:{s:n}, s:[]}",
+	                 "id", id, "severity", "critical", "effect", "class", "write", "verdict",
+	                 "alert", "requested", "deny", "outcome", "observed", "cause", "call",
+	                 "title", "kernel", "evasion", 0, "seen_by", "kernel", "policy", "severity",
+	                 "reports");
 }
 
 /* The kernel sees the child write `path`. Writes the alert unless it is kept back, as the caller
@@ -481,17 +482,18 @@ static bool hold(void *context, pid_t pid, const struct mw_record *record, json_
 	return mw_merge_kernel(merge, &effect, alert, 1000);
 }
 
-static void write_alert(struct mw_alerts *alerts_of, const char *path)
+static void write_alert(struct mw_alerts *alerts_of, enum mw_class class, enum mw_severity own,
+                        const char *path)
 {
 	static const struct mw_location nowhere;
 	const struct mw_decision decision = {
-	        .verdict = MW_ALERT, .requested = MW_DENY, .severity = MW_HIGH, .rule = "r"};
+	        .verdict = MW_ALERT, .requested = MW_DENY, .own_severity = own, .rule = "r"};
 	struct mw_record record = {.kind = MW_EFFECT};
 	char id[40], title[600];
 
 	record.load.fd = -1;
 	record.effect = (struct mw_record_effect){
-	        .class = MW_WRITE,
+	        .class = class,
 	        .sensor = MW_KERNEL,
 	        .op = {"openat", 6},
 	        .target = {path, (uint32_t)strlen(path)},
@@ -512,40 +514,75 @@ static void read_lines(const char *path)
 	fclose(in);
 }
 
-static void alerts_are_kept_back_and_written(void **state)
+/* Into a file of its own, whose name is `path`'s. */
+static struct mw_alerts *open_alerts(char *path)
 {
-	char path[] = "/tmp/test_daemon_merge.XXXXXX";
-	const struct mw_alert_options options = {
-	        .alerts_path = path, .quiet = true, .mode = MW_ALERT, .hold = hold};
+	struct mw_alert_options options = {.quiet = true, .mode = MW_ALERT, .hold = hold};
 	struct mw_merge_sinks sinks;
 	struct mw_alerts *alerts_of;
 
-	(void)state;
 	close(mkstemp(path));
+	options.alerts_path = path;
 	assert_int_equal(mw_alerts_open(&options, &alerts_of), 0);
 	mw_merge_close(merge);
 	sinks = mw_merge_alerts(alerts_of);
 	assert_int_equal(mw_merge_open(&sinks, POLICY, &merge), 0);
 	tree = supervise(POLICY, MW_DENY, getuid());
-	user_writes(1, "/tmp/x", "observed", 1000);
-	write_alert(alerts_of, "/tmp/x"); /* 0: at once, with its report */
-	write_alert(alerts_of, "/tmp/y"); /* 1: kept back, an evasion */
-	mw_merge_tick(merge, 1250);
-	user_writes(2, "/tmp/y", "observed", 1300);  /* 2: its update */
-	user_writes(3, "/tmp/z", "prevented", 1300); /* 3: alone */
-	write_alert(alerts_of, "/tmp/w");            /* 4: kept back until the end */
+	return alerts_of;
+}
+
+static void close_alerts(struct mw_alerts *alerts_of, const char *path)
+{
 	mw_merge_close(merge);
 	mw_alerts_close(alerts_of);
 	merge = NULL;
 	read_lines(path);
 	unlink(path);
+}
+
+static void alerts_are_kept_back_and_written(void **state)
+{
+	char path[] = "/tmp/test_daemon_merge.XXXXXX";
+	struct mw_alerts *alerts_of = open_alerts(path);
+
+	(void)state;
+	user_writes(1, "/tmp/x", "observed", 1000);
+	write_alert(alerts_of, MW_WRITE, MW_BY_TABLE, "/tmp/x"); /* 0: at once, with its report */
+	write_alert(alerts_of, MW_WRITE, MW_BY_TABLE, "/tmp/y"); /* 1: kept back, an evasion */
+	mw_merge_tick(merge, 1250);
+	user_writes(2, "/tmp/y", "observed", 1300);              /* 2: its update */
+	user_writes(3, "/tmp/z", "prevented", 1300);             /* 3: alone */
+	write_alert(alerts_of, MW_WRITE, MW_BY_TABLE, "/tmp/w"); /* 4: kept back until the end */
+	close_alerts(alerts_of, path);
 	assert_int_equal(alerts(), 5);
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(reports_of(i), i == 0 || i == 2 || i == 3);
 	assert_true(is_evasion(1) && is_evasion(2) && !is_evasion(0) && !is_evasion(4));
 	assert_string_equal(word(1, "id"), word(2, "id"));
 	assert_string_equal(word(3, "reporter"), "user");
-	assert_string_equal(word(2, "severity"), "high");
+	assert_string_equal(word(2, "severity"), "critical");
+}
+
+/* What was kept back is as severe as it is when it is written, and so it is counted. */
+static void an_evasion_is_more_severe(void **state)
+{
+	char path[] = "/tmp/test_daemon_merge.XXXXXX";
+	struct mw_alerts *alerts_of = open_alerts(path);
+	const struct mw_tally *tally = mw_alerts_tally(alerts_of);
+
+	(void)state;
+	user_writes(1, "/tmp/x", "observed", 1000);
+	write_alert(alerts_of, MW_LIMIT, MW_BY_TABLE, "/tmp/x");
+	write_alert(alerts_of, MW_LIMIT, MW_LOW, "/tmp/y");
+	assert_int_equal(tally->count, 0);
+	mw_merge_tick(merge, 1250);
+	assert_int_equal(tally->count, 2);
+	assert_int_equal(tally->row[0].severity, MW_CRITICAL);
+	assert_int_equal(tally->row[1].severity, MW_LOW);
+	close_alerts(alerts_of, path);
+	assert_true(is_evasion(0) && is_evasion(1));
+	assert_string_equal(word(0, "severity"), "critical");
+	assert_string_equal(word(1, "severity"), "low");
 }
 
 int main(void)
@@ -571,6 +608,7 @@ int main(void)
 	        TEST(what_there_is_no_room_to_keep_back_is_written),
 	        TEST(reports_are_bounded),
 	        TEST(alerts_are_kept_back_and_written),
+	        TEST(an_evasion_is_more_severe),
 	        TEST(closing_writes_what_was_kept_back),
 	};
 

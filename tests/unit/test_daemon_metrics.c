@@ -55,16 +55,11 @@ static struct mw_daemon_facts facts(void)
 
 static int add_alerts(void **state)
 {
-	static const struct mw_decision first = {
-	        .rule = "load-\"exec\"\\\n", .severity = MW_CRITICAL, .verdict = MW_ALERT};
-	static const struct mw_decision second = {
-	        .rule = "none", .severity = MW_LOW, .verdict = MW_OBSERVE};
-
 	(void)state;
 	tally = (struct mw_tally){.count = 0};
-	mw_tally_add(&tally, &first);
-	mw_tally_add(&tally, &first);
-	mw_tally_add(&tally, &second);
+	mw_tally_add(&tally, "load-\"exec\"\\\n", MW_CRITICAL, MW_ALERT);
+	mw_tally_add(&tally, "load-\"exec\"\\\n", MW_CRITICAL, MW_ALERT);
+	mw_tally_add(&tally, "none", MW_LOW, MW_OBSERVE);
 	return 0;
 }
 
@@ -132,10 +127,8 @@ static void a_flood_of_rules_has_one_row(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
-		struct mw_decision decision = {.rule = name, .severity = MW_LOW};
-
 		snprintf(name, sizeof(name), "rule-%d", i);
-		mw_tally_add(&many, &decision);
+		mw_tally_add(&many, name, MW_LOW, MW_ALLOW);
 	}
 	assert_int_equal(many.count, MW_TALLY_MAX);
 	assert_string_equal(many.row[MW_TALLY_MAX - 1].rule, "other");

@@ -509,6 +509,11 @@ static void images_that_are_not_to_be_read(void **state)
 	entries = (void *)(bytes + image->index[MW_WRITE].entries);
 	assert_int_equal(mw_policy_check(image, size - 1), -EINVAL);
 	assert_int_equal(mw_policy_check(image, 4), -EINVAL);
+	assert_int_equal(rules[0].severity, MW_BY_TABLE);
+	rules[0].severity = MW_BY_TABLE + 1;
+	assert_int_equal(mw_policy_check(image, size), -EINVAL);
+	rules[0].severity = MW_BY_TABLE;
+	is_refused(&image->version, MW_POLICY_VERSION - 1);
 	is_refused(&image->rule_count, 1000);
 	is_refused(&image->rules, 3);
 	is_refused(&image->mode, MW_ALLOW);

@@ -85,7 +85,7 @@ static void built_in_policy_compiles(void **state)
 	assert_int_equal(image->mode, MW_DENY);
 	mw_decide(image, &view, &effect, &decision);
 	assert_int_equal(decision.verdict, MW_DENY);
-	assert_int_equal(decision.severity, MW_CRITICAL);
+	assert_int_equal(decision.own_severity, MW_BY_TABLE);
 	assert_string_equal(decision.rule, "load-exec");
 }
 
@@ -144,7 +144,7 @@ static void every_field_is_compiled(void **state)
 	assert_int_equal(r->severity, MW_LOW);
 	r = rule(1);
 	assert_int_equal(r->classes, UINT32_MAX);
-	assert_int_equal(r->severity, MW_MEDIUM);
+	assert_int_equal(r->severity, MW_BY_TABLE);
 	assert_int_equal(r->condition_count, 0);
 	assert_string_equal(text_at(rule(2)->name), "session-message");
 	rmdir("/tmp/scr*tch");
