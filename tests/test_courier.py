@@ -129,7 +129,7 @@ def test_one_that_is_killed_is_started_anew(tmp_path):
 
 
 def couriers_of(parent):
-    """Its children of that name."""
+    """Its children of that name that live."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -137,7 +137,8 @@ def couriers_of(parent):
         except OSError:
             continue
         name, rest = stat[stat.index("(") + 1:].rsplit(")", 1)
-        if int(rest.split()[1]) == parent and name.startswith("modelwatch-cour"):
+        state, ppid, *_ = rest.split()
+        if int(ppid) == parent and state != "Z" and name.startswith("modelwatch-cour"):
             found.append(int(pid))
     return found
 
@@ -178,6 +179,27 @@ def test_all_that_there_was_room_for_is_kept_when_the_monitor_is_killed(tmp_path
     assert sum(len(line) for line in path.read_text().splitlines(True)[:len(names)]) > 0.9 * ROOM
     assert sum(record["lost"] for record in losses) == len(alerts) - len(names) > 100
     assert {record["kind"] for record in losses} == {"courier"}
+
+
+def test_a_job_goes_on_at_the_pace_of_the_disk(tmp_path):
+    """The memory holds a tenth of what it makes, and what takes that out of it is now and then away."""
+    made, effects, path = tmp_path / "made", 600, tmp_path / "alerts.jsonl"
+    made.mkdir()
+    job = subprocess.Popen(
+        [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}", f"--alerts={path}", "--",
+         sys.executable, "-c", JOB, made, str(effects)], stdout=subprocess.DEVNULL, preexec_fn=limit_files)
+    [courier] = until(lambda: couriers_of(job.pid))
+    for pid in (job.pid, courier):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    while len(list(made.iterdir())) < effects:
+        os.kill(courier, signal.SIGSTOP)
+        time.sleep(0.3)
+        os.kill(courier, signal.SIGCONT)
+        time.sleep(0.3)
+    assert job.wait(60) == 0
+    alerts = records(path)
+    assert sum(map(len, path.read_text().splitlines())) > 2 * ROOM
+    assert [(record["id"], record.get("update")) for record in in_spool(tmp_path)] == alerts
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")

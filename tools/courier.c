@@ -21,6 +21,10 @@
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 10000
 #define STAYED_MS 5000 /* a courier that goes sooner has a fault */
+/* For room it is waited for, since it last said that it is at it, and last took something. */
+#define ROOM_MS 3000
+#define ROOM_MAX_MS 10000
+#define STEP_MS 20
 
 int64_t mw_courier_now(void)
 {
@@ -131,6 +135,7 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 	c->process = (struct mw_helper){.pidfd = -1, .fd = -1};
 	c->number = 1;
 	c->retry = RETRY_MIN_MS;
+	c->took = c->spoken = mw_courier_now();
 	*ret = c;
 	if (start(c) != -ENOENT)
 		return 0;
@@ -142,6 +147,8 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 /* The first `count` are on disk. */
 void mw_courier_forget(struct mw_courier *c, size_t count)
 {
+	if (count)
+		c->took = mw_courier_now();
 	mw_courier_ring_forget(&c->ring, count);
 	c->number += count;
 }
@@ -212,8 +219,29 @@ void mw_courier_tell_lost(struct mw_courier *c)
 	free(line);
 }
 
+static bool is_at_it(const struct mw_courier *c)
+{
+	int64_t now = mw_courier_now();
+
+	return now - c->spoken < ROOM_MS && now - c->took < ROOM_MAX_MS;
+}
+
+/* A job that makes more than the disk takes goes on at the pace of the disk. The daemon does not
+ * wait: others than the one that makes so much would. */
+static void wait_for_room(struct mw_courier *c, size_t len)
+{
+	while (!c->is_daemon && len <= MW_LINE_MAX && !mw_courier_ring_fits(&c->ring, len) &&
+	       is_at_it(c)) {
+		struct pollfd event = {.fd = c->process.fd, .events = mw_courier_events(c)};
+
+		poll(&event, 1, STEP_MS);
+		mw_courier_poll(c);
+	}
+}
+
 void mw_courier_send(struct mw_courier *c, const char *line, size_t len)
 {
+	wait_for_room(c, len);
 	mw_courier_tell_lost(c);
 	if (mw_courier_ring_lost(&c->ring) || len > MW_LINE_MAX ||
 	    !mw_courier_ring_keep(&c->ring, line, len))

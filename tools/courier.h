@@ -1,6 +1,6 @@
 /* The monitor's side of the courier (courier/): a program that keeps alerts on disk and sends them
- * to the sinks. Nothing here waits for it: what it has not taken is kept, within a bound, and it is
- * started anew when it has died. docs/protocol.md has the messages. */
+ * to the sinks. What it has not taken is kept, within a bound, and it is started anew when it has
+ * died. docs/protocol.md has the messages. */
 #ifndef MW_TOOLS_COURIER_H
 #define MW_TOOLS_COURIER_H
 
@@ -18,8 +18,10 @@ struct mw_courier;
  * or another negative errno. */
 int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret);
 
-/* Hands over a line of native JSON, its newline with it, which is copied. What there is no room
- * for is counted, and told in a record of the loss once there is room. */
+/* Hands over a line of native JSON, its newline with it, which is copied. Where there is no room,
+ * a monitor that is not the daemon waits for a courier that goes on taking records, at most ten
+ * seconds for the next; what there is no room for then is counted, and told in a record of the loss
+ * once there is room. */
 void mw_courier_send(struct mw_courier *courier, const char *line, size_t len);
 
 /* The descriptor to poll, or -1, for which events, and after how many ms (-1: never)

@@ -34,6 +34,7 @@ struct mw_courier {
 	int64_t take_ms; /* for how long it may say nothing of that */
 
 	struct mw_courier_ring ring; /* what is not acknowledged */
+	int64_t took;                /* when it took something last */
 	uint64_t number;             /* of the first of them */
 	uint64_t base;               /* number of the first that this process was told of */
 	char *hello;                 /* not all of it sent yet, or NULL */

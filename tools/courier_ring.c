@@ -67,16 +67,23 @@ static void copy(struct mw_courier_ring *ring, uint64_t to, const char *line, si
 	memcpy(ring->shared->data, line + part, len - part);
 }
 
+bool mw_courier_ring_fits(const struct mw_courier_ring *ring, size_t len)
+{
+	size_t used = ring->count ? (size_t)(ring->shared->end - ring->tail) : 0;
+
+	return ring->count < KEPT_MAX && len <= ring->room - used;
+}
+
 bool mw_courier_ring_keep(struct mw_courier_ring *ring, const char *line, size_t len)
 {
 	uint64_t end = ring->shared->end;
 
+	if (!mw_courier_ring_fits(ring, len))
+		return false;
 	if (!ring->count) {
 		ring->tail = end = next_start(ring);
 		ring->shared->start = end;
 	}
-	if (ring->count == KEPT_MAX || len > ring->room - (size_t)(end - ring->tail))
-		return false;
 	copy(ring, end, line, len);
 	end += len;
 	ring->ends[(ring->first + ring->count++) % KEPT_MAX] = end;

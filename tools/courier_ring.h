@@ -22,6 +22,9 @@ struct mw_courier_ring {
 int mw_courier_ring_open(struct mw_courier_ring *ring);
 void mw_courier_ring_close(struct mw_courier_ring *ring);
 
+/* Whether there is room for a record of so many bytes. */
+bool mw_courier_ring_fits(const struct mw_courier_ring *ring, size_t len);
+
 /* Puts a record at the end. False: there is no room. */
 bool mw_courier_ring_keep(struct mw_courier_ring *ring, const char *line, size_t len);
 
