@@ -234,11 +234,15 @@ $(O)/sinks/%: $(O)/host/tests/sinks/%.o $(HOST_ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $(call all_of,$^) $(HOST_LIBS) $(COURIER_LIBS)
 
+$(O)/sinks/clock.so: $(O)/guest/tests/sinks/clock.o
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CC) -shared $(GUEST_LDFLAGS) $(LDFLAGS) -o $@ $^
+
 unit-programs: $(UNITS)
 
 fuzz-programs: $(FUZZERS)
 
-sink-programs: $(O)/sinks/drive $(if $(KAFKA),$(O)/sinks/kafka_mock)
+sink-programs: $(O)/sinks/drive $(O)/sinks/clock.so $(if $(KAFKA),$(O)/sinks/kafka_mock)
 
 bench-programs: $(patsubst %,$(O)/bench/%,calls decide arrivals fanotify spool format)
 

@@ -14,7 +14,7 @@ import pytest
 
 from attacks import native
 from conftest import PROGRAM
-from receivers import Server, free_port, until
+from receivers import Server, drive_program, free_port, until  # noqa: F401
 from sinks_end_to_end import FAKETIME, install
 from sinks_net.http_stub import Stub
 from test_courier import JOB, couriers_of
@@ -128,7 +128,7 @@ def test_secrets_of_a_url_are_shown_nowhere(status, tmp_path):
 
 
 @pytest.mark.skipif(not FAKETIME, reason="needs faketime: tests/setup.sh")
-def test_alerts_of_an_hour_ago_are_sent(tmp_path):
+def test_alerts_of_an_hour_ago_are_sent(drive_program, tmp_path):  # noqa: F811
     port = free_port()
     config = policy(tmp_path, http(port))
     run(config, tmp_path, 1, 50)
