@@ -274,7 +274,7 @@ bench: ## measure what a watched job costs; writes docs/benchmarks.md
 	@$(MAKE) --no-print-directory all bench-programs
 	@$(TEST_PYTHON) tests/bench/bench.py --out=$(O)
 
-soak-sinks: setup ## 10,000 alerts into every sink while all is killed again and again: 10 minutes
+soak-sinks: setup ## 10,000 alerts into every sink while all is killed again and again; writes docs/benchmarks.md
 	@$(MAKE) --no-print-directory all sink-programs
 	@MODELWATCH=$(abspath $(O))/modelwatch $(TEST_PYTHON) tests/sinks_end_to_end.py
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -439,6 +440,9 @@ int main(void)
 	json_t *hello;
 	int status = 1;
 
+	/* Records come and go as trees of small pieces, hundreds of records at a time: to keep what
+	 * is freed in malloc's fast bins costs a third more than to give it back at once. */
+	mallopt(M_MXFAST, 0);
 	mw_descriptors_fill();
 	prctl(PR_SET_NAME, "modelwatch-cour", 0, 0, 0);
 	mw_confine_descriptors(MW_SHARED_FD);

@@ -67,11 +67,11 @@ def install(directory, source):
     return directory / "modelwatch"
 
 
-def policy(directory):
+def policy(directory, flush="1s"):
     path = directory / "policy.yaml"
     path.write_text(f"""version: 1
 sinks: [{{name: out, type: file, path: {directory}/out.jsonl}}]
-spool: {{path: {directory}/spool/spool.db, flush: 1s, per_minute: {{per_rule: 0, per_artifact: 0}}}}
+spool: {{path: {directory}/spool/spool.db, flush: {flush}, per_minute: {{per_rule: 0, per_artifact: 0}}}}
 """)
     return path
 
@@ -113,8 +113,9 @@ def test_one_that_is_killed_is_started_anew(tmp_path):
     (tmp_path / "made").mkdir()
     effects = 400
     job = subprocess.Popen(
-        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}", f"--alerts={tmp_path}/alerts.jsonl",
-         "--", sys.executable, "-c", JOB.replace("pickle.loads", "import time; time.sleep(0.005); pickle.loads"),
+        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path, '30s')}",
+         f"--alerts={tmp_path}/alerts.jsonl", "--", sys.executable, "-c",
+         JOB.replace("pickle.loads", "import time; time.sleep(0.005); pickle.loads"),
          tmp_path / "made", str(effects)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     killed = 0
     while job.poll() is None and len(list((tmp_path / "made").iterdir())) < effects:
@@ -209,8 +210,9 @@ def test_one_that_is_killed_before_it_says_that_it_has_them_has_them_once(tmp_pa
     made.mkdir()
     slow = JOB.replace("pickle.loads", "import time; time.sleep(0.01); pickle.loads")
     job = subprocess.Popen(
-        [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}", f"--alerts={tmp_path}/alerts.jsonl",
-         "--", sys.executable, "-c", slow, made, str(effects)], stdout=subprocess.DEVNULL)
+        [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path, '30s')}",
+         f"--alerts={tmp_path}/alerts.jsonl", "--", sys.executable, "-c", slow, made, str(effects)],
+        stdout=subprocess.DEVNULL)
     while killed < 5 and job.poll() is None:
         for courier in couriers_of(job.pid):
             done = subprocess.run(["strace", "-p", str(courier), "-o", "/dev/null", "-e", "trace=sendto", "-e",
