@@ -24,6 +24,28 @@ RSYSLOGD = shutil.which("rsyslogd") or "/usr/sbin/rsyslogd"
 DATA = re.compile(r'id="([^"]*)"[^]]*\] ?(.*)')
 
 
+def parse(line):
+    """A line that death has cut is none."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
+
+
+def whole(path):
+    """What its lines of JSON say."""
+    return [record for record in map(parse, path.read_text(errors="replace").split("\n")) if record]
+
+
+def end_line(path):
+    """Of one that was killed while it wrote: whoever goes on begins a line of his own."""
+    with open(path, "ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.write(b"\n")
+
+
 def until(what, seconds=20):
     """Waits until what() is true, and returns that."""
     end = time.monotonic() + seconds
@@ -138,6 +160,7 @@ class Rsyslog:
         return self
 
     def start(self):
+        end_line(self.out)
         pid_file = self.folder / "pid"
         pid_file.unlink(missing_ok=True)
         with open(self.folder / "log.txt", "a") as log:
@@ -159,11 +182,11 @@ class Rsyslog:
             self.stop()
 
     def received(self):
-        """Pairs of the id, from the structured data, and the text."""
+        """Pairs of the id, from the structured data, and the text. What death has cut may have none."""
         if not self.out.exists():
             return []
-        with open(self.out, encoding="utf-8") as file:
-            return [DATA.search(line).groups() for line in file.read().split("\n")[:-1]]
+        with open(self.out, encoding="utf-8", errors="replace") as file:
+            return [found.groups() for found in map(DATA.search, file.read().split("\n")[:-1]) if found]
 
     def ids(self):
         return [pair[0] for pair in self.received()]

@@ -22,7 +22,7 @@ import time
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent / "bench")]
 from bench import put, table  # noqa: E402
 from conftest import BESIDE, PROGRAM  # noqa: E402
-from receivers import HAS_JOURNALD, Certificates, Journald, Rsyslog, until  # noqa: E402
+from receivers import HAS_JOURNALD, Certificates, Journald, Rsyslog, end_line, parse, until, whole  # noqa: E402
 from test_courier import JOB, couriers_of  # noqa: E402
 from test_sinks_net import BODIES, HAS_FLUENT, Fluent, HttpProgram, Kafka, SECRET  # noqa: E402
 
@@ -44,7 +44,7 @@ class File:
         return {"type": "file", "path": str(self.path)}
 
     def records(self):
-        return [json.loads(line) for line in self.path.read_text().splitlines()]
+        return whole(self.path)
 
 
 class Stdout:
@@ -52,13 +52,14 @@ class Stdout:
     acknowledges = False
 
     def __init__(self, folder):
-        self.path = folder / "stdout"
+        self.out = folder / "stdout"
         pipe = folder / "pipe"
         os.mkfifo(pipe)
         self.pipe = os.open(pipe, os.O_RDWR)
 
     def start(self):
-        with open(self.path, "a") as out:
+        end_line(self.out)
+        with open(self.out, "a") as out:
             self.process = subprocess.Popen(["cat"], stdin=self.pipe, stdout=out)
 
     def stop(self, how=signal.SIGKILL):
@@ -69,8 +70,7 @@ class Stdout:
         return {"type": "stdout"}
 
     def records(self):
-        lines = self.path.read_text(errors="replace").split("\n")
-        return [record for record in map(parse, lines) if record]
+        return whole(self.out)
 
 
 class Journal(Journald):
@@ -96,7 +96,7 @@ class Syslog(Rsyslog):
         return {"type": "relp" if self.acknowledges else "syslog", "address": address, **self.tls}
 
     def records(self):
-        return [json.loads(text) for _, text in self.received()]
+        return [record for record in (parse(text) for _, text in self.received()) if record]
 
 
 class Forward(Fluent):
@@ -274,15 +274,7 @@ def name_of(record):
 
 def names_in(path):
     """What a monitor has written down itself: alerts, and what became known of them later, in order."""
-    return [name_of(record) for record in map(parse, path.read_text().splitlines()) if record]
-
-
-def parse(line):
-    """A line that death has cut is none."""
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError:
-        return None
+    return list(map(name_of, whole(path)))
 
 
 def kill(pid):

@@ -16,8 +16,8 @@ import urllib.parse
 
 import pytest
 
-from receivers import (Server, certificates, drive, drive_program, free_port, killed_now_and_then,
-                       until)
+from receivers import (Server, certificates, drive, drive_program, end_line, free_port, killed_now_and_then,
+                       until, whole)
 from sinks_net.http_stub import Stub
 
 HERE = pathlib.Path(__file__).parent / "sinks_net"
@@ -60,10 +60,11 @@ def secret(tmp_path):
 class Program:
     """A receiver that is a program, started and killed."""
 
-    def __init__(self, command, port):
-        self.command, self.port, self.process = command, port, None
+    def __init__(self, command, port, out):
+        self.command, self.port, self.out, self.process = command, port, pathlib.Path(out), None
 
     def start(self):
+        end_line(self.out)
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
 
@@ -86,12 +87,12 @@ class Program:
 class Fluent(Program):
     def __init__(self, folder, **keys):
         port = free_port()
-        self.out = pathlib.Path(folder) / "fluent"
-        given = {"port": port, "out": str(self.out), **keys}
-        super().__init__(["node", str(HERE / "forward_server.js"), json.dumps(given)], port)
+        out = f"{folder}/fluent"
+        given = {"port": port, "out": out, **keys}
+        super().__init__(["node", str(HERE / "forward_server.js"), json.dumps(given)], port, out)
 
     def entries(self):
-        return [json.loads(line) for line in self.out.read_text().splitlines()]
+        return whole(self.out)
 
     def ids(self):
         return ids([entry["record"] for entry in self.entries()])
@@ -673,12 +674,12 @@ def test_proxy_sees_nothing_in_clear(variable, drive, certificates, secret, monk
 class HttpProgram(Program):
     def __init__(self, folder, kind):
         port = free_port()
-        self.out = pathlib.Path(folder) / "taken"
-        super().__init__([sys.executable, str(HERE / "http_stub.py"), str(port), str(self.out), kind], port)
+        out = f"{folder}/taken"
+        super().__init__([sys.executable, str(HERE / "http_stub.py"), str(port), out, kind], port, out)
 
     def records(self):
         """Their `id`, `update` and `sequence`."""
-        return [json.loads(line) for line in self.out.read_text().splitlines()]
+        return whole(self.out)
 
     def ids(self):
         return ids(self.records())
