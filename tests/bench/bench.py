@@ -146,9 +146,9 @@ def ratio(sample):
     return statistics.median(p[1] for p in sample) / statistics.median(p[0] for p in sample)
 
 
-def interval(sample, statistic):
-    drawn = sorted(statistic(random.choices(sample, k=len(sample))) for _ in range(2000))
-    return drawn[50], drawn[1949]
+def interval(sample, statistic, draws=2000):
+    drawn = sorted(statistic(random.choices(sample, k=len(sample))) for _ in range(draws))
+    return drawn[draws // 40], drawn[draws - draws // 40 - 1]
 
 
 def row(name, sample, target, met):

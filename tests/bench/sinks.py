@@ -27,7 +27,7 @@ from monitor import Monitor  # noqa: E402
 from test_sinks_net import Fluent  # noqa: E402
 
 BUILD = pathlib.Path(PROGRAM).parent
-ROUND, ROUNDS = (1, 1) if QUICK else (8, 6)  # seconds, and so many at most
+ROUND, ROUNDS = (1, 1) if QUICK else (8, 4)  # seconds, and so many at most
 NARROW = 0.15                                # width of an interval that needs no other round
 PAUSE = 0.001                                # after each that is asked, so that what it leads to does not meet the next
 KINDS = ("forward", "relp", "syslog", "http")  # of sinks that hang
@@ -149,7 +149,7 @@ def ask(both):
 
 
 def width(pairs):
-    low, high = interval(pairs, p99_ratio)
+    low, high = interval(pairs, p99_ratio, 200)
     return high - low
 
 
