@@ -21,6 +21,7 @@
 
 struct mw_channel {
 	int fd, stop;
+	bool is_stream; /* else datagrams */
 	SSL *ssl;       /* NULL: none */
 	bool is_broken; /* half written, or the receiver is gone: there is no goodbye */
 };
@@ -48,6 +49,7 @@ static int start(struct mw_channel *channel, const char *text, const struct mw_s
 		snprintf(why, why_size, "not an address");
 		return -EINVAL;
 	}
+	channel->is_stream = address.is_stream;
 	channel->fd = mw_connect(&address, wait, &word);
 	if (channel->fd < 0) {
 		if (word)
@@ -199,6 +201,24 @@ int mw_channel_settle(struct mw_channel *channel, int timeout_ms)
 	}
 	channel->is_broken |= result < 0;
 	return result < 0 ? result : 0;
+}
+
+void mw_channel_finish(struct mw_channel *channel, int timeout_ms)
+{
+	const struct mw_wait wait = mw_wait_for(timeout_ms, -1);
+	char junk[4096];
+	ssize_t n;
+
+	if (channel->is_broken || !channel->is_stream)
+		return;
+	mw_tls_end(channel->ssl, false);
+	channel->ssl = NULL;
+	shutdown(channel->fd, SHUT_WR);
+	do {
+		if (mw_wait_on(&wait, channel->fd, POLLIN))
+			break;
+		n = recv(channel->fd, junk, sizeof(junk), 0);
+	} while (mw_wait_left(&wait) && (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))));
 }
 
 void mw_channel_close(struct mw_channel *channel)

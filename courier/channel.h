@@ -35,7 +35,14 @@ int mw_channel_poll(struct mw_channel *channel);
  * acknowledged. */
 int mw_channel_settle(struct mw_channel *channel, int timeout_ms);
 
-/* Says goodbye (close_notify) where there is TLS. NULL is allowed. */
+/* Tells the receiver that nothing more comes, and waits until it closes as well; `stop` does not
+ * end that. What the receiver says meanwhile is read away: a connection that is closed while there
+ * is something to read, or more comes (TLS 1.3 has tickets after the handshake), is reset, and the
+ * receiver, or what is between, may lose what it has not read yet. Only closing comes after this.
+ */
+void mw_channel_finish(struct mw_channel *channel, int timeout_ms);
+
+/* Says goodbye (close_notify) where there is TLS, and waits for nothing. NULL is allowed. */
 void mw_channel_close(struct mw_channel *channel);
 
 #endif

@@ -18,6 +18,12 @@ void mw_forward_link_close(struct mw_forward_link *f)
 	f->in.len = f->taken = 0;
 }
 
+void mw_forward_link_end(struct mw_forward_link *f)
+{
+	mw_link_end(&f->link);
+	mw_forward_link_close(f);
+}
+
 static int broken(struct mw_forward_link *f, int error, struct mw_sink_report *report)
 {
 	mw_link_wrong(&f->link, error, report);

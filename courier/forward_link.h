@@ -33,6 +33,9 @@ int mw_forward_link_hear(struct mw_forward_link *f, struct mw_forward_answer *re
 int mw_forward_link_wrong(struct mw_forward_link *f, struct mw_sink_report *report,
                           const char *reason, const char *why);
 
+/* Closes it once the receiver has, as mw_link_end(). */
+void mw_forward_link_end(struct mw_forward_link *f);
+
 void mw_forward_link_close(struct mw_forward_link *f);
 
 #endif

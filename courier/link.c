@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define JUNK_MAX 256 /* reads: who says more speaks another protocol */
+#define END_MS 1000  /* for a receiver to close */
 
 static const char *reason_of(int error)
 {
@@ -41,6 +42,13 @@ void mw_link_close(struct mw_link *link)
 {
 	mw_channel_close(link->channel);
 	link->channel = NULL;
+}
+
+void mw_link_end(struct mw_link *link)
+{
+	if (link->channel)
+		mw_channel_finish(link->channel, END_MS);
+	mw_link_close(link);
 }
 
 int mw_link_ignore(struct mw_link *link)

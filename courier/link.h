@@ -25,6 +25,10 @@ void mw_link_wrong(struct mw_link *link, int error, struct mw_sink_report *repor
  * it does not stop. */
 int mw_link_ignore(struct mw_link *link);
 
+/* Closes it once the receiver has, who has read all of it then, or when that takes too long. */
+void mw_link_end(struct mw_link *link);
+
+/* Closes it at once. */
 void mw_link_close(struct mw_link *link);
 
 #endif

@@ -59,7 +59,7 @@ static void forward_close(struct mw_sink *sink)
 {
 	struct forward *f = (struct forward *)sink;
 
-	mw_forward_link_close(&f->link);
+	mw_forward_link_end(&f->link);
 	free(f->link.in.data);
 	free(f->hostname);
 	free_secrets(&f->secrets);
@@ -73,7 +73,7 @@ static void forward_reopen(struct mw_sink *sink)
 	struct secrets secrets = {NULL, NULL};
 	char why[MW_SINK_WHY];
 
-	mw_forward_link_close(&f->link);
+	mw_forward_link_end(&f->link);
 	if (read_secrets(f->config, &secrets, why, sizeof(why)))
 		free_secrets(&secrets); /* what we had is better than nothing */
 	else
@@ -206,7 +206,7 @@ static ssize_t send_chunk(struct forward *f, const struct mw_sink_item *items, s
 	if (!error && f->config->ack)
 		error = hear_ack(f, chunk, report);
 	if (f->link.is_once)
-		mw_forward_link_close(&f->link);
+		mw_forward_link_end(&f->link);
 	return error ? error : n;
 }
 

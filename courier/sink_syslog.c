@@ -127,14 +127,14 @@ static void send_items(struct mw_sink *mw_sink, struct mw_sink_item *items, size
 
 static void reopen_sink(struct mw_sink *sink)
 {
-	mw_link_close(&((struct sink *)sink)->link);
+	mw_link_end(&((struct sink *)sink)->link);
 }
 
 static void close_sink(struct mw_sink *mw_sink)
 {
 	struct sink *sink = (struct sink *)mw_sink;
 
-	mw_link_close(&sink->link);
+	mw_link_end(&sink->link);
 	free(sink->frame.data);
 	free(sink);
 }

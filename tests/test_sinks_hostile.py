@@ -43,20 +43,27 @@ class Cutting:
             self.carry(near, far, cut)
 
     def carry(self, near, far, cut):
-        count = {near: 0, far: 0}
+        """Who has closed, or hears nothing any more, may still have something to hear, or to say."""
+        count, talking = {near: 0, far: 0}, {near: far, far: near}
         limit = {near: cut[1] if cut[0] == "from us" else None, far: cut[1] if cut[0] == "to us" else None}
-        while True:
-            for source in select.select([near, far], [], [])[0]:
+        while talking:
+            for source in select.select(list(talking), [], [])[0]:
                 if limit[source] is not None and count[source] >= limit[source]:
                     for end in (near, far):
                         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
                 data = source.recv(65536 if limit[source] is None else limit[source] - count[source])
-                if not data:
-                    return
                 count[source] += len(data)
-                for piece in [data[i:i + 1] for i in range(len(data))] if self.bit_by_bit and source is far else [data]:
-                    (far if source is near else near).sendall(piece)
+                to = talking[source] if data else talking.pop(source)
+                with contextlib.suppress(OSError):
+                    self.hand_over(data, to, self.bit_by_bit and source is far)
+
+    @staticmethod
+    def hand_over(data, to, bit_by_bit):
+        if not data:
+            return to.shutdown(socket.SHUT_WR)
+        for piece in [data[i:i + 1] for i in range(len(data))] if bit_by_bit else [data]:
+            to.sendall(piece)
 
 
 @contextlib.contextmanager
@@ -128,6 +135,29 @@ def test_answers_that_come_byte_by_byte(receiver, drive):
         ran = drive.run(records, ["-b", "4"], timeout="5s", **sink, **at(server.port, sink))
         assert ran.code == 0 and ran.done == ids(records) and not ran.trouble
         until(lambda: received() == ids(records))  # some of it may still be between the two
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("kind", ["syslog", "forward"])
+def test_receiver_that_has_something_to_say_at_the_end_is_not_cut_off(kind, tls, drive, certificates):
+    """Without acknowledgements there is no other word of it: one that writes to a connection that is closed, as with
+    the tickets of TLS 1.3, may lose what it has not read."""
+    heard = []
+
+    def handle(channel):
+        while data := channel.recv(65536):
+            heard.append(data)
+        time.sleep(0.1)
+        for _ in range(3):  # the first to a connection that is closed has it reset
+            channel.sendall(b"x")
+        heard.append(b"")
+
+    with Server(handle, context_of(certificates) if tls else None) as server:
+        ran = drive.run(alerts(3), ["-b", "1"], type=kind, address=f"127.0.0.1:{server.port}",
+                        **({"ack": "false"} if kind == "forward" else {}), **({"tls": certificates.tls()} if tls else {}))
+        assert ran.code == 0 and ran.done == ids(alerts(3)) and not ran.trouble
+        until(lambda: heard[-1:] == [b""] or server.errors)
+        assert not server.errors and server.connections == 1
 
 
 # Names that are not the receiver's

@@ -38,6 +38,11 @@ ssize_t mw_channel_read(struct mw_channel *channel, void *data, size_t size, int
 	return (ssize_t)size;
 }
 
+void mw_channel_finish(struct mw_channel *channel, int timeout_ms)
+{
+	(void)channel, (void)timeout_ms;
+}
+
 void mw_channel_close(struct mw_channel *channel)
 {
 	(void)channel;
