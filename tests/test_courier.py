@@ -91,6 +91,17 @@ def records(path):
     return [(record["id"], record["update"]) for record in map(json.loads, path.read_text().splitlines())]
 
 
+def start(program, directory, effects):
+    """A job that ends when it is no longer told to go on."""
+    (directory / "made").mkdir()
+    slowly = JOB.replace("pickle.loads", "import time; time.sleep(0.005); pickle.loads")
+    return subprocess.Popen(
+        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(directory, '30s')}",
+         f"--alerts={directory}/alerts.jsonl", "--", sys.executable, "-c", slowly + "sys.stdin.read()\n",
+         directory / "made", str(effects)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 @pytest.mark.parametrize("kind", COURIERS)
 def test_a_job_does_not_notice(kind, tmp_path):
     source, keeps = COURIERS[kind]
@@ -110,22 +121,32 @@ def test_one_that_is_killed_is_started_anew(tmp_path):
     """All of them reach their sink, though who puts it there dies again and again."""
     program = install(tmp_path, None)
     shutil.copy(pathlib.Path(PROGRAM).resolve().parent / "modelwatch-courier", tmp_path)
-    (tmp_path / "made").mkdir()
     effects = 400
-    job = subprocess.Popen(
-        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path, '30s')}",
-         f"--alerts={tmp_path}/alerts.jsonl", "--", sys.executable, "-c",
-         JOB.replace("pickle.loads", "import time; time.sleep(0.005); pickle.loads"),
-         tmp_path / "made", str(effects)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    job = start(program, tmp_path, effects)
     killed = 0
     while job.poll() is None and len(list((tmp_path / "made").iterdir())) < effects:
         for pid in couriers_of(job.pid):
             os.kill(pid, signal.SIGKILL)
             killed += 1
         time.sleep(0.2)
-    stdout, stderr = job.communicate(timeout=60)
+    stdout, stderr = job.communicate(timeout=60)  # now the job may end
     assert (job.returncode, stdout, stderr) == (0, "done\n", "")
     assert killed > 3
+    assert set(records(tmp_path / "out.jsonl")) == set(records(tmp_path / "alerts.jsonl"))
+
+
+def test_one_that_dies_at_the_end_is_started_anew_in_time(tmp_path):
+    """Though it has died so often that the next start would come when the job has long ended."""
+    program, died, over = install(tmp_path, None), tmp_path / "died", tmp_path / "over"
+    real = shutil.copy(pathlib.Path(PROGRAM).resolve().parent / "modelwatch-courier", tmp_path / "real")
+    courier = tmp_path / "modelwatch-courier"
+    courier.write_text(f"#!/bin/sh\necho >>{died}\ntest -e {over} || kill -9 $$\nread -r times <{over}\n"
+                       f"test $times = 2 && exec {real}\necho 2 >{over}\nkill -9 $$\n")
+    courier.chmod(0o755)
+    job = start(program, tmp_path, EFFECTS)
+    until(lambda: died.exists() and died.stat().st_size > 5)
+    over.write_text("1\n")
+    assert (job.communicate(timeout=60), job.returncode) == (("done\n", ""), 0)
     assert set(records(tmp_path / "out.jsonl")) == set(records(tmp_path / "alerts.jsonl"))
 
 
@@ -206,22 +227,24 @@ def test_a_job_goes_on_at_the_pace_of_the_disk(tmp_path):
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_one_that_is_killed_before_it_says_that_it_has_them_has_them_once(tmp_path):
     """What it sends is what it has taken, and now and then a view."""
-    made, effects, killed = tmp_path / "made", 300, 0
+    made, over, killed = tmp_path / "made", tmp_path / "over", 0
     made.mkdir()
+    slow = JOB.replace("    pickle.loads", f"    import time; time.sleep(0.01)\n    if os.path.exists('{over}'): break\n"
+                       "    pickle.loads")
     command = [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path, '30s')}",
-               f"--alerts={tmp_path}/alerts.jsonl", "--", sys.executable, "-c",
-               JOB.replace("pickle.loads", "import time; time.sleep(0.01); pickle.loads")]
-    job = subprocess.Popen([*command, made, str(effects)], stdout=subprocess.DEVNULL)
+               f"--alerts={tmp_path}/alerts.jsonl", "--", sys.executable, "-c"]
+    job = subprocess.Popen([*command, slow, made, "10000"], stdout=subprocess.DEVNULL)
     while killed < 5 and job.poll() is None:
         for courier in couriers_of(job.pid):
             done = subprocess.run(["strace", "-p", str(courier), "-o", "/dev/null", "-e", "trace=sendto", "-e",
                                    f"inject=sendto:signal=KILL:when={killed + 1}"], capture_output=True, timeout=30)
             killed += done.returncode in (0, -signal.SIGKILL)
         time.sleep(0.02)
+    over.touch()
     job.wait(60)
     # One that is killed after all was taken is not started anew: the next run sends what is left.
     (tmp_path / "more").mkdir()
-    subprocess.run([*command, tmp_path / "more", "1"], stdout=subprocess.DEVNULL, check=True, timeout=60)
+    subprocess.run([*command, JOB, tmp_path / "more", "1"], stdout=subprocess.DEVNULL, check=True, timeout=60)
     kept = in_spool(tmp_path)
     assert killed == 5
     assert [record["sequence"] for record in kept] == list(range(1, len(kept) + 1))

@@ -18,7 +18,6 @@
 #include "identity.h"
 #include "installed.h"
 
-#define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 10000
 #define STAYED_MS 5000 /* a courier that goes sooner has a fault */
 /* For room it is waited for, since it last said that it is at it, and last took something. */
@@ -85,7 +84,7 @@ static void part(struct mw_courier *c)
 {
 	mw_helpers_left_add(&c->left, &c->process, true);
 	if (mw_courier_now() - c->since >= STAYED_MS)
-		c->retry = RETRY_MIN_MS;
+		c->retry = MW_COURIER_RETRY_MS;
 	c->again = mw_courier_now() + c->retry;
 	snprintf(c->trouble, sizeof(c->trouble), "the courier has died; it is started anew");
 }
@@ -134,7 +133,7 @@ int mw_courier_open(json_t *config, bool is_daemon, struct mw_courier **ret)
 	c->is_daemon = is_daemon;
 	c->process = (struct mw_helper){.pidfd = -1, .fd = -1};
 	c->number = 1;
-	c->retry = RETRY_MIN_MS;
+	c->retry = MW_COURIER_RETRY_MS;
 	c->took = c->spoken = mw_courier_now();
 	*ret = c;
 	if (start(c) != -ENOENT)
@@ -367,7 +366,7 @@ void mw_courier_reload(struct mw_courier *c, json_t *config)
 	configure(c, config);
 	/* It takes what it has been sent, and goes. */
 	mw_helpers_left_add(&c->left, &c->process, false);
-	c->retry = RETRY_MIN_MS;
+	c->retry = MW_COURIER_RETRY_MS;
 	start(c);
 	flush(c);
 }

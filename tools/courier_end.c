@@ -20,7 +20,9 @@ static void begin(struct mw_courier *c, int64_t take_ms, int64_t most)
 		mw_courier_tell_lost(c);
 		c->phase = MW_COURIER_TAKES;
 		c->spoken = now;
-		c->again = now; /* one that has died gets its last chance at once */
+		c->again = now;                 /* one that has died gets another chance at once */
+		c->retry = MW_COURIER_RETRY_MS; /* and if it dies again, more of them in the time
+		                                   that it has */
 	}
 	if (c->phase == MW_COURIER_TAKES) {
 		c->take_ms = take_ms;

@@ -8,6 +8,7 @@
 #include "helper.h"
 
 #define MW_COURIER_WORD (1u << 20) /* bytes of one line from it */
+#define MW_COURIER_RETRY_MS 100    /* before one that has died is started anew, the first time */
 
 enum mw_courier_phase {
 	MW_COURIER_WORKS,
