@@ -67,7 +67,8 @@ def install(directory, source):
     return directory / "modelwatch"
 
 
-def policy(directory, flush="1s"):
+def policy(directory, flush="60s"):
+    """A run waits for its sinks no longer than it has to."""
     path = directory / "policy.yaml"
     path.write_text(f"""version: 1
 sinks: [{{name: out, type: file, path: {directory}/out.jsonl}}]
@@ -76,12 +77,12 @@ spool: {{path: {directory}/spool/spool.db, flush: {flush}, per_minute: {{per_rul
     return path
 
 
-def run(program, directory, effects=EFFECTS):
+def run(program, directory, effects=EFFECTS, **keys):
     started = time.monotonic()
     (directory / "made").mkdir()
     done = subprocess.run(
-        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(directory)}", f"--alerts={directory}/alerts.jsonl",
-         "--", sys.executable, "-c", JOB, directory / "made", str(effects)],
+        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(directory, **keys)}",
+         f"--alerts={directory}/alerts.jsonl", "--", sys.executable, "-c", JOB, directory / "made", str(effects)],
         capture_output=True, text=True, timeout=120)
     return done, time.monotonic() - started
 
@@ -96,7 +97,7 @@ def start(program, directory, effects):
     (directory / "made").mkdir()
     slowly = JOB.replace("pickle.loads", "import time; time.sleep(0.005); pickle.loads")
     return subprocess.Popen(
-        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(directory, '30s')}",
+        [program, "run", "--mode=alert", "--quiet", f"--policy={policy(directory)}",
          f"--alerts={directory}/alerts.jsonl", "--", sys.executable, "-c", slowly + "sys.stdin.read()\n",
          directory / "made", str(effects)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -105,7 +106,7 @@ def start(program, directory, effects):
 @pytest.mark.parametrize("kind", COURIERS)
 def test_a_job_does_not_notice(kind, tmp_path):
     source, keeps = COURIERS[kind]
-    done, seconds = run(install(tmp_path, source), tmp_path)
+    done, seconds = run(install(tmp_path, source), tmp_path, flush="1s")
     assert (done.returncode, done.stdout) == (0, "done\n")
     assert len(list((tmp_path / "made").iterdir())) == EFFECTS
     alerts = records(tmp_path / "alerts.jsonl")
@@ -231,7 +232,7 @@ def test_one_that_is_killed_before_it_says_that_it_has_them_has_them_once(tmp_pa
     made.mkdir()
     slow = JOB.replace("    pickle.loads", f"    import time; time.sleep(0.01)\n    if os.path.exists('{over}'): break\n"
                        "    pickle.loads")
-    command = [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path, '30s')}",
+    command = [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}",
                f"--alerts={tmp_path}/alerts.jsonl", "--", sys.executable, "-c"]
     job = subprocess.Popen([*command, slow, made, "10000"], stdout=subprocess.DEVNULL)
     while killed < 5 and job.poll() is None:

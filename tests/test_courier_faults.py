@@ -22,7 +22,7 @@ NONE = {"per_rule": "0", "per_artifact": "0"}
 
 
 def spool_of(place, **keys):
-    return {"path": str(place / "spool" / "spool.db"), "flush": "1s", "per_minute": NONE, **keys}
+    return {"path": str(place / "spool" / "spool.db"), "flush": "60s", "per_minute": NONE, **keys}
 
 
 def file(place):
@@ -74,7 +74,7 @@ def test_a_spool_that_can_be_opened_later(shut, tmp_path):
 @pytest.mark.parametrize("count", [0, 10])
 def test_the_end_of_the_monitor_is_noticed_without_a_spool(shut, tmp_path, count):
     """What it was told it tries to keep for as long as `flush` says."""
-    with Monitor(file(tmp_path), spool_of(tmp_path)) as monitor:
+    with Monitor(file(tmp_path), spool_of(tmp_path, flush="1s")) as monitor:
         monitor.put(lines(alerts(count)))
         monitor.wait_for_view(lambda view: "others may write" in view["why"])
         before, began = monitor.cpu(), time.monotonic()
@@ -104,7 +104,7 @@ def test_a_longest_flush_and_heartbeat(tmp_path):
     """They are waits of the monitor's, too."""
     longest = f"{2**53 // 3600000}h"
     path = policy(tmp_path)
-    path.write_text(path.read_text().replace("flush: 1s", f"flush: {longest}, heartbeat: {longest}"))
+    path.write_text(path.read_text().replace("flush: 60s", f"flush: {longest}, heartbeat: {longest}"))
     done = subprocess.run([PROGRAM, "run", "--quiet", f"--policy={path}", "--", "true"], capture_output=True, text=True,
                           timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
@@ -215,6 +215,6 @@ def test_a_run_waits_for_its_courier_while_a_spool_is_checked(tmp_path):
 
 def test_a_run_that_has_nothing_to_keep_does_not(tmp_path):
     with somebody_opens(tmp_path / "spool" / "spool.db"):
-        done, seconds = run(PROGRAM, tmp_path, effects=0)
+        done, seconds = run(PROGRAM, tmp_path, effects=0, flush="1s")
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
     assert seconds < 4

@@ -40,7 +40,8 @@ def policy(directory, inventory=True, **more):
     sink = {"name": "all", "type": "file", "path": f"{directory}/inventory.jsonl", "inventory": inventory, **more}
     other = {"name": "other", "type": "file", "path": f"{directory}/other.jsonl"}
     path = directory / "policy.yaml"
-    path.write_text(json.dumps({"version": 1, "sinks": [sink, other], "spool": {"path": f"{directory}/spool/s.db"}}))
+    path.write_text(json.dumps({
+        "version": 1, "sinks": [sink, other], "spool": {"path": f"{directory}/spool/s.db", "flush": "60s"}}))
     return path
 
 
