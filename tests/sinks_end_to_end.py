@@ -458,7 +458,7 @@ def hour(folder, alerts):
     found = receivers(folder)
     try:
         jobs = Jobs(folder, found, alerts, 0)
-        policy(folder, found, flush="7200s", timeout="900s")
+        policy(folder, found, flush="36000s", timeout="900s")
         job, made = jobs.start(0, alerts, install(folder / "fast", FAKETIME="+0 x300"))
         until(lambda: len(os.listdir(made)) == alerts, 60)
         time.sleep(12)
