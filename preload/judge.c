@@ -373,6 +373,7 @@ void mw_loaded(struct mw_load *load, uint64_t duration, bool raised)
 	struct mw_record record;
 	struct mw_reply reply;
 	uint64_t before;
+	int error;
 
 	if (first)
 		atomic_store(&untold, 0);
@@ -386,7 +387,9 @@ void mw_loaded(struct mw_load *load, uint64_t duration, bool raised)
 	record.load.ino = load->ino;
 	record.done = (struct mw_record_done){duration, raised, load->weights_only,
 	                                      before < UINT32_MAX ? before : UINT32_MAX};
-	if (first ? mw_exchange(&record, &reply, NULL) : mw_tell(&record))
+	error = first ? mw_exchange(&record, &reply, NULL) : mw_tell(&record);
+	/* Where the answer has been waited for in vain, it will still be heard. */
+	if (error && !(first && error == -EAGAIN))
 		atomic_fetch_add(&untold, before + 1);
 }
 
