@@ -89,7 +89,7 @@ LIBEXEC := $(O)/modelwatch-courier
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help libraries unit-programs fuzz-programs bench-programs sink-programs unit fuzz check check-symbols setup demo \
-	soak-daemon soak-sinks bench bench-daemon bench-sinks lint format install uninstall clean
+	deb soak-daemon soak-sinks bench bench-daemon bench-sinks lint format install uninstall clean
 
 all: $(O)/modelwatch $(LIBEXEC) $(BESIDE) ## build everything into O (the default)
 
@@ -106,6 +106,7 @@ help: ## this text
 	@echo '  PYTHON=        your own interpreter for headers, tests and demo, with its packages'
 	@echo '                 (default: .venv, made when needed)'
 	@echo '  PREFIX=, DESTDIR=  where to install (/usr/local, none)'
+	@echo '  UNITDIR=       where systemd looks for units (PREFIX/lib/systemd/system)'
 	@echo '  SYSCONFDIR=    where the site'"'"'s policy lies (/etc)'
 	@echo '  FUZZ_SECONDS=  time for each fuzzer in `make fuzz` (60)'
 	@echo '  SOAK_SECONDS=  time for `make soak-daemon` (600)'
@@ -301,13 +302,17 @@ lint: ## clang-tidy, cppcheck, format and manual pages
 format: ## rewrite the C files in the project's format
 	$(Q)clang-format -i $(FORMATTED)
 
+deb: ## the Debian package, in O/deb
+	@packaging/deb.sh $(O) $(O)/deb
+
 BIN := $(DESTDIR)$(PREFIX)/bin
 LIB := $(DESTDIR)$(PREFIX)/lib/modelwatch
 SHARE := $(DESTDIR)$(PREFIX)/share
 MANDIR := $(SHARE)/man/man1
 MAN5DIR := $(SHARE)/man/man5
 MAN8DIR := $(SHARE)/man/man8
-UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+UNIT := $(DESTDIR)$(UNITDIR)/modelwatch.service
 # Each where its shell looks for it.
 BASH_COMPLETION := $(SHARE)/bash-completion/completions/modelwatch
 ZSH_COMPLETION := $(SHARE)/zsh/site-functions/_modelwatch
@@ -315,15 +320,15 @@ FISH_COMPLETION := $(SHARE)/fish/vendor_completions.d/modelwatch.fish
 COMPLETIONS := $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
 
 install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share
-	$(Q)install -d $(BIN) $(LIB) $(MANDIR) $(MAN5DIR) $(MAN8DIR) $(UNITDIR) $(dir $(COMPLETIONS))
+	$(Q)install -d $(BIN) $(LIB) $(MANDIR) $(MAN5DIR) $(MAN8DIR) $(dir $(UNIT)) $(dir $(COMPLETIONS))
 	$(Q)install -m 755 $(O)/modelwatch $(BIN)/
 	$(Q)install -m 755 $(LIBEXEC) $(LIB)/
 	$(Q)install -m 644 $(BESIDE) core/default-policy.yaml $(LIB)/
 	$(Q)install -m 644 $(MAN) $(MANDIR)/
 	$(Q)install -m 644 $(MAN5) $(MAN5DIR)/
 	$(Q)install -m 644 $(MAN8) $(MAN8DIR)/
-	$(Q)sed 's|@BIN@|$(PREFIX)/bin|' tools/modelwatch.service >$(UNITDIR)/modelwatch.service
-	$(Q)chmod 644 $(UNITDIR)/modelwatch.service
+	$(Q)sed 's|@BIN@|$(PREFIX)/bin|' tools/modelwatch.service >$(UNIT)
+	$(Q)chmod 644 $(UNIT)
 	$(Q)$(O)/modelwatch completion bash >$(BASH_COMPLETION)
 	$(Q)$(O)/modelwatch completion zsh >$(ZSH_COMPLETION)
 	$(Q)$(O)/modelwatch completion fish >$(FISH_COMPLETION)
@@ -332,7 +337,7 @@ install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share
 uninstall: ## remove what install put there
 	$(Q)rm -f $(BIN)/modelwatch $(addprefix $(MANDIR)/,$(notdir $(MAN))) \
 		$(addprefix $(MAN5DIR)/,$(notdir $(MAN5))) \
-		$(addprefix $(MAN8DIR)/,$(notdir $(MAN8))) $(UNITDIR)/modelwatch.service $(COMPLETIONS)
+		$(addprefix $(MAN8DIR)/,$(notdir $(MAN8))) $(UNIT) $(COMPLETIONS)
 	$(Q)rm -rf $(LIB)
 
 clean: ## remove build and build-san; .venv stays

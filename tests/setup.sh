@@ -172,6 +172,8 @@ look()
 		need rsyslog-openssl have_rsyslog_part lmnsd_ossl.so
 		need rsyslog-relp have_rsyslog_part imrelp.so
 		need faketime have faketime
+		need debhelper have dh
+		need lintian have lintian
 		need qemu-system-x86 have qemu-system-x86_64
 		! can_have_browser || need chromium have_browser
 		;;
