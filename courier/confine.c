@@ -15,8 +15,13 @@ static int drop_capabilities(uint64_t keep)
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
-	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-		sets[i].effective = sets[i].permitted = (uint32_t)(keep >> 32 * i);
+	if (syscall(SYS_capget, &header, sets) < 0)
+		return -errno;
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		sets[i].permitted &= (uint32_t)(keep >> 32 * i);
+		sets[i].effective = sets[i].permitted;
+		sets[i].inheritable = 0;
+	}
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }
@@ -43,11 +48,19 @@ void mw_confine_descriptors(int last)
 	close_range((unsigned int)last + 1, ~0u, 0);
 }
 
-int mw_confine(uint64_t keep)
+int mw_confine_rights(uint64_t keep)
 {
-	pass_over_signals();
-	take_time();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return drop_capabilities(keep);
+}
+
+int mw_confine(uint64_t keep, enum mw_caller caller)
+{
+	int error;
+
+	pass_over_signals();
+	take_time();
+	error = mw_confine_rights(keep);
+	return error ? error : mw_calls_confine(caller);
 }

@@ -446,7 +446,7 @@ int main(void)
 	mw_descriptors_fill();
 	prctl(PR_SET_NAME, "modelwatch-cour", 0, 0, 0);
 	mw_confine_descriptors(MW_SHARED_FD);
-	if (mw_confine(0) || mw_intake_open(STDIN_FILENO, &c->intake))
+	if (mw_confine(0, MW_CALLER_SENDS) || mw_intake_open(STDIN_FILENO, &c->intake))
 		return 1;
 	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
 	hello = hear_hello(c);

@@ -1,6 +1,7 @@
 /* modelwatch daemon: watches every process of the host. */
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,9 +11,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../courier/confine.h"
 #include "../courier/sink_config.h"
 #include "alert.h"
 #include "courier.h"
@@ -23,6 +26,7 @@
 #include "daemon_place.h"
 #include "daemon_serve.h"
 #include "daemon_setup.h"
+#include "daemon_uprobes.h"
 #include "descriptors.h"
 #include "main.h"
 #include "notify.h"
@@ -416,6 +420,41 @@ static void hurry(void)
 	setpriority(PRIO_PROCESS, 0, NICE);
 }
 
+#define RIGHT(capability) (UINT64_C(1) << (capability))
+
+/* Whether probes can be put into new interpreters with the rights `keep`: a child gives up the
+ * others, and tries. Kernels want CAP_SYS_ADMIN for perf's probes, and not for those of one link a
+ * file. */
+static bool can_probe(const struct daemon *d, uint64_t keep)
+{
+	pid_t child = mw_engine_shares_probes(d->engine) ? fork() : -1;
+	int status = -1;
+
+	if (!child)
+		_exit(mw_confine_rights(keep) || !mw_uprobes_can_share());
+	return child > 0 && waitpid(child, &status, 0) == child && !status;
+}
+
+/* The programs are in the kernel. What is kept is for probes (BPF, PERFMON), for what belongs to
+ * processes of others (SYS_PTRACE, CHECKPOINT_RESTORE: the files that they have mapped,
+ * DAC_READ_SEARCH), and to let those go on that were held (KILL). That there is no filter to be had
+ * is no reason to see nothing. */
+static void give_up_rights(const struct daemon *d)
+{
+	uint64_t keep = RIGHT(CAP_BPF) | RIGHT(CAP_PERFMON) | RIGHT(CAP_SYS_PTRACE) |
+	                RIGHT(CAP_CHECKPOINT_RESTORE) | RIGHT(CAP_DAC_READ_SEARCH) |
+	                RIGHT(CAP_KILL);
+	int error;
+
+	if (!can_probe(d, keep))
+		keep |= RIGHT(CAP_SYS_ADMIN);
+	error = mw_confine_rights(keep);
+	if (!error)
+		error = mw_calls_confine(MW_CALLER_WATCHES);
+	if (error)
+		mw_say("it goes on with more rights than it needs: %s", strerror(-error));
+}
+
 static int watch(struct daemon *d)
 {
 	int status;
@@ -424,6 +463,7 @@ static int watch(struct daemon *d)
 	status = start(d);
 	if (status)
 		return status;
+	give_up_rights(d);
 	mw_daemon_sign(d->lock);
 	if (d->waiting >= 0)
 		mw_daemon_settle(d->waiting);

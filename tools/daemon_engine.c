@@ -326,6 +326,11 @@ int mw_engine_fd(struct mw_engine *engine)
 	return engine->epoll;
 }
 
+bool mw_engine_shares_probes(const struct mw_engine *engine)
+{
+	return mw_programs_share_probes(engine->programs);
+}
+
 static void tick(struct mw_engine *engine, int64_t now)
 {
 	if (now - engine->ticked < TICK_MS)

@@ -48,6 +48,9 @@ int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, s
  * that they are in, which stays the engine's. */
 int mw_engine_tell_loads(struct mw_engine *engine, bool on);
 
+/* Whether the kernel has one link for all probes of a file. */
+bool mw_engine_shares_probes(const struct mw_engine *engine);
+
 /* Who a process is, or was, as mw_identity_gather() has it; and what its container is called, as
  * mw_identity_complete() does. */
 json_t *mw_engine_who(struct mw_engine *engine, const struct mw_identity_hint *hint);

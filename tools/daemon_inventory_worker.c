@@ -198,7 +198,7 @@ static int give_up_rights(void)
 
 	setpriority(PRIO_PROCESS, 0, NICE);
 	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7));
-	return mw_confine(keep);
+	return mw_confine(keep, MW_CALLER_READS);
 }
 
 int mw_inventory_work(void)

@@ -57,6 +57,9 @@ void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes);
 /* Whether the kernel has put the probe on that one of the sites; of none when `probes` is NULL. */
 bool mw_programs_is_attached(const struct mw_probes *probes, uint32_t site);
 
+/* Whether all probes of a file have one link. */
+bool mw_programs_share_probes(const struct mw_programs *programs);
+
 /* Whether the code `at` bytes from the entry point that probe `number` is in runs while a call of
  * it is not over. */
 bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at);

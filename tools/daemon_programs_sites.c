@@ -134,6 +134,11 @@ bool mw_programs_is_attached(const struct mw_probes *probes, uint32_t site)
 	return probes && site < probes->uprobes.count && probes->uprobes.attached[site];
 }
 
+bool mw_programs_share_probes(const struct mw_programs *programs)
+{
+	return programs->multi;
+}
+
 bool mw_programs_is_body(const struct mw_programs *programs, uint32_t number, int64_t at)
 {
 	struct mw_k_site site;

@@ -18,7 +18,7 @@ cd root
 for name in run tmp var dev; do mount -t tmpfs none $name; done
 for name in null zero full random urandom tty; do touch dev/$name; mount --bind /dev/$name dev/$name; done
 touch dev/console && mount --bind ../log dev/console
-mkdir dev/shm && mount -t tmpfs none dev/shm
+mkdir dev/shm dev/pts && mount -t tmpfs none dev/shm && mount -t devpts -o newinstance,ptmxmode=0666 none dev/pts && ln -s pts/ptmx dev/ptmx
 mount -t proc none proc
 mount --bind proc/sys proc/sys && mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro none sys
