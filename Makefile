@@ -85,13 +85,15 @@ MAN8 := $(wildcard docs/man/*.8)
 GUEST_FILES := $(O)/libmodelwatch.so $(O)/_modelwatch.abi3.so
 BESIDE := $(GUEST_FILES) $(O)/modelwatch.py
 LIBEXEC := $(O)/modelwatch-courier
+# Optional: slurmstepd loads it, so it is built for the Slurm whose headers are here.
+SPANK := $(if $(wildcard /usr/include/slurm/spank.h),$(O)/spank_modelwatch.so)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help libraries unit-programs fuzz-programs bench-programs sink-programs unit fuzz check check-symbols setup demo \
-	deb soak-daemon soak-sinks bench bench-daemon bench-sinks lint format install uninstall clean
+	deb rpm soak-daemon soak-sinks bench bench-daemon bench-sinks lint format install uninstall clean
 
-all: $(O)/modelwatch $(LIBEXEC) $(BESIDE) ## build everything into O (the default)
+all: $(O)/modelwatch $(LIBEXEC) $(BESIDE) $(SPANK) ## build everything into O (the default)
 
 help: ## this text
 	@echo 'Targets:'
@@ -215,6 +217,12 @@ $(O)/_modelwatch.abi3.so: $(call objects,guest,$(EXTENSION)) $(O)/guest/core.a
 	$(call say,LINK)
 	$(Q)$(CC) -shared $(GUEST_LDFLAGS) $(LDFLAGS) -o $@ $^
 
+# slurmstepd has the symbols of Slurm, and finds these by name.
+$(O)/spank_modelwatch.so: slurm/spank_modelwatch.c Makefile | libraries
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(BASE_CFLAGS) $(FORTIFY) -fPIC -fvisibility=default $(CFLAGS) \
+		-shared $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(shell $(PKG_CONFIG) --cflags --libs jansson)
+
 $(O)/modelwatch.py: pyext/modelwatch.py
 	$(call say,COPY)
 	$(Q)mkdir -p $(@D) && cp $< $@
@@ -289,7 +297,7 @@ bench-sinks: ## measure what keeping and sending alerts takes; writes docs/bench
 	@$(MAKE) --no-print-directory all bench-programs sink-programs
 	@MODELWATCH='$(abspath $(O))/modelwatch' $(TEST_PYTHON) tests/bench/sinks.py
 
-FORMATTED := $(wildcard core/*.[ch] courier/*.[ch] ebpf/*.[ch] preload/*.[ch] pyext/*.[ch] tools/*.[ch] tests/*/*.[ch])
+FORMATTED := $(wildcard core/*.[ch] courier/*.[ch] ebpf/*.[ch] preload/*.[ch] pyext/*.[ch] slurm/*.[ch] tools/*.[ch] tests/*/*.[ch])
 
 lint: ## clang-tidy, cppcheck, format and manual pages
 	@PYTHON='$(PYTHON)' tests/setup.sh lint
@@ -304,6 +312,9 @@ format: ## rewrite the C files in the project's format
 
 deb: ## the Debian package, in O/deb
 	@packaging/deb.sh $(O) $(O)/deb
+
+rpm: ## the RPM package, in O/rpm
+	@packaging/rpm.sh $(O) $(O)/rpm
 
 BIN := $(DESTDIR)$(PREFIX)/bin
 LIB := $(DESTDIR)$(PREFIX)/lib/modelwatch
@@ -323,7 +334,7 @@ install: all ## into DESTDIR/PREFIX: bin, lib/modelwatch, share
 	$(Q)install -d $(BIN) $(LIB) $(MANDIR) $(MAN5DIR) $(MAN8DIR) $(dir $(UNIT)) $(dir $(COMPLETIONS))
 	$(Q)install -m 755 $(O)/modelwatch $(BIN)/
 	$(Q)install -m 755 $(LIBEXEC) $(LIB)/
-	$(Q)install -m 644 $(BESIDE) core/default-policy.yaml $(LIB)/
+	$(Q)install -m 644 $(BESIDE) $(SPANK) core/default-policy.yaml $(LIB)/
 	$(Q)install -m 644 $(MAN) $(MANDIR)/
 	$(Q)install -m 644 $(MAN5) $(MAN5DIR)/
 	$(Q)install -m 644 $(MAN8) $(MAN8DIR)/

@@ -173,11 +173,15 @@ look()
 		need rsyslog-relp have_rsyslog_part imrelp.so
 		need faketime have faketime
 		need debhelper have dh
+		need libslurm-dev have_header slurm/spank.h
+		need rpm have rpmbuild
+		need rpmlint have rpmlint
 		need lintian have lintian
 		need qemu-system-x86 have qemu-system-x86_64
 		! can_have_browser || need chromium have_browser
 		;;
 	lint)
+		need libslurm-dev have_header slurm/spank.h
 		need clang-tidy have clang-tidy
 		need clang-format have clang-format
 		need cppcheck have cppcheck
@@ -229,7 +233,7 @@ set_up_packages()
 
 has_test_packages='
 import importlib.util, sys
-names = "torch numpy pandas scipy sklearn joblib dill cloudpickle greenlet pytest xdist jsonschema sigma yaml".split()
+names = "torch numpy pandas scipy sklearn joblib dill cloudpickle greenlet pytest xdist jsonschema sigma yaml kubernetes_validate".split()
 sys.exit(" ".join(n for n in names if not importlib.util.find_spec(n)) or 0)'
 
 set_up_python()

@@ -1,7 +1,8 @@
-"""The Debian package in a root of its own: this machine's, with all that is written to it in memory. What a package
+"""The packages in a root of its own: this machine's, with all that is written to it in memory. What a package
 leaves there is then simply what has been written."""
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -236,3 +237,56 @@ def test_purged_it_leaves_nothing(packages, scratch):
     assert scratch.written() == before
     for path in "etc/modelwatch", "usr/lib/modelwatch", ALERTS, SPOOL:
         assert not scratch.has(path), path
+
+
+@pytest.fixture(scope="module")
+def rpm(tmp_path_factory):
+    if not shutil.which("rpmbuild"):
+        pytest.skip("needs rpmbuild")
+    place = common(tmp_path_factory) / "rpm"
+    place.mkdir(exist_ok=True)
+    with open(place / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(place.glob("*.rpm")):
+            done = subprocess.run([ROOT / "packaging/rpm.sh", BUILD, place], capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+    package, = place.glob("*.rpm")
+    return package
+
+
+def test_the_rpm_has_what_the_debian_package_has(packages, rpm):
+    """But for the places of documentation, and for units."""
+    def names(text):
+        found = {"/" + line.split()[-1].lstrip("./").removesuffix(".gz") for line in text.splitlines()}
+        return {name.rstrip("/") for name in found if name.startswith(("/usr/lib/modelwatch/", "/usr/bin/", "/etc/", "/usr/share/man/"))
+                and not name.endswith("/")}
+    deb = names(subprocess.run(["dpkg-deb", "-c", packages[0]], capture_output=True, text=True, check=True).stdout)
+    files = names(subprocess.run(["rpm", "-qlp", rpm], capture_output=True, text=True, check=True).stdout)
+    assert {name for name in deb if not name.startswith("/etc")} <= files
+    assert {f"/{CONFIG}", "/etc/logrotate.d/modelwatch"} <= files & deb
+
+
+def test_the_rpm_comes_and_goes(rpm, scratch):
+    before = scratch.written()
+    shutil.copy(rpm, scratch.root / "tmp")
+    scratch.run("rpm", "--install", "--nodeps", f"/tmp/{rpm.name}")
+    scratch.run("rpm", "--verify", "--nodeps", NAME)
+    assert scratch.has(ENABLED)
+    scratch.run("modelwatch", "daemon", "--validate")
+    leave_evidence(scratch)
+    scratch.run("rpm", "--erase", NAME)
+    left = {path for path in scratch.written() - before if not re.search(r"(^|/)\.?rpm(db)?/|^usr/lib/sysimage/", path)}
+    assert left == {f"{ALERTS}/alerts.jsonl", f"{SPOOL}/spool.db"}
+
+
+def test_rpmlint_has_nothing_to_say():
+    if not shutil.which("rpmlint"):
+        pytest.skip("needs rpmlint")
+    folder = ROOT / "packaging/rpm"
+    done = subprocess.run(["rpmlint", "-c", folder / "rpmlint.toml", folder / "modelwatch.spec"], capture_output=True, text=True)
+    assert " 0 errors, 0 warnings" in done.stdout, done.stdout
+
+
+def test_all_packages_have_one_version(packages, rpm):
+    assert field(packages[0], "Version") == subprocess.run(["rpm", "-qp", "--qf", "%{VERSION}", rpm], capture_output=True,
+                                                           text=True, check=True).stdout

@@ -38,7 +38,7 @@ def lacking():
     return machine.lacking(HIERARCHY, ["munged", "slurmctld", "slurmd", "srun", "sinfo", "ip", "hostname"])
 
 
-def start(directory, command):
-    """Has `command` run as the first step of job 1."""
-    files = {"slurm/slurm.conf": CONFIG, "slurm/cgroup.conf": "CgroupPlugin=cgroup/v1\n"}
+def start(directory, command, more={}):
+    """Has `command` run as the first step of job 1; `more` files are by their names in /run."""
+    files = {"slurm/slurm.conf": CONFIG, "slurm/cgroup.conf": "CgroupPlugin=cgroup/v1\n", **more}
     return machine.Machine(directory, HIERARCHY, files, ["sh", "-c", START, "sh", *command])
