@@ -7,9 +7,9 @@
 #include "daemon_inventory_worker.h"
 
 static const struct mw_command *const commands[] = {
-        &mw_cmd_run,    &mw_cmd_daemon,     &mw_cmd_status, &mw_cmd_policy,
-        &mw_cmd_doctor, &mw_cmd_report,     &mw_cmd_why,    &mw_cmd_alerts,
-        &mw_cmd_sink,   &mw_cmd_completion, NULL,
+        &mw_cmd_run,    &mw_cmd_daemon,   &mw_cmd_status,     &mw_cmd_policy,
+        &mw_cmd_doctor, &mw_cmd_report,   &mw_cmd_why,        &mw_cmd_alerts,
+        &mw_cmd_sink,   &mw_cmd_selftest, &mw_cmd_completion, NULL,
 };
 
 static const struct mw_option options[] = {

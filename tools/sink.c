@@ -11,7 +11,7 @@
 #include "daemon_config.h"
 #include "main.h"
 #include "option_values.h"
-#include "policy_file.h"
+#include "sink_read.h"
 #include "sink_sample.h"
 
 #define URL_SHOWN 512
@@ -56,38 +56,6 @@ static int take(void *context, int id, const char *value)
 	if (id == CONFIG)
 		options->config = value;
 	return id == SEVERITY ? mw_take_severity(value, &options->severity) : 0;
-}
-
-/* The daemon's, where there is one that we may read. */
-static int read_config(const struct options *options, json_t *into, char *why, size_t why_size)
-{
-	struct mw_daemon_config config;
-	int error;
-
-	if (!options->config && access(MW_DAEMON_CONFIG, R_OK) != 0)
-		return 0;
-	error = mw_daemon_config_read(&config, options->config, why, why_size);
-	if (!error)
-		error = mw_sinks_merge(into, config.sinks);
-	mw_daemon_config_free(&config);
-	return error;
-}
-
-/* What run and the daemon would send to: a new reference in `*ret`. Returns 0 or the exit status.
- */
-static int read_sinks(const struct options *options, json_t **ret)
-{
-	struct mw_policy_build rules;
-	char why[1024] = "not enough memory";
-	int error = mw_policy_build_start(&rules);
-
-	if (!error)
-		error = mw_policy_read(&rules, options->policy, why, sizeof(why));
-	if (!error)
-		error = read_config(options, rules.sinks, why, sizeof(why));
-	*ret = error ? NULL : json_incref(rules.sinks);
-	mw_policy_build_free(&rules);
-	return error ? mw_say("%s", why) : 0;
 }
 
 static const char *destination(const struct mw_sink_config *sink, char url[static URL_SHOWN])
@@ -135,7 +103,7 @@ static int list(int argc, char **argv)
 		return status;
 	if (*operands)
 		return mw_say("unexpected argument %s; see modelwatch sink list --help", *operands);
-	status = read_sinks(&options, &config);
+	status = mw_sink_read(options.policy, options.config, &config);
 	if (!status)
 		status = print(config);
 	json_decref(config);
@@ -171,7 +139,7 @@ static int send_test(const char *name, const struct options *options)
 {
 	json_t *config = NULL, *record, *answer = NULL;
 	char why[512] = "not enough memory";
-	int status = read_sinks(options, &config);
+	int status = mw_sink_read(options->policy, options->config, &config);
 
 	if (status)
 		return status;

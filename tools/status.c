@@ -68,9 +68,7 @@ static int read_answer(int fd, struct mw_buffer *answer)
 	return 0;
 }
 
-/* The daemon's answer: a new reference; NULL with the exit status in `*ret_status` after saying
- * what is wrong. */
-static json_t *ask(const char *path, int *ret_status)
+json_t *mw_status_ask(const char *path, int *ret_status)
 {
 	struct mw_buffer answer = {0};
 	json_t *json = NULL;
@@ -120,10 +118,10 @@ static int measure(const struct asked *asked)
 
 	if (stats < 0)
 		return mw_say("the kernel does not measure programs for us: %s", strerror(errno));
-	before = ask(asked->socket, &status);
+	before = mw_status_ask(asked->socket, &status);
 	if (before) {
 		nanosleep(&wait, NULL);
-		after = ask(asked->socket, &status);
+		after = mw_status_ask(asked->socket, &status);
 	}
 	close(stats);
 	if (after) {
@@ -139,7 +137,7 @@ static int measure(const struct asked *asked)
 static int look(const struct asked *asked)
 {
 	int result = MW_EXIT_OWN;
-	json_t *status = ask(asked->socket, &result);
+	json_t *status = mw_status_ask(asked->socket, &result);
 
 	if (!status)
 		return result;
