@@ -14,6 +14,7 @@
 #include "fields.h"
 #include "main.h"
 #include "sink_read.h"
+#include "control.h"
 #include "status.h"
 #include "when.h"
 
@@ -217,7 +218,7 @@ static int follow_all(struct selftest *t)
 static int prepare(struct selftest *t)
 {
 	int status = MW_EXIT_OWN;
-	json_t *answer = mw_status_ask(t->socket, &status), *config = NULL;
+	json_t *answer = mw_control_ask(t->socket, "status\n", &status), *config = NULL;
 	char why[512] = "not enough memory";
 
 	if (!answer)

@@ -2,24 +2,17 @@
 #include "status.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 
-#include "buffer.h"
-#include "daemon_config.h"
+#include "control.h"
 #include "main.h"
 
-#define EXIT_NOT_RUNNING 1
-#define PATIENCE_MS 5000
-#define ANSWER_MAX (4u << 20)
 #define MEASURED_S 2
 
 enum { JSON, OVERHEAD, SOCKET };
@@ -28,68 +21,6 @@ struct asked {
 	bool json, overhead;
 	const char *socket;
 };
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd, error = 0;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    send(fd, "status\n", 7, MSG_NOSIGNAL) != 7)
-		error = -errno;
-	if (error)
-		close(fd);
-	return error ? error : fd;
-}
-
-static int read_answer(int fd, struct mw_buffer *answer)
-{
-	char part[16384];
-	ssize_t n;
-
-	do {
-		struct pollfd some = {.fd = fd, .events = POLLIN};
-		int ready = poll(&some, 1, PATIENCE_MS);
-
-		if (ready <= 0)
-			return ready ? -errno : -ETIMEDOUT;
-		n = read(fd, part, sizeof(part));
-		if (n < 0)
-			return -errno;
-		if (mw_buffer_add(answer, part, (size_t)n, ANSWER_MAX) < 0)
-			return -EFBIG;
-	} while (n);
-	return 0;
-}
-
-json_t *mw_status_ask(const char *path, int *ret_status)
-{
-	struct mw_buffer answer = {0};
-	json_t *json = NULL;
-	int fd = connect_to(path), error = fd < 0 ? fd : read_answer(fd, &answer);
-
-	if (!error)
-		json = json_loadb(answer.data ? answer.data : "", answer.len, 0, NULL);
-	if (fd >= 0)
-		close(fd);
-	free(answer.data);
-	if (json)
-		return json;
-	*ret_status = error == -ENOENT || error == -ECONNREFUSED ? EXIT_NOT_RUNNING : MW_EXIT_OWN;
-	if (*ret_status == EXIT_NOT_RUNNING)
-		mw_say("no modelwatch daemon is running (nobody listens at %s)", path);
-	else if (error == -EACCES)
-		mw_say("%s: only root may ask the daemon", path);
-	else
-		mw_say("%s: %s", path, error ? strerror(-error) : "the daemon gave no answer");
-	return NULL;
-}
 
 static int show(const json_t *status, json_t *overhead, bool json)
 {
@@ -118,10 +49,10 @@ static int measure(const struct asked *asked)
 
 	if (stats < 0)
 		return mw_say("the kernel does not measure programs for us: %s", strerror(errno));
-	before = mw_status_ask(asked->socket, &status);
+	before = mw_control_ask(asked->socket, "status\n", &status);
 	if (before) {
 		nanosleep(&wait, NULL);
-		after = mw_status_ask(asked->socket, &status);
+		after = mw_control_ask(asked->socket, "status\n", &status);
 	}
 	close(stats);
 	if (after) {
@@ -137,7 +68,7 @@ static int measure(const struct asked *asked)
 static int look(const struct asked *asked)
 {
 	int result = MW_EXIT_OWN;
-	json_t *status = mw_status_ask(asked->socket, &result);
+	json_t *status = mw_control_ask(asked->socket, "status\n", &result);
 
 	if (!status)
 		return result;
@@ -161,7 +92,7 @@ static int take(void *context, int id, const char *value)
 
 static int run(int argc, char **argv)
 {
-	struct asked asked = {.socket = MW_DAEMON_RUN "/control.sock"};
+	struct asked asked = {.socket = MW_CONTROL_SOCKET};
 	char **operands;
 	int status = mw_options(&mw_cmd_status, argc, argv, take, &asked, &operands);
 
@@ -181,7 +112,7 @@ static const struct mw_option options[] = {
          .argument = "PATH",
          .id = SOCKET,
          .values = MW_FILES,
-         .help = "the daemon's control socket, when it is not " MW_DAEMON_RUN "/control.sock"},
+         .help = "the daemon's control socket, when it is not " MW_CONTROL_SOCKET},
         {0},
 };
 

@@ -6,10 +6,6 @@
 
 #include <jansson.h>
 
-/* The daemon's answer at the socket `path`: a new reference; NULL with the exit status in
- * `*ret_status` after saying what is wrong. */
-json_t *mw_status_ask(const char *path, int *ret_status);
-
 /* The status as text for people. */
 void mw_status_text(FILE *out, const json_t *status);
 
