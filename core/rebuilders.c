@@ -289,3 +289,17 @@ enum mw_global mw_global_listed(const char *module, const char *key)
 		return MW_REBUILDS;
 	return MW_OTHER;
 }
+
+#define EACH(list, kind)                                                                           \
+	for (size_t i = 0; i < sizeof(list) / sizeof(*(list)); i++)                                \
+	tell(context, (list)[i], kind)
+
+void mw_global_each(void (*tell)(void *context, const char *key, enum mw_global kind),
+                    void *context)
+{
+	EACH(plain, MW_PLAIN);
+	EACH(never, MW_NEVER);
+	EACH(effectful, MW_EFFECTFUL);
+	EACH(effectful_modules, MW_EFFECTFUL);
+	EACH(rebuilders, MW_REBUILDS);
+}

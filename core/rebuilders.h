@@ -26,6 +26,11 @@ bool mw_global_key(const char *module, const char *name, char ret[static MW_GLOB
  * MW_NEVER, and MW_OTHER for a name that is on none. Pure; no allocation. */
 enum mw_global mw_global_listed(const char *module, const char *key);
 
+/* Calls `tell` with each entry of these lists: a key, or a module of which every name is of that
+ * kind. */
+void mw_global_each(void (*tell)(void *context, const char *key, enum mw_global kind),
+                    void *context);
+
 /* Whether `module` is, or lies below, one of the `count` of `list`. */
 bool mw_in_modules(const char *module, const char *const *list, size_t count);
 

@@ -150,6 +150,7 @@ static __always_inline void call_begins(const struct pt_regs *regs, int64_t numb
 		return;
 	begun = &st->begun;
 	begun->number = -1;
+	begun->refused = 0;
 	begun->compat = is_compat();
 	if (is_exec(number) && !begun->compat) {
 		still_open(st, regs->sp);
@@ -265,7 +266,8 @@ static __always_inline void call_ends(int64_t result)
 		return;
 	st->begun.number = -1;
 	call = call_of(number, st->begun.compat);
-	if (!call || has_failed(call, result) || is_seen_elsewhere(call, &st->begun))
+	if (!call || (!st->begun.refused && has_failed(call, result)) ||
+	    is_seen_elsewhere(call, &st->begun))
 		return;
 	s = start(MW_K_HOOK_SYSCALL, MW_K_EFFECT, st);
 	if (!s)
@@ -274,6 +276,7 @@ static __always_inline void call_ends(int64_t result)
 	e->number = number;
 	e->compat = st->begun.compat;
 	e->result = result;
+	e->prevented = st->begun.refused && result < 0;
 	for (int i = 0; i < 6; i++)
 		e->args[i] = st->begun.args[i];
 	e->path = put(s, st->begun.path, st->begun.path_len);

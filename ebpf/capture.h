@@ -255,15 +255,14 @@ static __always_inline struct scratch *start(enum mw_k_hook hook, enum mw_k_kind
 }
 
 /* Whether a find_class of the load is running, by the same test as the load itself. */
-static __always_inline bool is_fetching(struct scratch *s, const struct state *st,
+static __always_inline bool is_fetching(uint64_t sp, const struct state *st,
                                         const struct open_load *load)
 {
 	uint64_t ret = 0;
 
-	return st->find_sp > s->regs.sp && st->find_sp < load->sp &&
+	return st->find_sp > sp && st->find_sp < load->sp &&
 	       !bpf_probe_read_user(&ret, sizeof(ret), (void *)st->find_sp) &&
-	       ret == st->find_ret &&
-	       runs_body(s->regs.sp, st->find_sp, st->find_ip, st->find_site);
+	       ret == st->find_ret && runs_body(sp, st->find_sp, st->find_ip, st->find_site);
 }
 
 /* Ends and sends it. */
@@ -290,7 +289,7 @@ __attribute__((noinline)) int finish(struct scratch *s, struct state *st)
 	e->deeper = st->deeper;
 	load = innermost(st);
 	if (load) {
-		e->fetching = is_fetching(s, st, load);
+		e->fetching = is_fetching(s->regs.sp, st, load);
 		for (uint32_t i = 0; i < MW_K_LOADS; i++)
 			if (i < e->depth)
 				describe_load(s, st, i);

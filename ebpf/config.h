@@ -2,6 +2,7 @@
 #ifndef MW_EBPF_CONFIG_H
 #define MW_EBPF_CONFIG_H
 
+#include "../core/words.h"
 #include "event.h"
 
 #define MW_K_SITES 4096     /* probes, each with a number of its own: its cookie */
@@ -103,6 +104,56 @@ static inline int mw_k_is_looked_at(const struct mw_k_call *call, uint64_t argum
 	for (uint32_t i = 0; i < MW_K_VALUES; i++)
 		found |= i < call->value_count && call->values[i] == (uint32_t)argument;
 	return found;
+}
+
+/* What is refused is decided in place, by who is to blame for it as far as a program can tell. */
+enum mw_k_blame {
+	MW_K_NOBODY,    /* it cannot tell: the daemon judges what has happened */
+	MW_K_CALLED,    /* a call of the stream, with nothing in between; or what one has started */
+	MW_K_BY_PYTHON, /* Python code that a call runs, no import: a call, or a library's own need
+	                 */
+	MW_K_BLAMES
+};
+
+/* What names that a load fetches stand for, as far as a name can tell: by "module name", else by
+ * the module. Others count by how they are spelt. */
+#define MW_K_FETCHED_CALL 1u  /* more than a class */
+#define MW_K_FETCHED_MAKER 2u /* what makes code, or reaches what does */
+
+#define MW_K_SPARED 24 /* exceptions of one class */
+#define MW_K_FOLDERS 4
+#define MW_K_WORDS 3  /* of a text that paths are compared with, in words */
+#define MW_K_SPELT 24 /* and in bytes */
+
+/* Facts that a program in the kernel can establish. */
+#define MW_K_IS_DEVICE 1u      /* a character device */
+#define MW_K_IS_INTERPRETER 2u /* the program that the process runs */
+#define MW_K_IS_UNIX 4u        /* a unix socket */
+#define MW_K_LOOKS_UP 16u      /* it is opened as it is, neither made nor emptied */
+#define MW_K_UNCALLED 8u       /* the loads have fetched nothing that would have been called */
+
+struct mw_k_words {
+	uint64_t word[MW_K_WORDS];
+};
+
+/* What a rule may allow is not refused: it has all these facts, a name like that, and lies there.
+ * The masks say which bytes count. */
+struct mw_k_spared {
+	uint32_t facts;
+	uint32_t place_len; /* 0: in any folder; as a path of the kernel's has it: "shm\0dev\0" */
+	struct mw_k_words name, name_mask, place, place_mask;
+};
+
+/* By class and blame. What lies in one of the folders, wherever that is, is not refused either. */
+struct mw_k_refusal {
+	uint32_t refuse, count, folders, pad;
+	struct mw_k_words folder[MW_K_FOLDERS], folder_mask[MW_K_FOLDERS];
+	struct mw_k_spared spared[MW_K_SPARED];
+};
+
+static inline uint32_t mw_k_refusal_key(uint32_t class, uint32_t blame)
+{
+	return class * MW_K_BLAMES + blame;
 }
 
 enum mw_k_call_kind {

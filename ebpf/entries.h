@@ -62,6 +62,53 @@ static __always_inline int read_text(char *out, uint32_t size, uint64_t string, 
 	return bpf_probe_read_user_str(out, size, (void *)(string + text_in(string, text)));
 }
 
+/* Every part of it is spelt as a class is: Net, _Net, Outer.Inner. */
+static __always_inline bool is_class_name(const char *name)
+{
+	bool begins = true, is = true;
+
+	for (uint32_t i = 0; i < MW_K_GLOBAL_NAME && name[i]; i++) {
+		if (name[i] == '.') {
+			is &= !begins;
+			begins = true;
+		} else if (begins && name[i] != '_') {
+			is &= name[i] >= 'A' && name[i] <= 'Z';
+			begins = false;
+		}
+	}
+	return is && !begins;
+}
+
+/* Whether it stands for more than data, where that is certain by its name: what is refused hangs on
+ * that. The daemon knows more cases of it. */
+__attribute__((noinline)) int judge_global(struct state *st, uint32_t module_len)
+{
+	char key[MW_K_GLOBAL] = {0}, name[MW_K_GLOBAL_NAME] = {0};
+	const char *from;
+	uint32_t *known;
+	uint64_t len = module_len;
+
+	if (!st)
+		return 0;
+	from = st->global[st->global_count % MW_K_GLOBALS];
+	bpf_probe_read_kernel_str(key, sizeof(key), from);
+	known = bpf_map_lookup_elem(&names, key);
+	if (!known) {
+		__builtin_memset(key, 0, sizeof(key));
+		MW_PY_KEEP(len);
+		if (len >= MW_K_GLOBAL - MW_K_GLOBAL_NAME)
+			return 0;
+		bpf_probe_read_kernel(key, len, from);
+		known = bpf_map_lookup_elem(&names, key);
+		bpf_probe_read_kernel_str(name, sizeof(name), from + len + 1);
+		if (!is_class_name(name))
+			st->fetched |= MW_K_FETCHED_CALL;
+	}
+	if (known)
+		st->fetched |= *known;
+	return 0;
+}
+
 /* "module name" of what a find_class is asked for. */
 static __always_inline void keep_global(struct state *st, uint64_t module, uint64_t name,
                                         uint32_t text)
@@ -76,6 +123,8 @@ static __always_inline void keep_global(struct state *st, uint64_t module, uint6
 	to[len] = ' ';
 	if (read_text(to + len + 1, MW_K_GLOBAL_NAME, name, text) < 0)
 		to[len + 1] = '\0';
+	if (enforces)
+		judge_global(st, len);
 	st->global_count++;
 }
 
@@ -127,6 +176,21 @@ __attribute__((noinline)) int drop_over(struct state *st, uint64_t sp)
 	return still_open(st, sp);
 }
 
+static __always_inline const struct mw_py_offsets *offsets_of_current(void)
+{
+	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
+
+	return process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
+}
+
+/* Where a frame is in its code; 0 where that is not known. Some versions keep more right behind. */
+static __always_inline uint64_t instruction_of(uint64_t frame)
+{
+	const struct mw_py_offsets *o = offsets_of_current();
+
+	return o && frame ? (uint32_t)word_at(frame + o->frame_at) : 0;
+}
+
 /* Loads whose place on the stack the new one takes are over. */
 static __always_inline void make_room(struct state *st, uint64_t sp)
 {
@@ -159,7 +223,7 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 		return NULL;
 	}
 	if (!depth)
-		st->global_count = 0;
+		st->global_count = st->fetched = 0;
 	MW_PY_KEEP(depth);
 	load = &st->load[depth & (MW_K_LOADS - 1)];
 	load->id = new_id();
@@ -177,6 +241,7 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 	load->entry = entry;
 	load->site = number;
 	load->frame = top_frame(st);
+	load->at = instruction_of(load->frame);
 	st->depth++;
 	return load;
 }
@@ -255,13 +320,6 @@ static __always_inline bool is_called_load(const struct mw_py_offsets *o, uint64
 
 	return ENDS_IN(o, name, ".load") ||
 	       (word_at(name + o->text_length) == 4 && ENDS_IN(o, name, "load"));
-}
-
-static __always_inline const struct mw_py_offsets *offsets_of_current(void)
-{
-	struct mw_k_process *process = process_of(bpf_get_current_pid_tgid() >> 32);
-
-	return process ? bpf_map_lookup_elem(&pythons, &process->python) : NULL;
 }
 
 /* The frame of the pure-Python unpickler's load() among the innermost frames of the thread, or 0.

@@ -78,6 +78,7 @@ enum mw_k_hook {
 	MW_K_HOOK_LISTEN,  /* tp_btf/inet_sock_set_state */
 	MW_K_HOOK_SIGNAL,  /* tp_btf/signal_generate */
 	MW_K_HOOK_URING,   /* tp_btf/io_uring_submit_req */
+	MW_K_HOOK_LSM,     /* what keeps effects from happening: the others tell of it */
 	MW_K_HOOKS
 };
 
@@ -174,6 +175,8 @@ struct mw_k_effect {
 	uint8_t is_new;       /* files: it was made by this call */
 	uint8_t in_kernel;    /* done by the kernel on the task's behalf: io_uring's workers */
 	uint8_t compat;       /* a 32-bit call */
+	uint8_t prevented;    /* it was refused, and has not happened */
+	uint8_t pad[7];
 	uint32_t uid, gid;
 	/* What the process runs. Where that has just been replaced, what its parent runs. */
 	struct mw_k_program program;

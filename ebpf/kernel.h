@@ -32,6 +32,7 @@ typedef _Bool bool;
 #define S_IFMT 0170000
 #define S_IFREG 0100000
 #define AF_UNIX 1
+#define AF_NETLINK 16
 #define AF_INET 2
 #define AF_INET6 10
 #define TCP_LISTEN 10
@@ -90,7 +91,7 @@ struct path {
 };
 
 struct file {
-	__u32 f_mode;
+	__u32 f_mode, f_flags;
 	long long f_pos;
 	struct path f_path;
 	struct inode *f_inode;
@@ -161,6 +162,10 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
 	__u16 sk_type;
+};
+
+struct sockaddr {
+	unsigned short sa_family;
 };
 
 struct kernel_siginfo {

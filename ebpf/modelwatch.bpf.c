@@ -7,6 +7,7 @@
 #include "calls.h"
 #include "entries.h"
 #include "inventory.h"
+#include "lsm.h"
 #include "network.h"
 #include "tasks.h"
 

@@ -2,7 +2,7 @@
 #ifndef MW_EBPF_NETWORK_H
 #define MW_EBPF_NETWORK_H
 
-#include "capture.h"
+#include "refuse.h"
 
 static __always_inline struct state *state_of_current(void)
 {
@@ -21,16 +21,18 @@ struct address6 {
 	uint32_t scope;
 };
 
-static __always_inline void tell_address(enum mw_k_hook hook, struct bpf_sock_addr *ctx, bool six,
-                                         bool has_source)
+/* Tells of it. Returns what the program has to: whether it may be. */
+static __always_inline int tell_address(enum mw_k_hook hook, enum mw_class class,
+                                        struct bpf_sock_addr *ctx, bool six)
 {
+	const struct subject on = {.class = class};
 	struct state *st = state_of_current();
+	bool refused = is_refused(st, &on);
 	struct scratch *s = start(hook, MW_K_EFFECT, st);
 	struct mw_k_effect *e;
 
-	(void)has_source;
 	if (!s)
-		return;
+		return !refused;
 	e = &s->effect;
 	e->protocol = ctx->type << 16 | ctx->protocol;
 	if (six) {
@@ -51,68 +53,68 @@ static __always_inline void tell_address(enum mw_k_hook hook, struct bpf_sock_ad
 		to->address = ctx->user_ip4;
 		e->address_len = 16;
 	}
+	e->prevented = refused;
 	finish(s, st);
+	return !refused;
 }
 
 SEC("?cgroup/connect4")
 int connects4(struct bpf_sock_addr *ctx)
 {
-	tell_address(MW_K_HOOK_CONNECT, ctx, false, false);
-	return 1;
+	return tell_address(MW_K_HOOK_CONNECT, MW_CONNECT, ctx, false);
 }
 
 SEC("?cgroup/connect6")
 int connects6(struct bpf_sock_addr *ctx)
 {
-	tell_address(MW_K_HOOK_CONNECT, ctx, true, false);
-	return 1;
+	return tell_address(MW_K_HOOK_CONNECT, MW_CONNECT, ctx, true);
 }
 
 SEC("?cgroup/sendmsg4")
 int sends4(struct bpf_sock_addr *ctx)
 {
-	tell_address(MW_K_HOOK_SEND, ctx, false, true);
-	return 1;
+	return tell_address(MW_K_HOOK_SEND, MW_SEND, ctx, false);
 }
 
 SEC("?cgroup/sendmsg6")
 int sends6(struct bpf_sock_addr *ctx)
 {
-	tell_address(MW_K_HOOK_SEND, ctx, true, true);
-	return 1;
+	return tell_address(MW_K_HOOK_SEND, MW_SEND, ctx, true);
 }
 
 SEC("?cgroup/bind4")
 int binds4(struct bpf_sock_addr *ctx)
 {
-	tell_address(MW_K_HOOK_BIND, ctx, false, false);
-	return 1;
+	return tell_address(MW_K_HOOK_BIND, MW_LISTEN, ctx, false);
 }
 
 SEC("?cgroup/bind6")
 int binds6(struct bpf_sock_addr *ctx)
 {
-	tell_address(MW_K_HOOK_BIND, ctx, true, false);
-	return 1;
+	return tell_address(MW_K_HOOK_BIND, MW_LISTEN, ctx, true);
 }
 
 /* Raw sockets; those of other families are seen by their system call. */
 SEC("?cgroup/sock_create")
 int makes_socket(struct bpf_sock *ctx)
 {
+	const struct subject on = {.class = MW_SEND};
 	struct state *st;
 	struct scratch *s;
+	bool refused;
 
 	if (ctx->type != 3) /* SOCK_RAW */
 		return 1;
 	st = state_of_current();
+	refused = is_refused(st, &on);
 	s = start(MW_K_HOOK_SOCKET, MW_K_EFFECT, st);
 	if (!s)
-		return 1;
+		return !refused;
 	s->effect.protocol = ctx->type << 16 | ctx->protocol;
 	s->effect.number = ctx->family;
+	s->effect.prevented = refused;
 	finish(s, st);
-	return 1;
+	return !refused;
 }
 
 SEC("?tp_btf/inet_sock_set_state")

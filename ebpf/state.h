@@ -11,8 +11,10 @@ struct open_load {
 	uint32_t entry, site;
 	uint32_t stream_len, stream_pad; /* bytes of the stream that were sent */
 	uint64_t code;                   /* that runs in `frame`, of one that is told by it */
-	uint64_t reader;                 /* the PyTorchStreamReader of a torch.load(); 0: gone */
-	uint64_t files; /* that were open when the inventory was told of a load of MW_K_PURE */
+	uint64_t
+	        at; /* the instruction of `frame` that called it, of the others: as it lies there */
+	uint64_t reader; /* the PyTorchStreamReader of a torch.load(); 0: gone */
+	uint64_t files;  /* that were open when the inventory was told of a load of MW_K_PURE */
 	/* Of one that began to read a file: which, and from where on. The stream may close it, or
 	 * have its descriptor stand for another one. */
 	uint64_t file; /* the object that reads; 0: none */
@@ -27,6 +29,7 @@ struct begun {
 	int32_t number;   /* -1: none */
 	uint32_t compat;
 	uint32_t path_len, path2_len, address_len;
+	uint32_t refused; /* by a program */
 	char path[256], path2[256];
 	uint8_t address[128];
 };
@@ -51,6 +54,8 @@ struct state {
 	uint32_t reader_len;
 	uint32_t prepared; /* of the program that is about to run: enum exec_state */
 	uint32_t replaced; /* by a new program: the memory is another's */
+	uint32_t blame;    /* enum mw_k_blame of what the task was started by */
+	uint32_t fetched;  /* by its loads: MW_K_FETCHED_CALL ... */
 	uint32_t pad;
 	uint64_t told_reader; /* the inventory knows of the load that this one is for */
 	uint64_t global_count;
@@ -185,6 +190,21 @@ struct {
 	__type(value, uint64_t);
 } loads SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MW_CLASS_COUNT *MW_K_BLAMES);
+	__type(key, uint32_t);
+	__type(value, struct mw_k_refusal);
+} refusals SEC(".maps");
+
+/* What names stand for; the loader says it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, char[MW_K_GLOBAL]);
+	__type(value, uint32_t);
+} names SEC(".maps");
+
 /* Two for each CPU, as the loader sets it: one may interrupt the other. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -206,6 +226,8 @@ const volatile uint32_t daemon_tgid;
 volatile bool hold_new;
 /* Somebody wants to know of each load of a file. */
 volatile bool wants_loads;
+/* Whether anything is refused at all: nobody pays for it in the other modes. */
+volatile bool enforces;
 
 /* Whether a call of this number, in either numbering, is looked at. */
 const volatile uint8_t watched_calls[MW_K_CALLS];

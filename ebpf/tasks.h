@@ -2,7 +2,7 @@
 #ifndef MW_EBPF_TASKS_H
 #define MW_EBPF_TASKS_H
 
-#include "capture.h"
+#include "refuse.h"
 
 static __always_inline void inherit_python(uint32_t parent, uint32_t child)
 {
@@ -23,9 +23,20 @@ static __always_inline void inherit_loads(const struct state *parent, struct sta
 	child->prepared = 0;
 }
 
+/* A thread that a library starts works for whoever needs it. */
+static __always_inline uint32_t blame_for_child(struct state *parent, uint32_t tgid)
+{
+	uint32_t found = enforces ? blame(parent) : MW_K_NOBODY;
+
+	return found == MW_K_BY_PYTHON && tgid == (uint32_t)BPF_CORE_READ(current_task(), tgid)
+	               ? MW_K_NOBODY
+	               : found;
+}
+
 /* Tells of the birth, with why, and puts the child in scope. */
 static __always_inline void bear(struct state *parent, uint32_t tgid, uint32_t tid, bool copied)
 {
+	uint32_t to_blame = blame_for_child(parent, tgid);
 	struct scratch *s = start(MW_K_HOOK_FORK, MW_K_BIRTH, parent);
 	uint64_t birth, scope;
 	struct open_load *load;
@@ -50,6 +61,8 @@ static __always_inline void bear(struct state *parent, uint32_t tgid, uint32_t t
 		inherit_loads(parent, st);
 	st->scope = scope;
 	st->birth = birth;
+	st->blame = to_blame;
+	st->fetched = parent->fetched;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -133,12 +146,12 @@ __attribute__((noinline)) int copy_arguments(struct scratch *s)
 }
 
 /* Right before the point of no return: the old image, and so the evidence, is still there. */
-static __always_inline int tell_before(struct linux_binprm *program)
+static __always_inline int tell_program(struct linux_binprm *program, bool prevented)
 {
 	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
 	struct scratch *s;
 
-	if (st && !st->depth)
+	if (st && !st->depth && !prevented)
 		return 0; /* in scope by birth: the new image is told of, once it is there */
 	s = start(MW_K_HOOK_EXEC, MW_K_EFFECT, st);
 	if (!s)
@@ -146,22 +159,23 @@ static __always_inline int tell_before(struct linux_binprm *program)
 	describe_program(s, program);
 	/* execve(path, argv, envp), execveat(directory, path, argv, envp, flags) */
 	read_arguments(s, s->regs.orig_ax == 59 ? s->regs.si : s->regs.dx);
+	s->effect.prevented = prevented;
 	finish(s, st);
-	st->prepared = EXEC_IS_TOLD;
+	st->prepared = prevented ? EXEC_IS_UNKNOWN : EXEC_IS_TOLD;
 	return 0;
 }
 
 SEC("?tp_btf/sched_prepare_exec")
 int BPF_PROG(will_run, struct task_struct *task, struct linux_binprm *program)
 {
-	return tell_before(program);
+	return tell_program(program, false);
 }
 
 /* The function that has this tracepoint, where it has it not yet. */
 SEC("?fentry/begin_new_exec")
 int BPF_PROG(begins_to_run, struct linux_binprm *program)
 {
-	return tell_before(program);
+	return tell_program(program, false);
 }
 
 static __always_inline void hold(struct linux_binprm *program)
@@ -228,6 +242,7 @@ int BPF_PROG(ran, struct task_struct *task, int old_tid, struct linux_binprm *pr
 		st->birth = 0;
 	}
 	forget_program(st);
+	st->blame = MW_K_NOBODY; /* it was let run: the daemon judges it */
 	if (st->prepared != EXEC_IS_TOLD)
 		tell_after(st, program);
 	st->prepared = 0;
@@ -239,10 +254,24 @@ int BPF_PROG(ran, struct task_struct *task, int old_tid, struct linux_binprm *pr
 			leader->prepared = 0;
 			leader->scope = st->scope;
 			leader->birth = st->birth;
+			leader->blame = MW_K_NOBODY;
 		}
 		bpf_map_delete_elem(&tasks, &old);
 	}
 	return 0;
+}
+
+static __always_inline void tell_signal(struct state *st, int signal, int to, int result)
+{
+	struct scratch *s = start(MW_K_HOOK_SIGNAL, MW_K_EFFECT, st);
+
+	if (!s)
+		return;
+	s->effect.number = signal;
+	s->effect.result = result;
+	s->effect.other = to;
+	s->effect.prevented = result < 0;
+	finish(s, st);
 }
 
 /* A signal to somebody else, by the sender: not one that the kernel makes. */
@@ -253,18 +282,11 @@ int BPF_PROG(signalled, int signal, struct kernel_siginfo *info, struct task_str
 	struct task_struct *sender = current_task();
 	int to = BPF_CORE_READ(task, tgid);
 	struct state *st = state_of(BPF_CORE_READ(sender, pid));
-	struct scratch *s;
 
 	if (!st || (uint64_t)info < 2 || to == BPF_CORE_READ(sender, tgid) ||
 	    (int)BPF_CORE_READ(info, si_code) > 0)
 		return 0;
-	s = start(MW_K_HOOK_SIGNAL, MW_K_EFFECT, st);
-	if (!s)
-		return 0;
-	s->effect.number = signal;
-	s->effect.result = result;
-	s->effect.other = to;
-	finish(s, st);
+	tell_signal(st, signal, to, 0);
 	return 0;
 }
 

@@ -89,7 +89,7 @@ def test_a_named_file_has_to_be_there(tmp_path):
     (["--mode=allow"], "--mode=allow: it is observe, alert, deny or kill"),
     (["--alerts=/x/%z", "--validate"], "alerts: /x/%z: after % comes"),
     (["--nonsense"], "no option --nonsense"),
-    (["now"], "unexpected argument now"),
+    (["--foreground", "now"], "unexpected argument now"),
 ])
 def test_usage_errors(args, why):
     done = modelwatch("daemon", *args)

@@ -546,6 +546,21 @@ def test_check_finds_shadows_and_rules_that_never_match(tmp_path, home):
     assert done.returncode == 1 and "it has expired" in done.stdout
 
 
+def test_check_names_what_keeps_the_kernel_from_refusing(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("version: 1\nrules:\n"
+                     "  - {name: by-file, effect: exec, artifact: ['/srv/**'], verdict: allow, reason: r, owner: o}\n"
+                     "  - {name: quiet, effect: send, verdict: alert}\n")
+    done = ask("check", "--for=daemon", rules)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert "exec by a call of the stream: not refused: the kernel cannot tell what rule 'by-file' lets happen" in lines
+    assert "send by a call of the stream: not refused, by rule 'quiet'" in lines
+    assert "write by a call of the stream: refused in the kernel" in lines
+    assert not ask("check", "--for=run", rules).stdout
+    assert ask("check", "--for=nobody", rules).returncode == 125
+
+
 def test_what_show_prints_is_a_policy(tmp_path, home):
     shown = tmp_path / "shown.yaml"
     text = ask("show").stdout

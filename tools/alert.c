@@ -436,17 +436,21 @@ void mw_alerts_write(struct mw_alerts *a, json_t *alert)
 static json_t *loss_json(const struct mw_loss *loss)
 {
 	char id[40], now[40], since[MW_WHEN_TEXT] = "";
-	json_t *hooks = loss->hooks ? json_incref(loss->hooks) : json_object();
+	json_t *hooks = loss->hooks ? json_incref(loss->hooks) : json_object(), *json;
 
 	mw_alert_stamp(id, now);
 	if (loss->since > 0)
 		mw_when_text(loss->since, since);
-	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:s?, s:o, s:s}", "schema",
+	json = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:s?, s:o, s:s}", "schema",
 	                 "modelwatch.loss/1", "id", id, "time", now, "lost",
 	                 (json_int_t)(loss->is_effect ? loss->count : 0), "reason", loss->reason,
 	                 "kind", loss->kind, "count", (json_int_t)loss->count, "hooks", hooks,
 	                 "since", since[0] ? since : NULL, "host", mw_identity_host(), "version",
 	                 MW_VERSION);
+	if (json && loss->severity)
+		json_object_set_new(json, "severity",
+		                    json_string(mw_severity_name(loss->severity)));
+	return json;
 }
 
 static void show_loss(struct mw_alerts *a, const struct mw_loss *loss, const char *line, size_t len)

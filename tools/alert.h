@@ -95,7 +95,8 @@ struct mw_loss {
 	uint64_t count;
 	bool is_effect; /* each was an effect that no alert tells of */
 	int64_t since;  /* ns since 1970: at that time there was none of them; 0: not known */
-	json_t *hooks;  /* an object of counts by where it was lost; borrowed; may be NULL */
+	enum mw_severity severity; /* MW_INFO: it has none */
+	json_t *hooks; /* an object of counts by where it was lost; borrowed; may be NULL */
 };
 
 /* Writes a record of it (modelwatch.loss/1) to where alerts go. */

@@ -26,6 +26,7 @@
 #include "daemon_place.h"
 #include "daemon_serve.h"
 #include "daemon_setup.h"
+#include "daemon_switch.h"
 #include "daemon_uprobes.h"
 #include "descriptors.h"
 #include "main.h"
@@ -52,6 +53,7 @@ struct daemon {
 	int tick;                   /* ms between looks at what nothing wakes us for */
 	int64_t started, reloaded;
 	int64_t next_beat; /* ms by now_ms() */
+	bool stormed;
 	bool ends;
 };
 
@@ -152,11 +154,88 @@ static void ask(void *context, struct mw_daemon_facts *ret)
 	view(d, &ret->view);
 }
 
+/* Why the mode is none that is asked for, or NULL. */
+static const char *lower(const struct daemon *d)
+{
+	enum mw_verdict most = mw_daemon_ceiling(d->stormed);
+
+	if (d->setup.config.mode <= d->setup.mode)
+		return NULL;
+	if (most == MW_OBSERVE)
+		return MW_DAEMON_SWITCH " is there";
+	if (most == MW_ALERT)
+		return "so many loads were refused something that refusing was ended";
+	return "the kernel refuses, and kills nobody";
+}
+
 static void warn_of_mode(const struct daemon *d)
 {
-	if (d->setup.config.mode > d->setup.mode)
-		mw_say("%s is asked for; this version can only alert",
-		       mw_verdict_name((enum mw_verdict)d->setup.config.mode));
+	if (lower(d))
+		mw_say("%s is asked for, the mode is %s: %s",
+		       mw_verdict_name((enum mw_verdict)d->setup.config.mode),
+		       mw_verdict_name((enum mw_verdict)d->setup.mode), lower(d));
+}
+
+/* What is asked for may be more than this kernel can do. */
+static void warn_of_rung(const struct daemon *d)
+{
+	const char *why = mw_engine_unasked(d->engine);
+
+	if (d->setup.mode == MW_DENY && why)
+		mw_say("deny: what goes over IP is refused, and nothing else: %s", why);
+}
+
+/* What is possible of the mode that is asked for. */
+static void bound(const struct daemon *d, struct mw_daemon_setup *setup)
+{
+	enum mw_verdict most = mw_daemon_ceiling(d->stormed);
+
+	setup->mode = setup->config.mode > (int)most ? (int)most : setup->config.mode;
+	setup->policy->mode = (enum mw_verdict)setup->mode;
+}
+
+/* Goes over to what is possible now of what is asked for. */
+static void follow_mode(struct daemon *d)
+{
+	int before = d->setup.mode, error;
+	struct mw_alert_options to;
+
+	bound(d, &d->setup);
+	if (d->setup.mode == before)
+		return;
+	error = mw_engine_mode(d->engine, d->setup.policy, (enum mw_verdict)d->setup.mode);
+	to = alert_options(d);
+	mw_alerts_reopen(d->alerts, &to);
+	mw_say("the mode is %s now%s%s", mw_verdict_name((enum mw_verdict)d->setup.mode),
+	       error ? "; nothing is refused: " : "", error ? strerror(-error) : "");
+	warn_of_mode(d);
+	warn_of_rung(d);
+}
+
+static const char *turn(void *context, enum mw_verdict mode)
+{
+	struct daemon *d = context;
+
+	d->options.mode = d->setup.config.mode = (int)mode;
+	d->stormed = false;
+	follow_mode(d);
+	return lower(d);
+}
+
+/* Refusing so many loads, it may well be us who are wrong. */
+static void end_storm(struct daemon *d)
+{
+	const struct mw_loss loss = {
+	        .kind = "enforcement",
+	        .reason = "so many loads were refused something within a minute that nothing is "
+	                  "refused any more, until `modelwatch daemon mode deny`",
+	        .count = d->setup.config.storm,
+	        .severity = MW_CRITICAL,
+	};
+
+	d->stormed = true;
+	mw_alerts_loss(d->alerts, &loss);
+	follow_mode(d);
 }
 
 /* Whatever is wrong, what there was stays. */
@@ -170,7 +249,9 @@ static void reload(struct daemon *d)
 	int error = mw_daemon_setup_read(&fresh, &d->options, d->here, why, sizeof(why));
 
 	if (!error) {
-		error = mw_engine_policy(d->engine, fresh.policy, fresh.policy_size);
+		bound(d, &fresh);
+		error = mw_engine_policy(d->engine, fresh.policy, fresh.policy_size,
+		                         (enum mw_verdict)fresh.mode);
 		if (error)
 			snprintf(why, sizeof(why), "the new policy: %s", strerror(-error));
 	}
@@ -308,7 +389,10 @@ static int supervise(struct daemon *d)
 		mw_daemon_serve_poll(d->serve);
 		if (events[SIGNALS].revents)
 			take_signals(d);
+		if (mw_engine_stormed(d->engine))
+			end_storm(d);
 		if (now_ms() >= next_tick) {
+			follow_mode(d);
 			tell_losses(d, false);
 			beat(d, false);
 			say_lost(mw_courier_sweep(&d->retired));
@@ -375,6 +459,7 @@ static int open_engine(struct daemon *d)
 	        .config = &d->setup.config,
 	        .policy = d->setup.policy,
 	        .policy_size = d->setup.policy_size,
+	        .mode = (enum mw_verdict)d->setup.mode,
 	        .alerts = d->alerts,
 	};
 	char why[1024] = "not enough memory";
@@ -389,7 +474,7 @@ static int open_doors(struct daemon *d)
 {
 	char why[1024];
 
-	if (mw_daemon_serve_open(&d->setup.config, ask, d, &d->serve, why, sizeof(why)) ||
+	if (mw_daemon_serve_open(&d->setup.config, ask, turn, d, &d->serve, why, sizeof(why)) ||
 	    mw_daemon_serve_metrics(d->serve, &d->setup.config, why, sizeof(why)))
 		return mw_say("%s", why);
 	return 0;
@@ -463,6 +548,7 @@ static int watch(struct daemon *d)
 	status = start(d);
 	if (status)
 		return status;
+	warn_of_rung(d);
 	give_up_rights(d);
 	mw_daemon_sign(d->lock);
 	if (d->waiting >= 0)
@@ -473,6 +559,27 @@ static int watch(struct daemon *d)
 	status = supervise(d);
 	drain(d);
 	return status;
+}
+
+/* Whoever booted the machine so wants to be sure that it is not us. */
+static int idle(struct daemon *d)
+{
+	struct pollfd event;
+	int error = block_signals(d);
+
+	if (error)
+		return mw_say("cannot wait for signals: %s", strerror(-error));
+	mw_say("idle: the machine was booted with modelwatch=off");
+	mw_daemon_sign(d->lock);
+	if (d->waiting >= 0)
+		mw_daemon_settle(d->waiting);
+	d->waiting = -1;
+	mw_notify("READY=1\nSTATUS=idle: modelwatch=off");
+	event = (struct pollfd){.fd = d->signals, .events = POLLIN};
+	while (poll(&event, 1, TICK_MS) <= 0)
+		mw_notify("WATCHDOG=1");
+	mw_notify("STOPPING=1");
+	return 0;
 }
 
 /* The lock comes first, so that who is second touches nothing. */
@@ -540,8 +647,9 @@ static int run_daemon(struct daemon *d)
 	if (!status && !d->options.validate) {
 		status = take_place(d);
 		if (!status) {
+			bound(d, &d->setup);
 			warn_of_mode(d);
-			status = watch(d);
+			status = mw_daemon_is_off() ? idle(d) : watch(d);
 		}
 	}
 	finish(d);
@@ -567,13 +675,16 @@ static int run(int argc, char **argv)
 	return status;
 }
 
+static const struct mw_command *const commands[] = {&mw_cmd_daemon_mode, NULL};
+
 const struct mw_command mw_cmd_daemon = {
         .name = "modelwatch daemon",
         .help = "watch every process of this machine, without their help",
         .synopsis = "",
+        .commands = commands,
         .about = "Watches, as root, what model files do when they are loaded by any process of "
-                 "this machine, with programs in the kernel and none in the processes. It sees and "
-                 "does not stop: for that, see modelwatch run.",
+                 "this machine, with programs in the kernel and none in the processes. In the mode "
+                 "deny it refuses what the kernel lets it refuse.",
         .options = mw_daemon_options_table,
         .after = "Without --foreground it goes on in the background once it is up. SIGHUP reads "
                  "configuration and policy again, SIGTERM ends it.\n\n"

@@ -57,7 +57,8 @@ int mw_k_check(const void *event, size_t size)
 	const struct mw_k_effect *e = event;
 
 	if (size < offsetof(struct mw_k_effect, frame) || size > sizeof(*e) ||
-	    (e->head.kind != MW_K_EFFECT && e->head.kind != MW_K_BIRTH) || e->hook >= MW_K_HOOKS)
+	    (e->head.kind != MW_K_EFFECT && e->head.kind != MW_K_BIRTH) || e->hook >= MW_K_HOOKS ||
+	    e->prevented > 1)
 		return -EBADMSG;
 	if (e->depth > MW_K_LOADS || e->global_count > MW_K_GLOBALS ||
 	    e->frame_count > MW_K_FRAMES || size < mw_k_size(e) ||

@@ -15,6 +15,7 @@
 #include "text.h"
 
 #define REPORTS_PER_MINUTE 600
+#define STORM 100
 #define RING_BYTES (4u << 20)
 
 int mw_daemon_config_start(struct mw_daemon_config *config)
@@ -22,6 +23,7 @@ int mw_daemon_config_start(struct mw_daemon_config *config)
 	*config = (struct mw_daemon_config){
 	        .mode = MW_OBSERVE,
 	        .reports_per_minute = REPORTS_PER_MINUTE,
+	        .storm = STORM,
 	        .ring_bytes = RING_BYTES,
 	        .policies = json_array(),
 	        .interpreters = json_array(),

@@ -25,6 +25,7 @@ struct mw_daemon_config {
 	char *control_socket;
 	char *report_socket;
 	uint32_t reports_per_minute; /* of one user */
+	uint32_t storm; /* loads refused something in a minute that end all refusing; 0: never */
 	json_t *interpreters; /* patterns of paths that count as interpreters, beside those that
 	                         are found to be some */
 	bool hold_new_interpreters;

@@ -146,8 +146,10 @@ static bool decide(struct mw_daemon_judge *judge, struct mw_decision *ret,
 	           &judge->record.load, ret_at, ret);
 	if (ret->verdict > judge->options.most)
 		ret->verdict = judge->options.most;
+	if (judge->matter.k->prevented)
+		ret->verdict = MW_DENY;
 	/* A whole machine has much that is only worth observing: nobody could read it. */
-	if (!ret->record || ret->requested < MW_ALERT)
+	if (ret->verdict < MW_DENY && (!ret->record || ret->requested < MW_ALERT))
 		return false;
 	if (!located)
 		mw_daemon_locate(judge, ret_at);
@@ -226,7 +228,8 @@ void mw_daemon_decide(struct mw_daemon_judge *judge)
 		return;
 	}
 	m->effect.cause = mw_daemon_cause_of(m);
-	if (is_mere_library(m) || is_blind_import(m) || is_shim(judge) || is_warming(m)) {
+	if (!m->k->prevented &&
+	    (is_mere_library(m) || is_blind_import(m) || is_shim(judge) || is_warming(m))) {
 		judge->count.harmless++;
 		return;
 	}

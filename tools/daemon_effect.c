@@ -169,7 +169,8 @@ static bool call_effect(struct mw_daemon_matter *m, const struct mw_policy *poli
 		row = mw_floor_call(NATIVE, SYS_openat);
 	if (!row || row->effect == MW_FLOOR_BIRTH || row->effect == MW_FLOOR_TALK ||
 	    row->effect == MW_EXEC ||
-	    (k->result < 0 && row->effect != MW_CONNECT && row->effect != MW_TAMPER))
+	    (k->result < 0 && !k->prevented && row->effect != MW_CONNECT &&
+	     row->effect != MW_TAMPER))
 		return false;
 	m->effect.op = row->name;
 	m->effect.class = row->effect < MW_CLASS_COUNT ? (enum mw_class)row->effect : MW_TAMPER;
@@ -236,6 +237,7 @@ bool mw_daemon_effect(struct mw_daemon_matter *m, const struct mw_policy *policy
 	case MW_K_HOOK_ENTRY:
 	case MW_K_HOOK_FORK:
 	case MW_K_HOOK_EXIT:
+	case MW_K_HOOK_LSM: /* the others tell of what it refused */
 	case MW_K_HOOKS:
 		break;
 	}

@@ -39,6 +39,12 @@ static void let_go(struct mw_engine *engine, const struct mw_programs_event *eve
 	kill((pid_t)program->head.tgid, SIGCONT);
 }
 
+/* The one that it is all about: what a task of a load loads is that one's, too. */
+static uint64_t load_of(const struct mw_k_effect *effect)
+{
+	return effect->scope || !effect->depth ? effect->scope : effect->load[0].id;
+}
+
 static void take_event(void *context, const struct mw_programs_event *event)
 {
 	struct mw_engine *engine = context;
@@ -53,6 +59,9 @@ static void take_event(void *context, const struct mw_programs_event *event)
 		engine->malformed++;
 		return;
 	}
+	if (effect->prevented &&
+	    mw_daemon_storm(&engine->storm, engine->config->storm, load_of(effect), now_ms()))
+		engine->stormed = true;
 	if (event->stack_len >= effect->stack_len)
 		judged.stack = event->stack;
 	if (event->stream_len >= effect->stream_len)
@@ -209,6 +218,11 @@ static int open_judge(struct mw_engine *engine, const struct mw_engine_options *
 	return error ? error : watch(engine, mw_reports_fd(engine->reports));
 }
 
+static int refuse(struct mw_engine *engine, const struct mw_policy *policy, enum mw_verdict mode)
+{
+	return mw_programs_refuse(engine->programs, mode >= MW_DENY ? policy : NULL);
+}
+
 static int open_programs(struct mw_engine *engine, const struct mw_engine_options *options,
                          char *why, size_t size)
 {
@@ -224,6 +238,8 @@ static int open_programs(struct mw_engine *engine, const struct mw_engine_option
 	if (error)
 		return error;
 	error = mw_daemon_secrets(engine->programs, options->policy);
+	if (!error)
+		error = refuse(engine, options->policy, options->mode);
 	if (!error)
 		error = watch(engine, mw_programs_fd(engine->programs));
 	return error ? fail(why, size, error, "the kernel's programs") : 0;
@@ -375,11 +391,14 @@ int mw_engine_patience(struct mw_engine *engine)
 	return least;
 }
 
-int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, size_t size)
+int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, size_t size,
+                     enum mw_verdict mode)
 {
 	int error = mw_daemon_secrets(engine->programs, policy);
 
 	(void)size;
+	if (!error)
+		error = refuse(engine, policy, mode);
 	if (error)
 		return error;
 	for (size_t i = 0; i < sizeof(policy->digest); i++)
@@ -387,6 +406,25 @@ int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, s
 	mw_merge_policy(engine->merge, engine->digest);
 	mw_daemon_judge_policy(engine->judge, policy);
 	return 0;
+}
+
+int mw_engine_mode(struct mw_engine *engine, const struct mw_policy *policy, enum mw_verdict mode)
+{
+	return refuse(engine, policy, mode);
+}
+
+const char *mw_engine_unasked(const struct mw_engine *engine)
+{
+	return engine->config->file_writes == MW_WRITES_OFF ? "file_writes is off"
+	                                                    : mw_programs_unasked(engine->programs);
+}
+
+bool mw_engine_stormed(struct mw_engine *engine)
+{
+	bool stormed = engine->stormed;
+
+	engine->stormed = false;
+	return stormed;
 }
 
 int mw_engine_tell_loads(struct mw_engine *engine, bool on)

@@ -20,6 +20,7 @@ struct mw_engine_options {
 	const struct mw_daemon_config *config;
 	const struct mw_policy *policy;
 	size_t policy_size;
+	enum mw_verdict mode; /* what is denied is refused from MW_DENY on */
 	struct mw_alerts *alerts;
 };
 
@@ -40,9 +41,21 @@ int mw_engine_poll(struct mw_engine *engine);
 /* After how many milliseconds it wants to be polled whatever its descriptor says; -1: never. */
 int mw_engine_patience(struct mw_engine *engine);
 
-/* Decides by another policy from now on. Who is in scope stays so. Returns 0, or a negative errno
- * when the old one is kept. */
-int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, size_t size);
+/* Decides by another policy and mode from now on. Who is in scope stays so. Returns 0, or a
+ * negative errno when the old one is kept. */
+int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, size_t size,
+                     enum mw_verdict mode);
+
+/* Goes over to another mode: what `policy`, the one that it has, denies is refused from MW_DENY on.
+ * Returns 0, or a negative errno; nothing is refused then. */
+int mw_engine_mode(struct mw_engine *engine, const struct mw_policy *policy, enum mw_verdict mode);
+
+/* Why nothing but what goes over IP can be refused, or NULL. Constant text. */
+const char *mw_engine_unasked(const struct mw_engine *engine);
+
+/* Whether more loads have been refused something than the configuration's `storm`, since it was
+ * asked last. */
+bool mw_engine_stormed(struct mw_engine *engine);
 
 /* Has the kernel tell of each load of a file, or no more. Returns a descriptor of the ring buffer
  * that they are in, which stays the engine's. */

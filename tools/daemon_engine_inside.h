@@ -11,6 +11,7 @@
 #include "daemon_mappings.h"
 #include "daemon_merge.h"
 #include "daemon_reports.h"
+#include "daemon_storm.h"
 #include "identity_cache.h"
 
 struct mw_engine {
@@ -28,6 +29,8 @@ struct mw_engine {
 	uint64_t malformed;
 	int64_t ticked, rescanned;
 	bool rescan;
+	struct mw_daemon_storm storm;
+	bool stormed;
 	char digest[65];
 };
 

@@ -12,6 +12,7 @@ static void view_hooks(struct mw_engine *engine, struct mw_engine_view *ret)
 	        [MW_K_HOOK_SEND] = "send",       [MW_K_HOOK_BIND] = "bind",
 	        [MW_K_HOOK_SOCKET] = "socket",   [MW_K_HOOK_LISTEN] = "listen",
 	        [MW_K_HOOK_SIGNAL] = "signal",   [MW_K_HOOK_URING] = "uring",
+	        [MW_K_HOOK_LSM] = "lsm",
 	};
 
 	for (int i = 0; i < MW_K_HOOKS; i++) {

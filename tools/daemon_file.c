@@ -167,13 +167,14 @@ static bool is_own_process(const struct mw_daemon_matter *m, const char *path)
 	return !strncmp(path, own, strlen(own));
 }
 
-/* A file that is on the policy's list is opened for reading. */
+/* A file that is on the policy's list is opened for reading, or one that was refused. */
 static bool read_effect(struct mw_daemon_matter *m, const struct mw_policy *policy, unsigned flags)
 {
-	const char *file = mw_daemon_path(m, &m->k->file);
+	bool refused = m->k->prevented && !mw_floor_open_writes(flags);
+	const char *file = refused ? absolute(m, m->k->path, true) : mw_daemon_path(m, &m->k->file);
 
 	if (!file || (flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY ||
-	    S_ISDIR(m->k->file.mode) || !mw_is_secret(policy, file))
+	    S_ISDIR(m->k->file.mode) || (!refused && !mw_is_secret(policy, file)))
 		return false;
 	m->effect.class = MW_READ;
 	m->effect.target = m->effect.file = file;

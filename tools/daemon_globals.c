@@ -6,6 +6,7 @@
 
 #include "../core/rebuilders.h"
 #include "daemon_matter.h"
+#include "daemon_names.h"
 
 /* Modules that make code, run source that they are given, reach any other function, or are the
  * import system. */
@@ -165,4 +166,31 @@ bool mw_daemon_fetched(const struct mw_daemon_matter *m, const char *name)
 			return true;
 	}
 	return false;
+}
+
+struct naming {
+	mw_daemon_name *tell;
+	void *context;
+};
+
+static void tell_listed(void *context, const char *key, enum mw_global kind)
+{
+	const struct naming *naming = context;
+
+	naming->tell(naming->context, key,
+	             kind == MW_PLAIN ? 0 : MW_K_FETCHED_CALL | MW_K_FETCHED_MAKER);
+}
+
+/* Later ones do not take the place of earlier ones. */
+void mw_daemon_names(mw_daemon_name *tell, void *context)
+{
+	struct naming naming = {tell, context};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		tell(context, values[i], 0);
+	mw_global_each(tell_listed, &naming);
+	for (size_t i = 0; i < sizeof(makers) / sizeof(*makers); i++)
+		tell(context, makers[i], MW_K_FETCHED_CALL | MW_K_FETCHED_MAKER);
+	for (size_t i = 0; i < sizeof(wrappers) / sizeof(*wrappers); i++)
+		tell(context, wrappers[i], MW_K_FETCHED_CALL);
 }

@@ -8,6 +8,7 @@
 #include "../core/glob.h"
 #include "../core/words.h"
 #include "../courier/sink_config.h"
+#include "daemon_storm.h"
 #include "expand.h"
 #include "loopback.h"
 #include "quantity.h"
@@ -204,7 +205,7 @@ static int take_report(struct mw_source *s, const char *name, struct mw_daemon_c
 	return take_socket(s, name, &config->report_socket);
 }
 
-static int take_per_uid(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+static int number(struct mw_source *s, const char *name, uint32_t most, uint32_t *ret)
 {
 	const char *value;
 	char *end;
@@ -214,11 +215,21 @@ static int take_per_uid(struct mw_source *s, const char *name, struct mw_daemon_
 	if (error)
 		return error;
 	n = strtoul(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || n > REPORTS_MAX)
-		return mw_source_complain(s, "%s: '%s' is no whole number up to %d", name, value,
-		                          REPORTS_MAX);
-	config->reports_per_minute = (uint32_t)n;
+	if (*value < '0' || *value > '9' || *end || n > most)
+		return mw_source_complain(s, "%s: '%s' is no whole number up to %u", name, value,
+		                          most);
+	*ret = (uint32_t)n;
 	return 0;
+}
+
+static int take_per_uid(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+{
+	return number(s, name, REPORTS_MAX, &config->reports_per_minute);
+}
+
+static int take_storm(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+{
+	return number(s, name, MW_STORM_MAX, &config->storm);
 }
 
 static int take_hold(struct mw_source *s, const char *name, struct mw_daemon_config *config)
@@ -304,6 +315,7 @@ static const struct key cri[] = {{.name = "sockets", .take = take_runtimes}, {0}
 static const struct key ring[] = {{.name = "bytes", .take = take_bytes}, {0}};
 static const struct key keys[] = {
         {.name = "mode", .take = take_mode},
+        {.name = "storm", .take = take_storm},
         {.name = "policy", .take = take_policy},
         {.name = "alerts", .take = take_alerts},
         {.name = "labels", .take = take_labels},

@@ -12,6 +12,7 @@ static const struct {
 } places[] = {
         {"tp_btf/", "btf_trace_", BTF_KIND_TYPEDEF},
         {"fentry/", "", BTF_KIND_FUNC},
+        {"lsm/", "bpf_lsm_", BTF_KIND_FUNC},
 };
 
 bool mw_kernel_offers(const struct btf *types, const char *name)

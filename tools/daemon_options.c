@@ -7,7 +7,7 @@
 
 enum { CONFIG, MODE, POLICY, ALERTS, FOREGROUND, VALIDATE, QUIET };
 
-static const char *const modes[] = {"observe", "alert", "deny", "kill", NULL};
+const char *const mw_daemon_modes[] = {"observe", "alert", "deny", "kill", NULL};
 
 const struct mw_option mw_daemon_options_table[] = {
         {.name = "config",
@@ -19,8 +19,8 @@ const struct mw_option mw_daemon_options_table[] = {
          .argument = "MODE",
          .id = MODE,
          .values = MW_WORDS,
-         .words = modes,
-         .help = "observe (the default), alert, deny or kill; this version stops nothing"},
+         .words = mw_daemon_modes,
+         .help = "observe (the default), alert, deny or kill"},
         {.name = "policy",
          .argument = "FILE",
          .id = POLICY,

@@ -13,6 +13,7 @@ struct mw_daemon_options {
 };
 
 extern const struct mw_option mw_daemon_options_table[];
+extern const char *const mw_daemon_modes[]; /* ends with NULL */
 
 /* Takes one option into a struct mw_daemon_options, for mw_options(). Returns 0, or the exit status
  * of a mistake, which has been said. */

@@ -16,6 +16,7 @@
 #include "daemon_offers.h"
 #include "daemon_programs_inside.h"
 #include "daemon_selftest.h"
+#include "daemon_trial.h"
 #include "daemon_uprobes.h"
 #include "kernel_fs.h"
 
@@ -43,6 +44,31 @@ const struct mw_program mw_programs_table[MW_PROGRAMS] = {
         {"call_left", MW_K_HOOK_SYSCALL, "kprobe", false, NULL},
         {"call_begun", MW_K_HOOK_SYSCALL, "tp_btf", false, NULL},
         {"call_ended", MW_K_HOOK_SYSCALL, "tp_btf", false, NULL},
+        {"may_open", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_make", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_make_folder", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_remove_folder", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_remove", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_link_by_name", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_link", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_rename", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_truncate", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_truncate_file", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_change_mode", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_change_owner", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_set_attribute", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_remove_attribute", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_map", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_protect", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_connect", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_bind", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_trace", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_bpf", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_make_namespace", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_make_ring", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_send", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_signal", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_run", MW_K_HOOK_LSM, "lsm", false, NULL},
 };
 
 /* What the verifier says of a program that does not load is of no use to those who run it. */
@@ -121,6 +147,7 @@ static int look_for_places(struct mw_programs *p)
 		p->offered[i] = mw_kernel_offers(
 		        types, bpf_program__section_name(bpf_object__find_program_by_name(
 		                       bpf->obj, mw_programs_table[i].name)));
+	p->asks = types && !mw_trial_lsm(types);
 	mw_bpf__destroy(bpf);
 	btf__free(types);
 	return error;
@@ -131,6 +158,8 @@ static bool is_wanted(struct mw_programs *p, const bool *wanted, size_t i)
 {
 	if (!p->offered[i])
 		p->why[i] = "this kernel does not have it";
+	else if (mw_programs_table[i].hook == MW_K_HOOK_LSM && !p->asks)
+		p->why[i] = "this kernel asks no program before it does something";
 	else if (mw_programs_table[i].instead &&
 	         wanted[mw_programs_find(mw_programs_table[i].instead)])
 		p->why[i] = "another one does the same";
@@ -188,11 +217,13 @@ void mw_programs_attach_one(struct mw_programs *p, size_t i)
 		p->link[i] = link;
 }
 
-/* Probes are put into interpreters, and calls looked at while there are some. */
+/* Probes are put into interpreters, and calls looked at while there are some. What refuses is asked
+ * while something is to be refused. */
 static bool comes_later(size_t i)
 {
 	return mw_programs_table[i].hook == MW_K_HOOK_ENTRY ||
-	       mw_programs_table[i].hook == MW_K_HOOK_SYSCALL;
+	       mw_programs_table[i].hook == MW_K_HOOK_SYSCALL ||
+	       mw_programs_table[i].hook == MW_K_HOOK_LSM;
 }
 
 static int attach_parts(struct mw_programs *p)

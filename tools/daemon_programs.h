@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../core/policy.h"
 #include "../ebpf/event.h"
 #include "../ebpf/pyoffsets.h"
 #include "python_sites.h"
@@ -78,6 +79,14 @@ void mw_programs_forget(struct mw_programs *programs, pid_t pid);
 /* Looks at system calls from now on, or no more: as long as nobody does, nobody pays. Returns 0 or
  * a negative errno. */
 int mw_programs_calls(struct mw_programs *programs, bool on);
+
+/* Refuses from now on what `policy` denies as far as that is decided in the kernel; NULL: nothing.
+ * Returns 0, or a negative errno when nothing is refused. */
+int mw_programs_refuse(struct mw_programs *programs, const struct mw_policy *policy);
+
+/* Why the kernel asks none of the programs that refuse; NULL: it does, when something is to be
+ * refused. Constant text. */
+const char *mw_programs_unasked(const struct mw_programs *programs);
 
 /* Opens for reading are told of when one of the path's names is among `names`. */
 int mw_programs_secrets(struct mw_programs *programs, const char *const *names, size_t count);

@@ -1,12 +1,15 @@
 /* What the programs are told while they run: whether to look at system calls, which files may be
  * secrets, which programs are known. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
 
 #include "daemon_call_probes.h"
+#include "daemon_names.h"
 #include "daemon_programs_inside.h"
+#include "daemon_refusals.h"
 
 /* What is not used has a reason, too. */
 static void say_other(struct mw_programs *p, const char *first, const char *second, const char *why)
@@ -40,6 +43,42 @@ static int trace_calls(struct mw_programs *p)
 	return p->link[in] && p->link[out] ? 0 : -ENOTSUP;
 }
 
+/* What is refused is told of by who looks at calls. Once they are there they stay: taking one away
+ * takes the kernel so long that nothing else would be done meanwhile. */
+static void ask_programs(struct mw_programs *p)
+{
+	if (!p->bpf->bss->enforces || !p->calls_seen)
+		return;
+	for (size_t i = 0; i < MW_PROGRAMS; i++)
+		if (mw_programs_table[i].hook == MW_K_HOOK_LSM && !p->why[i] && !p->link[i])
+			mw_programs_attach_one(p, i);
+}
+
+static int look_at_calls(struct mw_programs *p)
+{
+	int error = probe_calls(p);
+
+	if (!error) {
+		say_other(p, "call_begun", "call_ended", "probes do the same for less");
+		return 0;
+	}
+	error = trace_calls(p);
+	say_other(p, "call_entered", "call_left",
+	          p->options.tracepoints ? "tracepoints are asked for"
+	                                 : "this kernel does not attach it");
+	return error;
+}
+
+static void look_away(struct mw_programs *p)
+{
+	for (size_t i = 0; i < MW_PROGRAMS; i++) {
+		if (mw_programs_table[i].hook != MW_K_HOOK_SYSCALL)
+			continue;
+		bpf_link__destroy(p->link[i]);
+		p->link[i] = NULL;
+	}
+}
+
 /* Probes on the calls cost who makes them; tracepoints every call of every task. */
 int mw_programs_calls(struct mw_programs *programs, bool on)
 {
@@ -48,23 +87,47 @@ int mw_programs_calls(struct mw_programs *programs, bool on)
 	if (programs->calls_on == on)
 		return 0;
 	programs->calls_on = on;
-	for (size_t i = 0; !on && i < MW_PROGRAMS; i++) {
-		if (mw_programs_table[i].hook != MW_K_HOOK_SYSCALL)
-			continue;
-		bpf_link__destroy(programs->link[i]);
-		programs->link[i] = NULL;
-	}
-	if (!on)
-		return 0;
-	if (!probe_calls(programs)) {
-		say_other(programs, "call_begun", "call_ended", "probes do the same for less");
+	programs->calls_seen = false;
+	if (!on) {
+		look_away(programs);
 		return 0;
 	}
-	error = trace_calls(programs);
-	say_other(programs, "call_entered", "call_left",
-	          programs->options.tracepoints ? "tracepoints are asked for"
-	                                        : "this kernel does not attach it");
+	error = look_at_calls(programs);
+	programs->calls_seen = !error;
+	ask_programs(programs);
 	return error;
+}
+
+static void tell_name(void *context, const char *key, uint32_t facts)
+{
+	const struct mw_programs *p = context;
+	char name[MW_K_GLOBAL] = "";
+
+	memcpy(name, key, strnlen(key, sizeof(name) - 1));
+	bpf_map_update_elem(bpf_map__fd(p->bpf->maps.names), name, &facts, BPF_NOEXIST);
+}
+
+int mw_programs_refuse(struct mw_programs *programs, const struct mw_policy *policy)
+{
+	int fd = bpf_map__fd(programs->bpf->maps.refusals), error = 0;
+	struct mw_k_refusal *all = calloc(MW_REFUSALS, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	if (policy)
+		mw_daemon_refusals(policy, all);
+	mw_daemon_names(tell_name, programs);
+	for (uint32_t i = 0; !error && i < MW_REFUSALS; i++)
+		error = bpf_map_update_elem(fd, &i, &all[i], BPF_ANY);
+	free(all);
+	programs->bpf->bss->enforces = !error && policy;
+	ask_programs(programs);
+	return error;
+}
+
+const char *mw_programs_unasked(const struct mw_programs *programs)
+{
+	return programs->why[mw_programs_find("may_open")];
 }
 
 int mw_programs_secrets(struct mw_programs *programs, const char *const *names, size_t count)

@@ -45,6 +45,10 @@ void mw_programs_hook(struct mw_programs *programs, enum mw_k_hook hook,
 			ret->why = "there is no interpreter to watch, or file_writes is off";
 			continue;
 		}
+		if (hook == MW_K_HOOK_LSM && !programs->link[i]) {
+			ret->why = "nothing is to be refused in this mode";
+			continue;
+		}
 		ret->how = mw_programs_table[i].how;
 		add_run_time(programs->program[i], ret);
 	}

@@ -12,7 +12,7 @@
 #include "daemon_programs.h"
 #include "modelwatch.skel.h"
 
-#define MW_PROGRAMS 21
+#define MW_PROGRAMS 46
 #define MW_PROGRAMS_CALLS 256
 
 /* One program of the object, and which hook it belongs to. One that stands in for another, which
@@ -35,9 +35,11 @@ struct mw_programs {
 	struct bpf_link *link[MW_PROGRAMS];
 	const char *why[MW_PROGRAMS]; /* it is off; NULL: it is on */
 	bool offered[MW_PROGRAMS];    /* there is something that it could be put on */
+	bool asks;                    /* the kernel asks programs before it does something */
 	int cgroup;
-	bool calls_on;
-	bool multi; /* all probes of a file are one link */
+	bool calls_on;   /* it is asked for */
+	bool calls_seen; /* and it is so */
+	bool multi;      /* all probes of a file are one link */
 	struct mw_daemon_call call[MW_PROGRAMS_CALLS];
 	size_t calls;
 	uint8_t site_used[MW_K_SITES];

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../core/words.h"
 #include "daemon_metrics.h"
 #include "inquiry.h"
 #include "loopback.h"
@@ -18,6 +19,7 @@
 
 struct mw_daemon_serve {
 	mw_daemon_ask *ask;
+	mw_daemon_turn *turn;
 	void *context;
 	struct mw_inquiry *control, *http;
 	char listens[64];        /* where `http` does */
@@ -34,6 +36,21 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* What comes of it, or NULL when `question` is another one. */
+static json_t *turn_to(struct mw_daemon_serve *serve, const char *question)
+{
+	struct mw_daemon_facts facts = {.started = 0};
+	const char *why;
+	int mode = strncmp(question, "mode ", 5) ? -EINVAL : mw_verdict_parse(question + 5);
+
+	if (mode < MW_OBSERVE)
+		return NULL;
+	why = serve->turn(serve->context, (enum mw_verdict)mode);
+	serve->ask(serve->context, &facts);
+	return json_pack("{s:s, s:s, s:s?}", "schema", "modelwatch.mode/1", "mode",
+	                 mw_verdict_name((enum mw_verdict)facts.mode), "error", why);
+}
+
 static void answer_control(void *context, const char *question, struct mw_buffer *answer)
 {
 	struct mw_daemon_serve *serve = context;
@@ -45,6 +62,9 @@ static void answer_control(void *context, const char *question, struct mw_buffer
 		serve->ask(serve->context, &facts);
 		json = mw_daemon_status(&facts, mw_when_now());
 	} else {
+		json = turn_to(serve, question);
+	}
+	if (!json) {
 		json = json_pack("{s:s, s:s}", "schema", "modelwatch.error/1", "error",
 		                 "no such question");
 	}
@@ -89,8 +109,9 @@ static void write_file(struct mw_daemon_serve *serve)
 	serve->next_file = now_ms() + TEXTFILE_MS;
 }
 
-int mw_daemon_serve_open(const struct mw_daemon_config *config, mw_daemon_ask *ask, void *context,
-                         struct mw_daemon_serve **ret, char *why, size_t why_size)
+int mw_daemon_serve_open(const struct mw_daemon_config *config, mw_daemon_ask *ask,
+                         mw_daemon_turn *turn, void *context, struct mw_daemon_serve **ret,
+                         char *why, size_t why_size)
 {
 	struct mw_daemon_serve *serve = calloc(1, sizeof(*serve));
 	const struct mw_inquiry_options options = {
@@ -100,6 +121,7 @@ int mw_daemon_serve_open(const struct mw_daemon_config *config, mw_daemon_ask *a
 	*ret = serve;
 	if (serve) {
 		serve->ask = ask;
+		serve->turn = turn;
 		serve->context = context;
 		error = mw_inquiry_unix(config->control_socket, &options, &serve->control);
 	}

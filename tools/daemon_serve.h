@@ -12,10 +12,15 @@ struct mw_daemon_serve;
 /* Fills in how the daemon is now. */
 typedef void mw_daemon_ask(void *context, struct mw_daemon_facts *ret);
 
+/* Goes over to `mode`, for as long as nobody says otherwise. Returns NULL, or a sentence that says
+ * why it is another one. */
+typedef const char *mw_daemon_turn(void *context, enum mw_verdict mode);
+
 /* Opens the control socket of `config`. Returns 0, or a negative errno with a sentence in `why`.
  * Close in any case; NULL is allowed. */
-int mw_daemon_serve_open(const struct mw_daemon_config *config, mw_daemon_ask *ask, void *context,
-                         struct mw_daemon_serve **ret, char *why, size_t why_size);
+int mw_daemon_serve_open(const struct mw_daemon_config *config, mw_daemon_ask *ask,
+                         mw_daemon_turn *turn, void *context, struct mw_daemon_serve **ret,
+                         char *why, size_t why_size);
 void mw_daemon_serve_close(struct mw_daemon_serve *serve);
 
 /* Serves the metrics that `config` asks for from now on, and no others. The same; on an error there

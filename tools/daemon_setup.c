@@ -126,7 +126,7 @@ int mw_daemon_setup_read(struct mw_daemon_setup *setup, const struct mw_daemon_o
 		return error;
 	if (options->mode)
 		setup->config.mode = options->mode;
-	setup->mode = setup->config.mode > MW_ALERT ? MW_ALERT : setup->config.mode;
+	setup->mode = setup->config.mode > MW_DENY ? MW_DENY : setup->config.mode;
 	error = find_alerts(setup, options, here, why, why_size);
 	return error ? error : read_policy(setup, options, here, why, why_size);
 }
@@ -169,6 +169,7 @@ const char *mw_daemon_setup_change(struct mw_daemon_setup *setup, struct mw_daem
 	struct mw_daemon_config *old = &setup->config, *new = &fresh->config;
 
 	SWAP(old->mode, new->mode);
+	SWAP(old->storm, new->storm);
 	SWAP(old->policies, new->policies);
 	SWAP(old->alerts, new->alerts);
 	SWAP(old->metrics_listen, new->metrics_listen);

@@ -6,12 +6,24 @@
 #include "main.h"
 #include "policy.h"
 #include "policy_cover.h"
+#include "policy_for_daemon.h"
 
 /* Beyond so many pairs of rules a look at all would take minutes. */
 #define PAIRS_MAX 100000000u
 
+enum { SITE, FOR };
+
+static const char *const places[] = {"run", "daemon", NULL};
+
 static const struct mw_option options[] = {
-        {.name = "site", .help = "FILE is the site's: its rules may be final"},
+        {.name = "site", .id = SITE, .help = "FILE is the site's: its rules may be final"},
+        {.name = "for",
+         .argument = "WHERE",
+         .id = FOR,
+         .values = MW_WORDS,
+         .words = places,
+         .help = "daemon: also which effects the kernel would refuse, and which rules keep it from "
+                 "refusing others; run (the default)"},
         {0},
 };
 
@@ -93,29 +105,40 @@ static int check(const char *file, enum mw_layer layer)
 	return status;
 }
 
+struct asked {
+	enum mw_layer layer;
+	bool for_daemon;
+};
+
 static int take(void *context, int id, const char *value)
 {
-	enum mw_layer *layer = context;
+	struct asked *asked = context;
 
-	(void)id;
-	(void)value;
-	*layer = MW_SITE;
+	if (id == SITE)
+		asked->layer = MW_SITE;
+	else if (strcmp(value, "daemon") != 0 && strcmp(value, "run") != 0)
+		return mw_say("--for=%s: it is run or daemon", value);
+	else
+		asked->for_daemon = *value == 'd';
 	return 0;
 }
 
 static int run(int argc, char **argv)
 {
-	enum mw_layer layer = MW_COMMAND_LINE;
+	struct asked asked = {.layer = MW_COMMAND_LINE};
 	char **files;
-	int status = mw_options(&mw_cmd_policy_check, argc, argv, take, &layer, &files);
+	int status = mw_options(&mw_cmd_policy_check, argc, argv, take, &asked, &files);
 
 	if (status != MW_GO_ON)
 		return status;
 	if (!*files)
 		return mw_say("no FILE; see modelwatch policy check --help");
 	for (status = 0; *files; files++) {
-		int one = check(*files, layer);
+		int one = check(*files, asked.layer);
 
+		if (asked.for_daemon && one != MW_EXIT_OWN &&
+		    mw_policy_for_daemon(*files, asked.layer))
+			one = MW_EXIT_OWN;
 		status = one > status ? one : status;
 	}
 	return fflush(stdout) ? MW_EXIT_OWN : status;

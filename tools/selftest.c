@@ -10,11 +10,11 @@
 #include "../courier/sink_config.h"
 #include "alerts_spool.h"
 #include "capture.h"
+#include "control.h"
 #include "daemon_config.h"
 #include "fields.h"
 #include "main.h"
 #include "sink_read.h"
-#include "control.h"
 #include "status.h"
 #include "when.h"
 

@@ -85,6 +85,25 @@ def check_told(result, mode):
     check_then(result)
 
 
+def check_prevented(result):
+    """The daemon has kept it from happening: what it was for is not there, and it says so."""
+    assert not result.happened, f"it happened; alerts {[describe(alert) for alert in result.alerts]}"
+    assert result.alerts, f"no alert; load ended {result.words}, status {result.status}"
+    first = result.alerts[0]
+    assert (first["mode"], first["verdict"], first["outcome"]) == ("deny", "deny", "prevented"), describe(first)
+    assert first["sensor"] == "kernel"
+    check_effect(result, first)
+
+
+def check_requested(result):
+    """The kernel could not keep it from happening: what was asked for is said, and what has come of it."""
+    assert result.happened, f"it did not happen: {result.errors}"
+    first = result.alerts[0]
+    assert (first["mode"], first["requested"], first["verdict"]) == ("deny", "deny", "alert"), describe(first)
+    assert first["outcome"] == "observed"
+    check_effect(result, first)
+
+
 def check_untold(result):
     """The rule by which the kernel shows nothing of it still holds."""
     assert result.happened or result.attack.marker == "none", f"it did not happen: {result.errors}"

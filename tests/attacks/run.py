@@ -78,8 +78,9 @@ def finish(command, timeout=TIMEOUT, **options):
     return process, *(text.decode(errors="replace") for text in written)
 
 
-def run(attack, place, mode, interpreter, program, directory, parent=()):
-    """Has a victim load the artifact. `mode` None runs it without modelwatch, by `parent` where that is given."""
+def run(attack, place, mode, interpreter, program, directory, parent=(), patience=PATIENCE):
+    """Has a victim load the artifact. `mode` None runs it without modelwatch, by `parent` where that is given. What the
+    load does not wait for is waited for `patience` seconds."""
     with Scene(directory) as scene:
         write_files(attack, scene, interpreter)
         artifact = make_artifact(attack, place, scene, interpreter)
@@ -92,7 +93,7 @@ def run(attack, place, mode, interpreter, program, directory, parent=()):
         process, output, errors = finish(command, cwd=scene.cwd, env=environment(attack, scene, interpreter))
         words = re.findall(r"^(loaded|unsafe|error \w+)$", output, re.M)
         return Result(attack, place, mode, artifact, process.returncode, words, output, errors,
-                      happened(attack, scene, 0 if mode == "deny" else PATIENCE),
+                      happened(attack, scene, 0 if mode == "deny" else patience),
                       read_alerts(scene.alerts), process.pid)
 
 

@@ -25,12 +25,23 @@ from interpreters import MAIN  # noqa: E402
 ATTACKS = ["os_system", "os_execv", "posix_spawn", "open_write", "mkdir", "unlink", "rename", "create_connection", "udp",
            "listen_tcp", "unix_socket", "kill_child", "mmap_executable", "carrier_pure", "thread", "thread_unnamed",
            "ring"]
+PREVENTED = ["os_system", "posix_spawn", "subprocess_run", "interpreter", "logging_handler", "rmtree", "listen_tcp",
+             "unix_socket", "fork_child_writes", "nested_unpickler", "carrier_pure", "memfd_exec", "ctypes_system", "ring"]
 BY_CALLS = ["open_write", "mkdir", "unlink", "rename", "unix_socket", "mmap_executable"]  # seen by their system call
-HONEST = ["cold_bytecode", "plain_values", "nested_loads", "after_loads", "load_then_exec", "processes"]
+HONEST = ["cold_bytecode", "nested_loads", "after_loads", "load_then_exec", "processes", "shared_memory_value",
+          "lock_in_setstate", "mkdtemp_in_setstate", "scratch_in_setstate", "network_file", "fork_in_load", "proxy_in_file",
+          "shared_memory_elsewhere"]
+SWITCH = Path("/etc/modelwatch/observe-only")  # while it is there nothing is refused
 MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/tmp"), ("tmpfs", "/run"),
           ("cgroup2", "/sys/fs/cgroup"), ("tracefs", "/sys/kernel/tracing")]
 PARENT = ["sh", "-c", '"$@"; exit $?', "sh"]
-CANARY = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1]))"
+CANARY = """
+import pickle, sys
+try:
+    pickle.loads(bytes.fromhex(sys.argv[1]))
+except PermissionError:
+    pass  # it was refused
+"""
 PREPARES = "/sys/kernel/tracing/events/sched/sched_prepare_exec"
 PATIENCE = 240  # seconds: the kernel checks the programs, and one machine emulates another
 POWER_OFF = 0x4321FEDC
@@ -99,6 +110,7 @@ class Daemon:
     """One in a directory of its own, with a configuration. The machine is nobody else's: all alerts are the test's."""
 
     def __init__(self, directory, *lines):
+        self.mode = "alert"
         self.directory = Path(directory)
         self.directory.mkdir(mode=0o700)
         self.alerts, self.log = self.directory / "alerts", self.directory / "log"
@@ -110,7 +122,7 @@ class Daemon:
     def __enter__(self):
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                ["/modelwatch", "daemon", "--foreground", "--quiet", "--mode=alert", f"--config={self.config}",
+                ["/modelwatch", "daemon", "--foreground", "--quiet", f"--mode={self.mode}", f"--config={self.config}",
                  f"--alerts={self.alerts}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "MODELWATCH_BPF_LOG": "1"})
         start = time.monotonic()
@@ -130,6 +142,15 @@ class Daemon:
     def status(self):
         done = subprocess.run(["/modelwatch", "status", "--json", f"--socket={self.socket}"], capture_output=True)
         return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def turn(self, mode):
+        """Goes over to another mode; it is so when the command has ended."""
+        subprocess.run(["/modelwatch", "daemon", "mode", f"--socket={self.socket}", mode], check=True)
+        assert self.mode_now() == mode
+        self.mode = mode
+
+    def mode_now(self):
+        return (self.status() or {}).get("mode")
 
     def records(self):
         lines = self.alerts.read_bytes().split(b"\n")[:-1] if self.alerts.exists() else []
@@ -181,16 +202,26 @@ def attack_of(name, blind):
     if name == "ring":
         return Attack(name, "a directory, by io_uring", 'call("__main__.ring", marker)', ["tamper"], ["__main__.ring"],
                       before=RING, then=["write"])  # that there is a ring comes first
+    if name == "interpreter":
+        return Attack(name, "the interpreter itself, which honest loads start to track shared memory",
+                      'call("subprocess.Popen", [get("sys.executable"), "-c", f"open({marker!r}, \'w\')"])',
+                      ["exec"], ["subprocess.Popen"])
     attack = read(HERE / f"{name}.toml").as_kernel_sees()
     return replace(attack, path=False, at=[]) if blind and name == "os_execv" else attack
 
 
-def attack(daemon, name, blind, facts):
+def attack(daemon, name, blind, facts, prevented=True):
     with tempfile.TemporaryDirectory() as directory:
-        result = run(attack_of(name, blind), "direct", None, MAIN, None, directory, parent=PARENT)
+        result = run(attack_of(name, blind), "direct", None, MAIN, None, directory, parent=PARENT,
+                     patience=0 if daemon.mode == "deny" and prevented else PATIENCE)
         result.alerts = daemon.take()
         facts["alerts"] = [brief(alert) for alert in result.alerts]
-        expect.check_told(result, "alert")
+        if daemon.mode == "deny" and prevented:
+            expect.check_prevented(result)
+        elif daemon.mode == "deny":
+            expect.check_requested(result)
+        else:
+            expect.check_told(result, "alert")
 
 
 def honest(daemon, name, facts):
@@ -206,16 +237,51 @@ def honest(daemon, name, facts):
         assert not facts["alerts"], "it is told of"
 
 
-def watch(out, variant, attacks, programs, *lines, blind=False):
+def attack_all(out, daemon, variant, names, blind=False):
+    for name in names:
+        with told(out, "attack", f"{variant}/{name}") as result:
+            attack(daemon, name, blind, result)
+
+
+def work_all(out, daemon, variant, names):
+    for name in names:
+        with told(out, "honest", f"{variant}/{name}") as result:
+            honest(daemon, name, result)
+
+
+def call_all(out, daemon):
+    """Each system call that the kernel asks a program about: it fails, does not show, and is told."""
+    with told(out, "calls", "deny") as facts, tempfile.TemporaryDirectory() as place:
+        done = subprocess.run([*PARENT, sys.executable, "/tests/hooks.py", place], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        facts["calls"] = [json.loads(line) for line in done.stdout.splitlines()]
+        alerts = daemon.take()
+        facts["prevented"] = [alert["effect"]["detail"]["op"] for alert in alerts if alert["outcome"] == "prevented"]
+        facts["others"] = [brief(alert) for alert in alerts if alert["outcome"] != "prevented"]
+
+
+def switch(out, daemon):
+    """The file ends all refusing within a second or so, and the mode is what was asked for when it has gone."""
+    with told(out, "switch", "file") as facts:
+        SWITCH.parent.mkdir(parents=True)
+        SWITCH.touch()
+        start = time.monotonic()
+        until(lambda: daemon.mode_now() == "observe", "it still refuses")
+        facts["took"] = round(time.monotonic() - start, 1)
+        with tempfile.TemporaryDirectory() as directory:
+            result = run(attack_of("open_write", False), "direct", None, MAIN, None, directory, parent=PARENT)
+            alert, = daemon.take()
+            assert result.happened and (alert["verdict"], alert["outcome"]) == ("observe", "observed"), brief(alert)
+        SWITCH.unlink()
+        until(lambda: daemon.mode_now() == "deny", "it does not refuse")
+
+
+@contextlib.contextmanager
+def watch(out, variant, *lines):
     daemon = Daemon(f"/tmp/{variant}", *lines)
     with told(out, "daemon", variant) as facts, daemon:
         facts["ready"] = daemon.ready
-        for name in attacks:
-            with told(out, "attack", f"{variant}/{name}") as result:
-                attack(daemon, name, blind, result)
-        for name in programs:
-            with told(out, "honest", f"{variant}/{name}") as result:
-                honest(daemon, name, result)
+        yield daemon
         facts["status"] = daemon.status()
     tell(out, "log", variant, text=daemon.log.read_text(errors="replace")[-20000:])
 
@@ -226,10 +292,22 @@ def main():
     with open("/dev/ttyS1", "w") as out:
         try:
             tell(out, "kernel", os.uname().release)
-            watch(out, "best", ATTACKS, HONEST)
+            with watch(out, "best") as daemon:
+                attack_all(out, daemon, "best", ATTACKS)
+                daemon.turn("deny")
+                call_all(out, daemon)
+                attack_all(out, daemon, "deny", PREVENTED)
+                work_all(out, daemon, "deny", HONEST)
+                switch(out, daemon)
             Path("/proc/sys/kernel/ftrace_enabled").write_text("0")  # no function of the kernel can be probed
-            watch(out, "tracepoints", ["os_execv", *BY_CALLS], ["load_then_exec"], "file_writes: tracepoints",
-                  blind=not Path(PREPARES).exists())
+            with watch(out, "tracepoints", "file_writes: tracepoints") as daemon:
+                attack_all(out, daemon, "tracepoints", ["os_execv", *BY_CALLS], blind=not Path(PREPARES).exists())
+                work_all(out, daemon, "tracepoints", ["load_then_exec"])
+                daemon.turn("deny")
+                attack_all(out, daemon, "ip", ["create_connection", "udp"])  # nor is any asked: this is all that is left
+                for name in ("os_system", "open_write"):
+                    with told(out, "attack", f"ip/{name}") as result:
+                        attack(daemon, name, False, result, prevented=False)
             tell(out, "end", "", seconds=time.monotonic())
         except BaseException:
             tell(out, "end", "", error=traceback.format_exc())

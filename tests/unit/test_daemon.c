@@ -41,6 +41,14 @@ static void lose(int number)
 	lost++;
 }
 
+static volatile sig_atomic_t storms;
+
+static void storm(int number)
+{
+	(void)number;
+	storms++;
+}
+
 int mw_engine_open(const struct mw_engine_options *options, struct mw_engine **ret, char *why,
                    size_t why_size)
 {
@@ -51,6 +59,7 @@ int mw_engine_open(const struct mw_engine_options *options, struct mw_engine **r
 		return -EPERM;
 	}
 	signal(SIGUSR1, lose);
+	signal(SIGUSR2, storm);
 	engine = calloc(1, sizeof(*engine));
 	engine->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	*ret = engine;
@@ -81,11 +90,35 @@ int mw_engine_patience(struct mw_engine *engine)
 	return -1;
 }
 
-int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, size_t size)
+int mw_engine_policy(struct mw_engine *engine, const struct mw_policy *policy, size_t size,
+                     enum mw_verdict mode)
 {
-	assert_true(policy && size);
+	assert_true(policy && size && policy->mode == mode);
 	engine->policies++;
 	return 0;
+}
+
+int mw_engine_mode(struct mw_engine *engine, const struct mw_policy *policy, enum mw_verdict mode)
+{
+	(void)engine;
+	assert_int_equal(policy->mode, mode);
+	return 0;
+}
+
+const char *mw_engine_unasked(const struct mw_engine *engine)
+{
+	(void)engine;
+	return "nobody asks";
+}
+
+/* Once for each SIGUSR2. */
+bool mw_engine_stormed(struct mw_engine *engine)
+{
+	bool now = storms != 0;
+
+	(void)engine;
+	storms = 0;
+	return now;
 }
 
 void mw_engine_view(struct mw_engine *engine, struct mw_engine_view *ret)
@@ -312,7 +345,7 @@ static void a_service_tells_its_manager(void **state)
 	assert_false(has("said", "modelwatch")); /* nothing */
 }
 
-static int ask(const char *const *arguments, const char *into)
+static int ask_by(const struct mw_command *command, const char *const *arguments, const char *into)
 {
 	pid_t child = fork();
 	int argc = 0;
@@ -324,9 +357,21 @@ static int ask(const char *const *arguments, const char *into)
 
 		dup2(fd, STDOUT_FILENO);
 		dup2(fd, STDERR_FILENO);
-		exit(mw_cmd_status.run(argc, (char **)(uintptr_t)arguments));
+		exit(command->run(argc, (char **)(uintptr_t)arguments));
 	}
 	return end_of(child);
+}
+
+static int ask(const char *const *arguments, const char *into)
+{
+	return ask_by(&mw_cmd_status, arguments, into);
+}
+
+static int turn(const char *mode)
+{
+	const char *const arguments[] = {"mode", mode, NULL};
+
+	return ask_by(&mw_cmd_daemon_mode, arguments, FOLDER "/turned");
 }
 
 static void status_is_told(void **state)
@@ -341,11 +386,13 @@ static void status_is_told(void **state)
 	assert_true(has("status", "no modelwatch daemon is running"));
 	child = start_service("mode: kill\nalerts: " FOLDER "/alerts\n");
 	assert_int_equal(ask(plain, FOLDER "/status"), 0);
-	assert_true(has("status", "alert (kill is asked for)"));
+	assert_true(has("status", "deny (kill is asked for)"));
 	assert_int_equal(ask(json, FOLDER "/status"), 0);
 	assert_true(has("status", "\"schema\": \"modelwatch.status/1\""));
 	end_service(child);
-	assert_true(has("said", "kill is asked for; this version can only alert"));
+	assert_true(
+	        has("said",
+	            "kill is asked for, the mode is deny: the kernel refuses, and kills nobody"));
 }
 
 static void reload_takes_what_is_good(void **state)
@@ -365,6 +412,52 @@ static void reload_takes_what_is_good(void **state)
 	assert_true(has("status", "\"mode\": \"alert\""));
 	assert_true(has("status", "\"alerts_file\": \"" FOLDER "/two\""));
 	assert_true(has("status", "\"loads\": 1,")); /* the engine got one policy */
+	end_service(child);
+}
+
+static void the_mode_is_changed_at_once(void **state)
+{
+	static const char *const json[] = {"status", "--json", NULL};
+	pid_t child;
+
+	(void)state;
+	need_place();
+	assert_int_equal(turn("deny"), 1);
+	child = start_service("mode: alert\nalerts: " FOLDER "/one\n");
+	assert_int_equal(turn("deny"), 0);
+	assert_true(has("turned", "the mode is deny"));
+	assert_true(
+	        has("said", "deny: what goes over IP is refused, and nothing else: nobody asks"));
+	kill(child,
+	     SIGHUP); /* what was said to the daemon is not taken back by its configuration */
+	expect_told("RELOADING=1\nMONOTONIC_USEC=");
+	expect_told("READY=1");
+	ask(json, FOLDER "/status");
+	assert_true(has("status", "\"mode\": \"deny\""));
+	assert_int_equal(turn("never"), 125);
+	assert_int_equal(turn("kill"), 125);
+	assert_true(has("turned", "the mode is deny: the kernel refuses, and kills nobody"));
+	assert_int_equal(turn("observe"), 0);
+	assert_true(has("said", "the mode is observe now"));
+	end_service(child);
+}
+
+static void a_storm_ends_refusing(void **state)
+{
+	static const char *const json[] = {"status", "--json", NULL};
+	pid_t child;
+
+	(void)state;
+	need_place();
+	child = start_service("mode: deny\nalerts: " FOLDER "/stormy\n");
+	kill(child, SIGUSR2);
+	wait_for("said", "the mode is alert now");
+	assert_true(has("stormy", "\"kind\":\"enforcement\""));
+	assert_true(has("stormy", "\"severity\":\"critical\""));
+	ask(json, FOLDER "/status");
+	assert_true(has("status", "\"mode\": \"alert\""));
+	assert_true(has("status", "\"asked_mode\": \"deny\""));
+	assert_int_equal(turn("deny"), 0); /* somebody has looked at it */
 	end_service(child);
 }
 
@@ -536,6 +629,8 @@ int main(void)
 	        cmocka_unit_test_teardown(a_service_tells_its_manager, end_rest),
 	        cmocka_unit_test_teardown(status_is_told, end_rest),
 	        cmocka_unit_test_teardown(reload_takes_what_is_good, end_rest),
+	        cmocka_unit_test_teardown(the_mode_is_changed_at_once, end_rest),
+	        cmocka_unit_test_teardown(a_storm_ends_refusing, end_rest),
 	        cmocka_unit_test_teardown(reload_refuses_what_is_not, end_rest),
 	        cmocka_unit_test_teardown(reload_opens_the_alerts_file_anew, end_rest),
 	        cmocka_unit_test_teardown(losses_are_told_while_it_runs_and_at_the_end, end_rest),

@@ -260,8 +260,8 @@ static void the_command_line_has_the_last_word(void **state)
 	snprintf(path, sizeof(path), "%s/mine.jsonl", folder);
 	assert_string_equal(setup.alerts, path);
 	assert_int_equal(setup.config.mode, MW_KILL);
-	assert_int_equal(setup.mode, MW_ALERT); /* more is not possible */
-	assert_int_equal(setup.policy->mode, MW_ALERT);
+	assert_int_equal(setup.mode, MW_DENY); /* more is not possible */
+	assert_int_equal(setup.policy->mode, MW_DENY);
 	assert_int_equal(strlen(setup.digest), 64);
 	mw_daemon_setup_free(&setup);
 }
