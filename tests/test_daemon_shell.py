@@ -146,7 +146,7 @@ def test_the_service_is_installed_as_it_is_called(tmp_path):
     command = re.search(r"^ExecStart=(\S+) (.*)$", unit.read_text(), re.M)
     assert (tmp_path / command[1].lstrip("/")).exists()
     assert command[2] == "daemon --foreground"
-    assert "@" not in unit.read_text()
+    assert not re.search(r"@[A-Z]+@", unit.read_text())
     if shutil.which("systemd-analyze"):
         (tmp_path / "modelwatch.service").write_text(
             unit.read_text().replace(command[1], "/bin/true"))
