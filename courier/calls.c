@@ -89,7 +89,7 @@ static int allow_narrowly(scmp_filter_ctx filter, enum mw_caller caller)
 		                         SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 	if (!error && caller == MW_CALLER_READS)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-		                         SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+		                         SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 	return error;
 }
 
