@@ -20,8 +20,6 @@ STEPS = ["build", "symbols", "unit", "fuzz", "pytest"]
 WIRE_FUZZER = "fuzz_wire"  # the peer of this decoder is hostile: it gets the full time
 SHORT_FUZZ_SECONDS = 10
 CORES = os.cpu_count()
-# More than there are cores: for two fifths of their time the tests wait for what they have started.
-PYTEST_PROCESSES = CORES + CORES // 2
 
 
 class Sum:
@@ -191,7 +189,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="build", help="build directory")
     parser.add_argument("--python", default=sys.executable, help="interpreter for pytest")
-    parser.add_argument("--jobs", type=int, default=PYTEST_PROCESSES, help="pytest processes")
+    parser.add_argument("--jobs", type=int, default=CORES, help="pytest processes")
     parser.add_argument("--fuzz-seconds", type=int, help="for every fuzzer")
     parser.add_argument("--pytest", action="append", default=[], help="argument for pytest")
     parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS) + " (all)")

@@ -66,7 +66,9 @@ def test_a_job_is_told_of_its_alert(daemon, place):
     with open(daemon.alerts, "a") as file:
         file.write(other + "{ no JSON\n")
     (made,), command = poison(place)
-    line, = run(place, command)
+    lines = run(place, command)
+    assert len(lines) == 1, lines
+    line = lines[0]
     assert line.endswith(": not prevented") and made in line and "/tmp/data/model.pkl" in line
 
 

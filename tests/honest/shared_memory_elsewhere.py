@@ -3,7 +3,7 @@
 import pickle
 import subprocess
 import sys
-from multiprocessing import shared_memory
+from multiprocessing import resource_tracker, shared_memory
 
 memory = shared_memory.SharedMemory(create=True, size=4)
 load = """
@@ -18,4 +18,5 @@ memory.close()
 try:
     memory.unlink()
 except FileNotFoundError:
-    pass  # before 3.13 the other process's tracker may have done it
+    # Before 3.13 the other process's tracker may have done it; ours would warn of it then.
+    resource_tracker.unregister(memory._name, "shared_memory")
