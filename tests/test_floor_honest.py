@@ -299,8 +299,9 @@ def as_nobody(program, nobody, *before):
         shutil.copy(HONEST / f"{program}.py", directory)
         job = [*before, *python.argv, f"{directory}/{program}.py"]
         watch = [modelwatch, "run", "--floor=require", f"--alerts={directory}/alerts", "--"]
-        bare = subprocess.run([*become, *job], capture_output=True, text=True, timeout=120)
-        result = subprocess.run([*become, *watch, *job], capture_output=True, text=True, timeout=120)
+        # The clone may lie where only its owner may go: what multiprocessing spawns goes to where it was started.
+        bare, result = (subprocess.run([*become, *command], capture_output=True, text=True, timeout=120, cwd=directory)
+                        for command in (job, [*watch, *job]))
         assert Path(f"{directory}/alerts").read_text() == "", result.stderr
     assert (result.returncode, result.stdout, result.stderr) == (0, bare.stdout, bare.stderr)
 
