@@ -177,14 +177,21 @@ def limit_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
 
 
+def start_bounded(directory, effects):
+    """A job with little of that memory, and its courier."""
+    (directory / "made").mkdir()
+    job = subprocess.Popen(
+        [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(directory)}", f"--alerts={directory}/alerts.jsonl",
+         "--", sys.executable, "-c", JOB, directory / "made", str(effects)], stdout=subprocess.DEVNULL,
+        preexec_fn=limit_files)
+    [courier] = until(lambda: couriers_of(job.pid))
+    return job, courier
+
+
 def test_all_that_there_was_room_for_is_kept_when_the_monitor_is_killed(tmp_path):
     """And how many others there were is told. Nobody had read any of it when the memory was full."""
     made, effects, path = tmp_path / "made", 300, tmp_path / "alerts.jsonl"
-    made.mkdir()
-    job = subprocess.Popen(
-        [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}", f"--alerts={path}", "--",
-         sys.executable, "-c", JOB, made, str(effects)], stdout=subprocess.DEVNULL, preexec_fn=limit_files)
-    [courier] = until(lambda: couriers_of(job.pid))
+    job, courier = start_bounded(tmp_path, effects)
     os.kill(courier, signal.SIGSTOP)
     try:
         for pid in (job.pid, courier):
@@ -207,11 +214,7 @@ def test_all_that_there_was_room_for_is_kept_when_the_monitor_is_killed(tmp_path
 def test_a_job_goes_on_at_the_pace_of_the_disk(tmp_path):
     """The memory holds a tenth of what it makes, and what takes that out of it is now and then away."""
     made, effects, path = tmp_path / "made", 600, tmp_path / "alerts.jsonl"
-    made.mkdir()
-    job = subprocess.Popen(
-        [PROGRAM, "run", "--mode=alert", "--quiet", f"--policy={policy(tmp_path)}", f"--alerts={path}", "--",
-         sys.executable, "-c", JOB, made, str(effects)], stdout=subprocess.DEVNULL, preexec_fn=limit_files)
-    [courier] = until(lambda: couriers_of(job.pid))
+    job, courier = start_bounded(tmp_path, effects)
     for pid in (job.pid, courier):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     while len(list(made.iterdir())) < effects:

@@ -57,11 +57,7 @@ static int run(int argc, char **argv)
 }
 
 static const struct mw_option options[] = {
-        {.name = "socket",
-         .argument = "PATH",
-         .id = SOCKET,
-         .values = MW_FILES,
-         .help = "the daemon's control socket, when it is not " MW_CONTROL_SOCKET},
+        MW_CONTROL_OPTION(SOCKET),
         {0},
 };
 

@@ -258,11 +258,7 @@ static int test(struct selftest *t)
 }
 
 static const struct mw_option options[] = {
-        {.name = "socket",
-         .argument = "PATH",
-         .id = SOCKET,
-         .values = MW_FILES,
-         .help = "the daemon's control socket, when it is not " MW_DAEMON_RUN "/control.sock"},
+        MW_CONTROL_OPTION(SOCKET),
         {.name = "config",
          .argument = "FILE",
          .id = CONFIG,
@@ -308,8 +304,7 @@ static int take(void *context, int id, const char *value)
 
 static int run(int argc, char **argv)
 {
-	struct selftest t = {
-	        .socket = MW_DAEMON_RUN "/control.sock", .python = "python3", .seconds = SECONDS};
+	struct selftest t = {.socket = MW_CONTROL_SOCKET, .python = "python3", .seconds = SECONDS};
 	char **operands;
 	int status = mw_options(&mw_cmd_selftest, argc, argv, take, &t, &operands);
 

@@ -108,11 +108,7 @@ static const struct mw_option options[] = {
         {.name = "overhead",
          .id = OVERHEAD,
          .help = "what each program in the kernel costs, measured for two seconds"},
-        {.name = "socket",
-         .argument = "PATH",
-         .id = SOCKET,
-         .values = MW_FILES,
-         .help = "the daemon's control socket, when it is not " MW_CONTROL_SOCKET},
+        MW_CONTROL_OPTION(SOCKET),
         {0},
 };
 
