@@ -152,28 +152,28 @@ int BPF_PROG(may_remove_attribute, void *mapping, struct dentry *dentry)
 	return changes_dentry(dentry);
 }
 
-SEC("?lsm/mmap_file")
-int BPF_PROG(may_map, struct file *file, unsigned long wanted, unsigned long protection)
+/* What a load has started maps what it needs to run. */
+static __always_inline int makes_code(unsigned long protection)
 {
 	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
 	const struct subject on = {.class = MW_MAP};
 
-	/* What a load has started maps what it needs to run. */
 	if (!(protection & PROT_EXEC_) || !st || !st->depth)
 		return 0;
 	return verdict_of(&on);
+}
+
+SEC("?lsm/mmap_file")
+int BPF_PROG(may_map, struct file *file, unsigned long wanted, unsigned long protection)
+{
+	return makes_code(protection);
 }
 
 SEC("?lsm/file_mprotect")
 int BPF_PROG(may_protect, struct vm_area_struct *area, unsigned long wanted,
              unsigned long protection)
 {
-	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
-	const struct subject on = {.class = MW_MAP};
-
-	if (!(protection & PROT_EXEC_) || !st || !st->depth)
-		return 0;
-	return verdict_of(&on);
+	return makes_code(protection);
 }
 
 /* Of sockets over IP the programs of control groups know more. */
