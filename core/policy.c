@@ -94,6 +94,14 @@ static bool rule_is_valid(const struct image *image, const struct mw_rule *rule)
 	return true;
 }
 
+/* A prefix is of characters that a text has: with its end among them a match would read on. */
+static bool entry_is_valid(const struct image *image, const struct mw_index_entry *entry)
+{
+	return entry->rule < image->policy->rule_count && entry->key_field < MW_FIELD_COUNT &&
+	       entry->prefix_len <= MW_KEY_PREFIX &&
+	       !memchr(entry->prefix, '\0', entry->prefix_len);
+}
+
 static bool index_is_valid(const struct image *image, int class)
 {
 	const struct mw_index_entry *entry;
@@ -104,8 +112,7 @@ static bool index_is_valid(const struct image *image, int class)
 		return false;
 	entry = (const void *)mw_policy_text_at(image->policy, at);
 	for (uint32_t i = 0; i < count; i++)
-		if (entry[i].rule >= image->policy->rule_count ||
-		    entry[i].key_field >= MW_FIELD_COUNT || entry[i].prefix_len > MW_KEY_PREFIX)
+		if (!entry_is_valid(image, &entry[i]))
 			return false;
 	return true;
 }

@@ -521,6 +521,9 @@ static void images_that_are_not_to_be_read(void **state)
 	is_refused(&image->index[MW_MAP].entries, (uint32_t)size + 8);
 	is_refused(&entries[0].rule, 77);
 	is_refused(&entries[0].key_field, MW_FIELD_COUNT);
+	is_refused(&entries[0].prefix_len, MW_KEY_PREFIX + 1);
+	assert_true(entries[0].prefix_len);
+	is_refused(entries[0].prefix, 0); /* a text's end is no part of what it begins with */
 	is_refused(&rules[0].name, (uint32_t)size);
 	is_refused(&rules[1].conditions, 1);
 	is_refused(&rules[0].condition_count, 1u << 30);
