@@ -2,7 +2,8 @@
 #
 # Two kinds of object, because a folder is a trust boundary: guest objects run in the watched process
 # (preload/, pyext/ and the core they link), host objects are the program's (tools/ and its core).
-# Only host objects carry sanitizers.
+# The unit tests and the fuzzers have host objects of their own: with sanitizers, and what a fuzzer
+# is led by.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -13,11 +14,7 @@ PKG_CONFIG ?= pkg-config
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
 
-ifeq ($(SAN),1)
-O ?= build-san
-else
 O ?= build
-endif
 # One name for a directory, however it is given: what the objects depend on is kept by name.
 override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 Q := $(if $(filter 1,$(V)),,@)
@@ -65,9 +62,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 
 GUEST_CFLAGS = $(BASE_CFLAGS) $(FORTIFY) -fPIC -ftls-model=initial-exec $(GUEST_LIBRARY_CFLAGS)
 GUEST_LDFLAGS := $(HARDEN_LD) -Wl,--gc-sections,--exclude-libs,ALL
-HOST_CFLAGS = $(BASE_CFLAGS) -fPIE $(if $(filter 1,$(SAN)),$(SANITIZE),$(FORTIFY)) $(LIBRARY_CFLAGS)
-HOST_LDFLAGS := $(HARDEN_LD) -pie $(if $(filter 1,$(SAN)),$(SANITIZE))
-FUZZ_CFLAGS = $(BASE_CFLAGS) $(SANITIZE) $(LIBRARY_CFLAGS)
+HOST_CFLAGS = $(BASE_CFLAGS) -fPIE $(FORTIFY) $(LIBRARY_CFLAGS)
+HOST_LDFLAGS := $(HARDEN_LD) -pie
+CHECKED_CFLAGS = $(BASE_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link $(LIBRARY_CFLAGS)
 
 objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
 CORE := $(wildcard core/*.c)
@@ -100,9 +97,8 @@ help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
 		while IFS='	' read -r t h; do printf '  %-14s %s\n' "$$t" "$$h"; done
 	@echo 'Variables:'
-	@echo '  O=DIR          where to build (build; build-san with SAN=1)'
+	@echo '  O=DIR          where to build (build)'
 	@echo '  V=1            show the commands'
-	@echo '  SAN=1          the program and the unit tests with ASan and UBSan'
 	@echo '  CC=            C compiler: gcc or clang (cc)'
 	@echo '  CFLAGS=        optimisation and debugging (-O2 -g)'
 	@echo '  PYTHON=        your own interpreter for headers, tests and demo, with its packages'
@@ -121,9 +117,9 @@ $(O)/guest/core.a: $(call objects,guest,$(CORE))
 $(O)/host/core.a: $(call objects,host,$(CORE))
 $(O)/host/tools.a: $(call objects,host,$(TOOLS_REST)) $(O)/host/cri.pb-c.o
 $(O)/host/courier.a: $(call objects,host,$(COURIER))
-$(O)/fuzz/core.a: $(call objects,fuzz,$(CORE))
-$(O)/fuzz/tools.a: $(call objects,fuzz,$(TOOLS_REST)) $(O)/fuzz/cri.pb-c.o
-$(O)/fuzz/courier.a: $(call objects,fuzz,$(COURIER))
+$(O)/checked/core.a: $(call objects,checked,$(CORE))
+$(O)/checked/tools.a: $(call objects,checked,$(TOOLS_REST)) $(O)/checked/cri.pb-c.o
+$(O)/checked/courier.a: $(call objects,checked,$(COURIER))
 $(O)/%.a:
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -139,13 +135,12 @@ $(O)/host/%.o: %.c Makefile | libraries
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(HOST_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(O)/fuzz/%.o: %.c Makefile | libraries
+$(O)/checked/%.o: %.c Makefile | libraries
 	$(call say,CLANG)
-	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS_ALL) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link \
-		$(CFLAGS) -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS_ALL) $(CHECKED_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 # Assembly holds data only: the files built into the program.
-$(O)/host/%.o $(O)/fuzz/%.o: %.S Makefile
+$(O)/host/%.o $(O)/checked/%.o: %.S Makefile
 	$(call say,AS)
 	$(Q)mkdir -p $(@D) && $(CC) -I. $(CPPFLAGS_ALL) -c -o $@ $<
 
@@ -167,7 +162,7 @@ $(O)/ebpf/%.skel.h: $(O)/ebpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name mw_bpf >>$@
 	$(Q)echo '/* NOLINTEND(clang-analyzer-unix.Malloc) */' >>$@
 
-WITH_PROGRAMS := $(foreach k,host fuzz,$(patsubst %.c,$(O)/$(k)/%.o,$(wildcard tools/daemon_programs*.c)))
+WITH_PROGRAMS := $(foreach k,host checked,$(patsubst %.c,$(O)/$(k)/%.o,$(wildcard tools/daemon_programs*.c)))
 $(WITH_PROGRAMS): $(O)/ebpf/modelwatch.skel.h
 $(WITH_PROGRAMS): CPPFLAGS_ALL += -I$(O)/ebpf
 
@@ -180,24 +175,23 @@ $(O)/host/%.pb-c.o: $(O)/messages/%.pb-c.c Makefile | libraries
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(HOST_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(O)/fuzz/%.pb-c.o: $(O)/messages/%.pb-c.c Makefile | libraries
+$(O)/checked/%.pb-c.o: $(O)/messages/%.pb-c.c Makefile | libraries
 	$(call say,CLANG)
-	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS_ALL) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link \
-		$(CFLAGS) -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS_ALL) $(CHECKED_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-WITH_MESSAGES := $(O)/host/tools/cri_message.o $(O)/fuzz/tools/cri_message.o
+WITH_MESSAGES := $(O)/host/tools/cri_message.o $(O)/checked/tools/cri_message.o
 $(WITH_MESSAGES): $(O)/messages/cri.pb-c.h
 $(WITH_MESSAGES): CPPFLAGS_ALL += -I$(O)/messages
 
-$(O)/host/tools/default_policy.o $(O)/fuzz/tools/default_policy.o: core/default-policy.yaml
-$(O)/host/tools/report_files.o $(O)/fuzz/tools/report_files.o: tools/report.html tools/report.css \
+$(O)/host/tools/default_policy.o $(O)/checked/tools/default_policy.o: core/default-policy.yaml
+$(O)/host/tools/report_files.o $(O)/checked/tools/report_files.o: tools/report.html tools/report.css \
 	tools/report.js
-$(O)/host/tools/completion_files.o $(O)/fuzz/tools/completion_files.o: tools/completion.bash \
+$(O)/host/tools/completion_files.o $(O)/checked/tools/completion_files.o: tools/completion.bash \
 	tools/completion.fish
 
 # Archives whose members need each other's.
 HOST_ARCHIVES := $(O)/host/tools.a $(O)/host/courier.a $(O)/host/core.a
-FUZZ_ARCHIVES := $(O)/fuzz/tools.a $(O)/fuzz/courier.a $(O)/fuzz/core.a
+CHECKED_ARCHIVES := $(O)/checked/tools.a $(O)/checked/courier.a $(O)/checked/core.a
 all_of = -Wl,--start-group $(1) -Wl,--end-group
 
 $(O)/modelwatch: $(O)/host/tools/main.o $(HOST_ARCHIVES)
@@ -227,11 +221,12 @@ $(O)/modelwatch.py: pyext/modelwatch.py
 	$(call say,COPY)
 	$(Q)mkdir -p $(@D) && cp $< $@
 
-$(O)/tests/%: $(O)/host/tests/unit/%.o $(HOST_ARCHIVES)
+$(O)/tests/%: $(O)/checked/tests/unit/%.o $(CHECKED_ARCHIVES)
 	$(call say,LINK)
-	$(Q)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) $(LDFLAGS) -o $@ $(call all_of,$^) $(UNIT_LIBS) $(HOST_LIBS) $(COURIER_LIBS)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer-no-link $(LDFLAGS) -o $@ $(call all_of,$^) $(UNIT_LIBS) \
+		$(HOST_LIBS) $(COURIER_LIBS)
 
-$(O)/fuzzers/%: $(O)/fuzz/tests/fuzz/%.o $(FUZZ_ARCHIVES)
+$(O)/fuzzers/%: $(O)/checked/tests/fuzz/%.o $(CHECKED_ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(call all_of,$^) $(HOST_LIBS) $(COURIER_LIBS)
 
@@ -351,7 +346,7 @@ uninstall: ## remove what install put there
 		$(addprefix $(MAN8DIR)/,$(notdir $(MAN8))) $(UNIT) $(COMPLETIONS)
 	$(Q)rm -rf $(LIB)
 
-clean: ## remove build and build-san; .venv stays
-	$(Q)rm -rf build build-san
+clean: ## remove build; .venv stays
+	$(Q)rm -rf build
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

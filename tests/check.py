@@ -58,10 +58,6 @@ def side_by_side(function, items):
         yield from pool.map(function, items)
 
 
-def sanitized(out):
-    return f"{out}-san" if out.name == "build" else str(out / "san")
-
-
 def build(args, total):
     total.result(make(args.out, "all"), "build")
 
@@ -107,13 +103,12 @@ def judge_unit(name, run, total):
 
 
 def unit(args, total):
-    out = Path(sanitized(args.out))
-    if not make(out, "SAN=1", "unit-programs"):
+    if not make(args.out, "unit-programs"):
         total.result(False, "build of the unit tests")
     sources = sorted((ROOT / "tests/unit").glob("test_*.c"))
     if not sources:
         total.result(False, "unit tests: there are none")
-    programs = [out / "tests" / source.stem for source in sources]
+    programs = [args.out / "tests" / source.stem for source in sources]
     for program, run in zip(programs, side_by_side(run_unit, programs)):
         judge_unit(program.name, run, total)
     say(f"{len(sources)} unit test programs run")

@@ -16,7 +16,7 @@ from daemon import PATIENCE, Daemon, lacking, until
 from interpreters import MAIN, VERSIONS, find
 from victims import build
 
-SECONDS = int(os.environ.get("MODELWATCH_VICTIM_SECONDS", 4))
+SECONDS = int(os.environ.get("MODELWATCH_VICTIM_SECONDS", 2))
 BY_HAND = "MODELWATCH_VICTIM_SECONDS" in os.environ
 DIRECTORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "victims")
 SAYS = re.compile(r"loads: (\d+) probed: (\d+) (\d+)\n")
