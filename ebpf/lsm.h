@@ -13,12 +13,20 @@
 #define PROT_EXEC_ 4
 #define ATTACH 2 /* PTRACE_MODE_ATTACH: not for looking only */
 
-/* What nobody would tell of happens: a call that is not looked at, what the kernel does on its own
- * account, and what a ring asks for. */
-static __always_inline int verdict_of(const struct subject *on)
+/* The state of the current thread, if it is in a load or comes from one. It is asked for before
+ * anything else is looked at: for all others, which is nearly everybody, that is all that a program
+ * costs. */
+static __always_inline struct state *answerable(void)
 {
 	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
 
+	return st && (st->depth || st->scope) ? st : NULL;
+}
+
+/* What nobody would tell of happens: a call that is not looked at, what the kernel does on its own
+ * account, and what a ring asks for. */
+static __always_inline int verdict_of(struct state *st, const struct subject *on)
+{
 	if (!st || st->begun.number < 0 || !is_refused(st, on))
 		return 0;
 	st->begun.refused = 1;
@@ -26,87 +34,93 @@ static __always_inline int verdict_of(const struct subject *on)
 	return -EPERM_;
 }
 
-static __always_inline int changes(uint64_t mount, uint64_t dentry, uint64_t second)
+static __always_inline int changes(struct state *st, const struct vfsmount *mount, uint64_t dentry,
+                                   uint64_t second)
 {
 	const struct subject on = {
-	        .class = MW_WRITE, .mount = mount, .dentry = dentry, .second = second};
+	        .class = MW_WRITE, .mount = (uint64_t)mount, .dentry = dentry, .second = second};
 
-	return verdict_of(&on);
+	return verdict_of(st, &on);
 }
 
 /* What has no name is nobody's but who holds it open. */
 static __always_inline int changes_path(const struct path *path)
 {
-	if (!BPF_CORE_READ(path, dentry, d_inode, i_nlink))
+	struct state *st = answerable();
+
+	if (!st || !BPF_CORE_READ(path, dentry, d_inode, i_nlink))
 		return 0;
-	return changes((uint64_t)BPF_CORE_READ(path, mnt), (uint64_t)BPF_CORE_READ(path, dentry),
-	               0);
+	return changes(st, BPF_CORE_READ(path, mnt), (uint64_t)BPF_CORE_READ(path, dentry), 0);
 }
 
-static __always_inline int changes_in(const struct path *folder, uint64_t dentry)
+static __always_inline int changes_in(const struct path *folder, uint64_t dentry, uint64_t second)
 {
-	return changes((uint64_t)BPF_CORE_READ(folder, mnt), dentry, 0);
+	struct state *st = answerable();
+
+	return st ? changes(st, BPF_CORE_READ(folder, mnt), dentry, second) : 0;
 }
 
 SEC("?lsm/file_open")
 int BPF_PROG(may_open, struct file *file)
 {
-	uint32_t kind = BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
-	const struct subject on = {
-	        .class = MW_WRITE,
-	        .facts = (kind == S_IFCHR ? MW_K_IS_DEVICE : 0) |
-	                 (BPF_CORE_READ(file, f_flags) & CHANGES ? 0 : MW_K_LOOKS_UP),
-	        .mount = (uint64_t)BPF_CORE_READ(file, f_path.mnt),
-	        .dentry = (uint64_t)BPF_CORE_READ(file, f_path.dentry)};
+	struct state *st = answerable();
+	struct subject on = {.class = MW_WRITE};
+	uint32_t kind;
 
-	if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) ||
-	    (kind != S_IFREG && kind != S_IFCHR && kind != S_IFBLK))
+	if (!st || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
 		return 0;
-	return verdict_of(&on);
+	kind = BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
+	if (kind != S_IFREG && kind != S_IFCHR && kind != S_IFBLK)
+		return 0;
+	on.facts = (kind == S_IFCHR ? MW_K_IS_DEVICE : 0) |
+	           (BPF_CORE_READ(file, f_flags) & CHANGES ? 0 : MW_K_LOOKS_UP);
+	on.mount = (uint64_t)BPF_CORE_READ(file, f_path.mnt);
+	on.dentry = (uint64_t)BPF_CORE_READ(file, f_path.dentry);
+	return verdict_of(st, &on);
 }
 
 /* Also what an open makes. */
 SEC("?lsm/path_mknod")
 int BPF_PROG(may_make, const struct path *folder, struct dentry *dentry)
 {
-	return changes_in(folder, (uint64_t)dentry);
+	return changes_in(folder, (uint64_t)dentry, 0);
 }
 
 SEC("?lsm/path_mkdir")
 int BPF_PROG(may_make_folder, const struct path *folder, struct dentry *dentry)
 {
-	return changes_in(folder, (uint64_t)dentry);
+	return changes_in(folder, (uint64_t)dentry, 0);
 }
 
 SEC("?lsm/path_rmdir")
 int BPF_PROG(may_remove_folder, const struct path *folder, struct dentry *dentry)
 {
-	return changes_in(folder, (uint64_t)dentry);
+	return changes_in(folder, (uint64_t)dentry, 0);
 }
 
 SEC("?lsm/path_unlink")
 int BPF_PROG(may_remove, const struct path *folder, struct dentry *dentry)
 {
-	return changes_in(folder, (uint64_t)dentry);
+	return changes_in(folder, (uint64_t)dentry, 0);
 }
 
 SEC("?lsm/path_symlink")
 int BPF_PROG(may_link_by_name, const struct path *folder, struct dentry *dentry)
 {
-	return changes_in(folder, (uint64_t)dentry);
+	return changes_in(folder, (uint64_t)dentry, 0);
 }
 
 SEC("?lsm/path_link")
 int BPF_PROG(may_link, struct dentry *old, const struct path *folder, struct dentry *dentry)
 {
-	return changes((uint64_t)BPF_CORE_READ(folder, mnt), (uint64_t)dentry, (uint64_t)old);
+	return changes_in(folder, (uint64_t)dentry, (uint64_t)old);
 }
 
 SEC("?lsm/path_rename")
 int BPF_PROG(may_rename, const struct path *from, struct dentry *old, const struct path *to,
              struct dentry *dentry)
 {
-	return changes((uint64_t)BPF_CORE_READ(to, mnt), (uint64_t)dentry, (uint64_t)old);
+	return changes_in(to, (uint64_t)dentry, (uint64_t)old);
 }
 
 /* Up to 6.1 by a descriptor, too. */
@@ -137,7 +151,7 @@ int BPF_PROG(may_change_owner, const struct path *path)
 /* Of these the kernel says no place. */
 static __always_inline int changes_dentry(struct dentry *dentry)
 {
-	return changes(0, (uint64_t)dentry, 0);
+	return changes(answerable(), NULL, (uint64_t)dentry, 0);
 }
 
 SEC("?lsm/inode_setxattr")
@@ -155,12 +169,10 @@ int BPF_PROG(may_remove_attribute, void *mapping, struct dentry *dentry)
 /* What a load has started maps what it needs to run. */
 static __always_inline int makes_code(unsigned long protection)
 {
-	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
+	struct state *st = protection & PROT_EXEC_ ? answerable() : NULL;
 	const struct subject on = {.class = MW_MAP};
 
-	if (!(protection & PROT_EXEC_) || !st || !st->depth)
-		return 0;
-	return verdict_of(&on);
+	return st && st->depth ? verdict_of(st, &on) : 0;
 }
 
 SEC("?lsm/mmap_file")
@@ -179,14 +191,20 @@ int BPF_PROG(may_protect, struct vm_area_struct *area, unsigned long wanted,
 /* Of sockets over IP the programs of control groups know more. */
 static __always_inline int reaches(enum mw_class class, const struct sockaddr *address)
 {
-	uint16_t family = BPF_CORE_READ(address, sa_family);
-	const struct subject on = {.class = class,
-	                           .facts = family == AF_UNIX ? MW_K_IS_UNIX : 0,
-	                           .text = family == AF_UNIX ? (uint64_t)address + 2 : 0};
+	struct state *st = answerable();
+	struct subject on = {.class = class};
+	uint16_t family;
 
+	if (!st)
+		return 0;
+	family = BPF_CORE_READ(address, sa_family);
 	if (family == AF_INET || family == AF_INET6 || !family || family == AF_NETLINK)
 		return 0;
-	return verdict_of(&on);
+	if (family == AF_UNIX) {
+		on.facts = MW_K_IS_UNIX;
+		on.text = (uint64_t)address + 2;
+	}
+	return verdict_of(st, &on);
 }
 
 SEC("?lsm/socket_connect")
@@ -206,7 +224,7 @@ int BPF_PROG(may_trace, struct task_struct *child, unsigned int mode)
 {
 	const struct subject on = {.class = MW_TAMPER};
 
-	return mode & ATTACH ? verdict_of(&on) : 0;
+	return mode & ATTACH ? verdict_of(answerable(), &on) : 0;
 }
 
 SEC("?lsm/bpf")
@@ -214,7 +232,7 @@ int BPF_PROG(may_bpf)
 {
 	const struct subject on = {.class = MW_TAMPER};
 
-	return verdict_of(&on);
+	return verdict_of(answerable(), &on);
 }
 
 SEC("?lsm/userns_create")
@@ -222,7 +240,7 @@ int BPF_PROG(may_make_namespace)
 {
 	const struct subject on = {.class = MW_TAMPER};
 
-	return verdict_of(&on);
+	return verdict_of(answerable(), &on);
 }
 
 /* What rings do is seen when it is asked for, and comes too late to be refused: there is none. */
@@ -230,10 +248,13 @@ SEC("?lsm/inode_init_security_anon")
 int BPF_PROG(may_make_ring, struct inode *inode, const struct qstr *name)
 {
 	const struct subject on = {.class = MW_TAMPER};
+	struct state *st = answerable();
 	char text[16] = {0};
 
+	if (!st)
+		return 0;
 	bpf_probe_read_kernel_str(text, sizeof(text), BPF_CORE_READ(name, name));
-	return IS_TEXT(text, "[io_uring]") ? verdict_of(&on) : 0;
+	return IS_TEXT(text, "[io_uring]") ? verdict_of(st, &on) : 0;
 }
 
 /* Datagrams; others have connected before. */
@@ -242,19 +263,21 @@ int BPF_PROG(may_send)
 {
 	const struct subject on = {.class = MW_SEND, .facts = MW_K_IS_UNIX};
 
-	return verdict_of(&on);
+	return verdict_of(answerable(), &on);
 }
 
 /* Nobody else would tell of it: the signal is never made. */
 SEC("?lsm/task_kill")
 int BPF_PROG(may_signal, struct task_struct *task, struct kernel_siginfo *info, int signal)
 {
-	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
+	struct state *st = answerable();
 	const struct subject on = {.class = MW_TAMPER};
-	int to = BPF_CORE_READ(task, tgid);
+	int to;
 
-	if (!signal || (uint64_t)info < 2 || to == BPF_CORE_READ(current_task(), tgid) ||
-	    !is_refused(st, &on))
+	if (!st || !signal || (uint64_t)info < 2)
+		return 0;
+	to = BPF_CORE_READ(task, tgid);
+	if (to == BPF_CORE_READ(current_task(), tgid) || !is_refused(st, &on))
 		return 0;
 	tell_signal(st, signal, to, -EPERM_);
 	return -EPERM_;
@@ -288,14 +311,17 @@ __attribute__((noinline)) uint64_t last_name(uint64_t path)
 SEC("?lsm/bprm_check_security")
 int BPF_PROG(may_run, struct linux_binprm *program)
 {
-	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
-	struct file *file = BPF_CORE_READ(program, file);
-	const struct subject on = {.class = MW_EXEC,
-	                           .text = last_name((uint64_t)BPF_CORE_READ(program, filename)),
-	                           .facts = is_own_program(program),
-	                           .mount = (uint64_t)BPF_CORE_READ(file, f_path.mnt),
-	                           .dentry = (uint64_t)BPF_CORE_READ(file, f_path.dentry)};
+	struct state *st = answerable();
+	struct subject on = {.class = MW_EXEC};
+	struct file *file;
 
+	if (!st)
+		return 0;
+	file = BPF_CORE_READ(program, file);
+	on.text = last_name((uint64_t)BPF_CORE_READ(program, filename));
+	on.facts = is_own_program(program);
+	on.mount = (uint64_t)BPF_CORE_READ(file, f_path.mnt);
+	on.dentry = (uint64_t)BPF_CORE_READ(file, f_path.dentry);
 	if (!is_refused(st, &on))
 		return 0;
 	tell_program(program, true);
