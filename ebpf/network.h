@@ -9,6 +9,16 @@ static __always_inline struct state *state_of_current(void)
 	return state_of(BPF_CORE_READ(current_task(), pid));
 }
 
+/* What a program of a control group returns: whether it may be. The verifier has to see that this
+ * is 0 or 1, whatever the compiler knows. */
+static __always_inline int unless(bool refused)
+{
+	uint32_t may = !refused;
+
+	MW_PY_KEEP(may);
+	return may & 1;
+}
+
 struct address4 {
 	uint16_t family, port;
 	uint32_t address;
@@ -32,7 +42,7 @@ static __always_inline int tell_address(enum mw_k_hook hook, enum mw_class class
 	struct mw_k_effect *e;
 
 	if (!s)
-		return !refused;
+		return unless(refused);
 	e = &s->effect;
 	e->protocol = ctx->type << 16 | ctx->protocol;
 	if (six) {
@@ -55,7 +65,7 @@ static __always_inline int tell_address(enum mw_k_hook hook, enum mw_class class
 	}
 	e->prevented = refused;
 	finish(s, st);
-	return !refused;
+	return unless(refused);
 }
 
 SEC("?cgroup/connect4")
@@ -109,12 +119,12 @@ int makes_socket(struct bpf_sock *ctx)
 	refused = is_refused(st, &on);
 	s = start(MW_K_HOOK_SOCKET, MW_K_EFFECT, st);
 	if (!s)
-		return !refused;
+		return unless(refused);
 	s->effect.protocol = ctx->type << 16 | ctx->protocol;
 	s->effect.number = ctx->family;
 	s->effect.prevented = refused;
 	finish(s, st);
-	return !refused;
+	return unless(refused);
 }
 
 SEC("?tp_btf/inet_sock_set_state")
