@@ -33,7 +33,7 @@
 #include "notify.h"
 #include "when.h"
 
-#define TICK_MS 1000
+#define TICK_MS 500
 #define DRAIN_MS 2000
 #define NICE (-20)
 #define DESCRIPTORS 65536

@@ -6,7 +6,7 @@
 
 #include "../core/words.h"
 
-/* While this file is there nothing is refused; it is looked for once a second. */
+/* While this file is there nothing is refused; it is looked for twice a second. */
 #define MW_DAEMON_SWITCH MW_SYSCONFDIR "/modelwatch/observe-only"
 
 /* The highest mode that there may be: MW_OBSERVE while the file is there; MW_ALERT after a storm.
