@@ -87,8 +87,8 @@ SPANK := $(if $(wildcard /usr/include/slurm/spank.h),$(O)/spank_modelwatch.so)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help libraries unit-programs fuzz-programs bench-programs sink-programs unit fuzz check check-symbols setup demo \
-	deb rpm soak-daemon soak-sinks bench bench-daemon bench-sinks lint format install uninstall clean
+.PHONY: all help libraries unit-programs fuzz-programs bench-programs kernel-programs sink-programs unit fuzz check check-symbols setup demo \
+	deb rpm soak-daemon soak-sinks bench bench-daemon bench-sinks check-kernels lint format install uninstall clean
 
 all: $(O)/modelwatch $(LIBEXEC) $(BESIDE) $(SPANK) ## build everything into O (the default)
 
@@ -242,9 +242,20 @@ $(O)/sinks/clock.so: $(O)/guest/tests/sinks/clock.o
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(CC) -shared $(GUEST_LDFLAGS) $(LDFLAGS) -o $@ $^
 
+# Programs that a machine without any library can run, and the same as libraries.
+$(O)/kernels/%.so: tests/kernels/%.c Makefile
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(BASE_CFLAGS) -fPIC $(CFLAGS) -shared $(LDFLAGS) -o $@ $<
+
+$(O)/kernels/%: tests/kernels/%.c Makefile
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(BASE_CFLAGS) $(CFLAGS) -static $(LDFLAGS) -o $@ $<
+
 unit-programs: $(UNITS)
 
 fuzz-programs: $(FUZZERS)
+
+kernel-programs: $(foreach p,hooks,$(O)/kernels/$(p) $(O)/kernels/$(p).so)
 
 sink-programs: $(O)/sinks/drive $(O)/sinks/clock.so $(if $(KAFKA),$(O)/sinks/kafka_mock)
 
@@ -291,6 +302,10 @@ bench-sinks: ## measure what keeping and sending alerts takes; writes docs/bench
 	@PYTHON='$(PYTHON)' tests/setup.sh test
 	@$(MAKE) --no-print-directory all bench-programs sink-programs
 	@MODELWATCH='$(abspath $(O))/modelwatch' $(TEST_PYTHON) tests/bench/sinks.py
+
+check-kernels: setup ## the daemon on other kernels, in emulated machines
+	@$(MAKE) --no-print-directory all kernel-programs
+	@MODELWATCH='$(abspath $(O))/modelwatch' $(TEST_PYTHON) -m pytest -q -rs -s tests/test_daemon_kernels.py
 
 FORMATTED := $(wildcard core/*.[ch] courier/*.[ch] ebpf/*.[ch] preload/*.[ch] pyext/*.[ch] slurm/*.[ch] tools/*.[ch] tests/*/*.[ch])
 

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from conftest import ROOT
 from kernels import machine
 
 # By which rung each hook is there on the kernels that are known; on others it is not looked at. The first is for all.
@@ -14,8 +15,10 @@ SAME = {"entry": "uprobe", "fork": "tp_btf", "exit": "tp_btf", "connect": "cgrou
         "socket": "cgroup", "listen": "tp_btf", "signal": "tp_btf", "uring": "tp_btf", "lsm": "lsm"}
 # 6.1 has no sched_prepare_exec, and Debian's is built without fprobes: no kprobe.multi.
 RUNGS = {"6.1": SAME | {"exec": "fentry", "syscall": "tp_btf"}, "6.12": SAME | {"exec": "tp_btf", "syscall": "kprobe"}}
+# All by which the kernel asks a program that refuses: of LSM programs and of those of control groups.
+HOOKS = set(re.findall(r'SEC\("\??lsm/(\w+)"\)', (ROOT / "ebpf/lsm.h").read_text())
+            + re.findall(r'SEC\("\??(cgroup/\w+)"\)', (ROOT / "ebpf/network.h").read_text()))
 # Of the kernel's side.
-CALLS = 26  # of kernels/hooks.py
 LOSSES = ["ring_full", "no_scratch", "map_full", "broken"]
 KERNELS = machine.kernels() or [None]
 
@@ -49,14 +52,20 @@ def problems(said, kernel):
 
 
 def refusal_problems(said):
-    """The same of the calls that the kernel asks programs about: each is refused, does not show, and is told."""
+    """The same of the calls that the kernel asks programs about: whoever is in no load makes each of them, and it shows;
+    of a load each is refused, does not show, and is told."""
     result = next((result for result in said if result["kind"] == "calls"), None)
     if not result or "calls" not in result:
         return ["no system call was looked at"]
-    found = [f"{call}: it is not refused" for call in result["calls"] if call["errno"] != "EPERM" or call["shows"]]
+    found = [f"{call}: nobody refuses it" for call in result["own"] if call["errno"] or not call["shows"]]
+    found += [f"{alert}: no load has done it" for alert in result["ours"]]
+    found += [f"{call}: it is not refused" for call in result["calls"] if call["errno"] != "EPERM" or call["shows"]]
     found += [f"{alert}: it is not prevented" for alert in result["others"]]
-    if len(result["calls"]) != CALLS or len(result["prevented"]) != CALLS:  # one alert each
-        found.append(f"{len(result['calls'])} calls, and as prevented are told {result['prevented']}")
+    asked = {call["asked"] for call in result["calls"]}
+    if asked != HOOKS:
+        found.append(f"by one list only: {sorted(asked ^ HOOKS)}")
+    if not len(result["own"]) == len(result["calls"]) == len(result["prevented"]):  # one alert each
+        found.append(f"{len(result['own'])} and {len(result['calls'])} calls, as prevented are told {result['prevented']}")
     return found
 
 

@@ -31,7 +31,6 @@ BY_CALLS = ["open_write", "mkdir", "unlink", "rename", "unix_socket", "mmap_exec
 HONEST = ["cold_bytecode", "nested_loads", "after_loads", "load_then_exec", "processes", "shared_memory_value",
           "lock_in_setstate", "mkdtemp_in_setstate", "scratch_in_setstate", "network_file", "fork_in_load", "proxy_in_file",
           "shared_memory_elsewhere"]
-SWITCH = Path("/etc/modelwatch/observe-only")  # while it is there nothing is refused
 MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/tmp"), ("tmpfs", "/run"),
           ("cgroup2", "/sys/fs/cgroup"), ("tracefs", "/sys/kernel/tracing")]
 PARENT = ["sh", "-c", '"$@"; exit $?', "sh"]
@@ -41,6 +40,20 @@ try:
     pickle.loads(bytes.fromhex(sys.argv[1]))
 except PermissionError:
     pass  # it was refused
+"""
+SWITCH = Path("/etc/modelwatch/observe-only")  # while it is there nothing is refused
+# A job that loads one stream after the other, each of which has C make one system call (hooks.c).
+HOOKS = """
+import ctypes, pickle, sys
+sys.path.insert(0, "/tests")
+from attacks.stream import assemble, attr, call, get
+hooks = ctypes.CDLL("/tests/hooks.so")
+for number in range(hooks.mw_hooks_count()):
+    stream = assemble(call(attr(get("__main__", "hooks"), "mw_hooks_attempt"), number))
+    error = hooks.mw_hooks_begin(number, sys.argv[1].encode())
+    assert not error, (number, error)
+    pickle.loads(stream)
+    assert not hooks.mw_hooks_end(number)
 """
 PREPARES = "/sys/kernel/tracing/events/sched/sched_prepare_exec"
 PATIENCE = 240  # seconds: the kernel checks the programs, and one machine emulates another
@@ -106,6 +119,11 @@ def until(true, what, log=None):
         time.sleep(0.05)
 
 
+def load(what):
+    """In a process of its own."""
+    subprocess.run([sys.executable, "-I", "-S", "-c", CANARY, pickle.dumps(what, 2).hex()], check=True)
+
+
 class Daemon:
     """One in a directory of its own, with a configuration. The machine is nobody else's: all alerts are the test's."""
 
@@ -160,7 +178,7 @@ class Daemon:
         """The first record of each alert since it was asked last; everything that has happened is told."""
         self.settled += 1
         path = self.directory / f"canary{self.settled}"
-        subprocess.run([sys.executable, "-I", "-S", "-c", CANARY, pickle.dumps(Made(str(path)), 2).hex()], check=True)
+        load(Made(str(path)))
         until(lambda: any(str(path) in json.dumps(record["effect"]) for record in self.alerts_from(self.seen)),
               "a load that acts is not told")
         found = self.alerts_from(self.seen)
@@ -249,12 +267,21 @@ def work_all(out, daemon, variant, names):
             honest(daemon, name, result)
 
 
-def call_all(out, daemon):
-    """Each system call that the kernel asks a program about: it fails, does not show, and is told."""
-    with told(out, "calls", "deny") as facts, tempfile.TemporaryDirectory() as place:
-        done = subprocess.run([*PARENT, sys.executable, "/tests/hooks.py", place], capture_output=True, text=True)
+def attempts(*command):
+    """What each system call of hooks.c has come to."""
+    with tempfile.TemporaryDirectory() as place:
+        done = subprocess.run([*PARENT, *command, place], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        facts["calls"] = [json.loads(line) for line in done.stdout.splitlines()]
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def call_all(out, daemon):
+    """Each system call that the kernel asks a program about, by a static program and by what a stream calls: there it is
+    let through and shows, here it fails, does not show, and is told."""
+    with told(out, "calls", "deny") as facts:
+        facts["own"] = attempts("/tests/hooks")
+        facts["ours"] = [brief(alert) for alert in daemon.take()]
+        facts["calls"] = attempts(sys.executable, "-c", HOOKS)
         alerts = daemon.take()
         facts["prevented"] = [alert["effect"]["detail"]["op"] for alert in alerts if alert["outcome"] == "prevented"]
         facts["others"] = [brief(alert) for alert in alerts if alert["outcome"] != "prevented"]
@@ -286,33 +313,33 @@ def watch(out, variant, *lines):
     tell(out, "log", variant, text=daemon.log.read_text(errors="replace")[-20000:])
 
 
+def test(out):
+    with watch(out, "best") as daemon:
+        attack_all(out, daemon, "best", ATTACKS)
+        daemon.turn("deny")
+        call_all(out, daemon)
+        attack_all(out, daemon, "deny", PREVENTED)
+        work_all(out, daemon, "deny", HONEST)
+        switch(out, daemon)
+    Path("/proc/sys/kernel/ftrace_enabled").write_text("0")  # no function of the kernel can be probed
+    with watch(out, "tracepoints", "file_writes: tracepoints") as daemon:
+        attack_all(out, daemon, "tracepoints", ["os_execv", *BY_CALLS], blind=not Path(PREPARES).exists())
+        work_all(out, daemon, "tracepoints", ["load_then_exec"])
+        daemon.turn("deny")
+        attack_all(out, daemon, "ip", ["create_connection", "udp"])  # nor is any asked: this is all that is left
+        for name in ("os_system", "open_write"):
+            with told(out, "attack", f"ip/{name}") as result:
+                attack(daemon, name, False, result, prevented=False)
+
+
 def main():
     set_up()
     "".encode("idna")  # its bytecode is there, then: writing it would be an attack's first effect
     with open("/dev/ttyS1", "w") as out:
         try:
             tell(out, "kernel", os.uname().release)
-            with watch(out, "best") as daemon:
-                attack_all(out, daemon, "best", ATTACKS)
-                daemon.turn("deny")
-                call_all(out, daemon)
-                attack_all(out, daemon, "deny", PREVENTED)
-                work_all(out, daemon, "deny", HONEST)
-                switch(out, daemon)
-            Path("/proc/sys/kernel/ftrace_enabled").write_text("0")  # no function of the kernel can be probed
-            with watch(out, "tracepoints", "file_writes: tracepoints") as daemon:
-                attack_all(out, daemon, "tracepoints", ["os_execv", *BY_CALLS], blind=not Path(PREPARES).exists())
-                work_all(out, daemon, "tracepoints", ["load_then_exec"])
-                daemon.turn("deny")
-                attack_all(out, daemon, "ip", ["create_connection", "udp"])  # nor is any asked: this is all that is left
-                for name in ("os_system", "open_write"):
-                    with told(out, "attack", f"ip/{name}") as result:
-                        attack(daemon, name, False, result, prevented=False)
+            test(out)
             tell(out, "end", "", seconds=time.monotonic())
         except BaseException:
             tell(out, "end", "", error=traceback.format_exc())
     ctypes.CDLL(None).reboot(POWER_OFF)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,6 +12,9 @@ from interpreters import MAIN, find
 
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
+BUILT = Path(PROGRAM).resolve().parent / "kernels"
+SCRIPTS = ["guest.py"]
+BUILDS = ["hooks", "hooks.so"]  # by `make kernel-programs`
 QEMU = "qemu-system-x86_64"
 PATIENCE = 560  # seconds, on a busy host
 LEFT_OUT = {"test", "tests", "idlelib", "lib2to3", "tkinter", "ensurepip", "pydoc_data", "turtledemo", "site-packages",
@@ -96,7 +99,8 @@ class Archive:
 
 
 def image():
-    """The machine's files, and the arguments of its first program."""
+    """The machine's files."""
+    subprocess.run(["make", "-s", f"O={BUILT.parent}", "kernel-programs"], cwd=TESTS.parent, check=True, timeout=600)
     archive = Archive()
     program, files = python()
     tools = [shutil.which(name) for name in TOOLS]
@@ -107,12 +111,12 @@ def image():
     for path in (TESTS / "interpreters.py", *TESTS.glob("attacks/*.py"), *TESTS.glob("attacks/*.toml"),
                  *TESTS.glob("honest/*.py")):
         archive.file(path, Path("/tests") / path.relative_to(TESTS))
-    for name in ("guest.py", "hooks.py"):
-        archive.file(HERE / name, f"/tests/{name}")
+    for path in (*map(HERE.joinpath, SCRIPTS), *map(BUILT.joinpath, BUILDS)):
+        archive.file(path, f"/tests/{path.name}")
     for name in ("proc", "sys", "dev", "tmp", "run"):
         archive.directory(Path("/machine") / name)
         archive.entry(name, 0o40755)
-    start = f"#!/bin/sh\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin\nexec {program} /tests/guest.py\n"
+    start = f"#!/bin/sh\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin\ncd /tests\nexec {program} -c 'import guest; guest.main()'\n"
     archive.entry("init", 0o100755, start.encode())
     return archive.end()
 
