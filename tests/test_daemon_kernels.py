@@ -20,6 +20,9 @@ HOOKS = set(re.findall(r'SEC\("\??lsm/(\w+)"\)', (ROOT / "ebpf/lsm.h").read_text
             + re.findall(r'SEC\("\??(cgroup/\w+)"\)', (ROOT / "ebpf/network.h").read_text()))
 # Of the kernel's side.
 LOSSES = ["ring_full", "no_scratch", "map_full", "broken"]
+# Seconds, at most, until all know. Outside of a machine that another one emulates they are milliseconds for a command,
+# and up to the one at which the daemon looks for the file.
+MODES = {"daemon mode observe": 3, "daemon mode deny": 3, "the file is there": 3, "it has gone": 3}
 KERNELS = machine.kernels() or [None]
 
 
@@ -69,6 +72,13 @@ def refusal_problems(said):
     return found
 
 
+def mode_problems(said):
+    """What of refusing takes too long to begin or to end; what it took is printed."""
+    took = next((result.get("took", {}) for result in said if result["name"] == "seconds"), {})
+    print("\nuntil it is refused, or not:", ", ".join(f"{what}: {seconds} s" for what, seconds in took.items()))
+    return [f"{what}: {took.get(what)} s" for what, most in MODES.items() if not 0 <= took.get(what, most + 1) <= most]
+
+
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name if kernel else "none")
 def test_kernel(kernel, tmp_path):
     reason = machine.lacking()
@@ -77,7 +87,7 @@ def test_kernel(kernel, tmp_path):
     said = machine.boot(kernel, tmp_path)
     console = (tmp_path / "console").read_text(errors="replace")
     counts = {kind: sum(result["kind"] == kind for result in said) for kind in ("attack", "honest")}
-    found = problems(said, kernel) + refusal_problems(said)
+    found = problems(said, kernel) + refusal_problems(said) + mode_problems(said)
     assert not found, "\n".join([*found, console[-4000:]])
     assert counts["attack"] >= 35 and counts["honest"] >= 10, counts
     shutil.rmtree(tmp_path)

@@ -41,7 +41,6 @@ try:
 except PermissionError:
     pass  # it was refused
 """
-SWITCH = Path("/etc/modelwatch/observe-only")  # while it is there nothing is refused
 # A job that loads one stream after the other, each of which has C make one system call (hooks.c).
 HOOKS = """
 import ctypes, pickle, sys
@@ -55,6 +54,7 @@ for number in range(hooks.mw_hooks_count()):
     pickle.loads(stream)
     assert not hooks.mw_hooks_end(number)
 """
+COMMAND_LINE = Path("/proc/cmdline")
 PREPARES = "/sys/kernel/tracing/events/sched/sched_prepare_exec"
 PATIENCE = 240  # seconds: the kernel checks the programs, and one machine emulates another
 POWER_OFF = 0x4321FEDC
@@ -287,22 +287,6 @@ def call_all(out, daemon):
         facts["others"] = [brief(alert) for alert in alerts if alert["outcome"] != "prevented"]
 
 
-def switch(out, daemon):
-    """The file ends all refusing within a second or so, and the mode is what was asked for when it has gone."""
-    with told(out, "switch", "file") as facts:
-        SWITCH.parent.mkdir(parents=True)
-        SWITCH.touch()
-        start = time.monotonic()
-        until(lambda: daemon.mode_now() == "observe", "it still refuses")
-        facts["took"] = round(time.monotonic() - start, 1)
-        with tempfile.TemporaryDirectory() as directory:
-            result = run(attack_of("open_write", False), "direct", None, MAIN, None, directory, parent=PARENT)
-            alert, = daemon.take()
-            assert result.happened and (alert["verdict"], alert["outcome"]) == ("observe", "observed"), brief(alert)
-        SWITCH.unlink()
-        until(lambda: daemon.mode_now() == "deny", "it does not refuse")
-
-
 @contextlib.contextmanager
 def watch(out, variant, *lines):
     daemon = Daemon(f"/tmp/{variant}", *lines)
@@ -314,13 +298,14 @@ def watch(out, variant, *lines):
 
 
 def test(out):
+    import modes  # which needs what is here
     with watch(out, "best") as daemon:
         attack_all(out, daemon, "best", ATTACKS)
         daemon.turn("deny")
         call_all(out, daemon)
         attack_all(out, daemon, "deny", PREVENTED)
         work_all(out, daemon, "deny", HONEST)
-        switch(out, daemon)
+        modes.change(out, daemon)
     Path("/proc/sys/kernel/ftrace_enabled").write_text("0")  # no function of the kernel can be probed
     with watch(out, "tracepoints", "file_writes: tracepoints") as daemon:
         attack_all(out, daemon, "tracepoints", ["os_execv", *BY_CALLS], blind=not Path(PREPARES).exists())
@@ -330,6 +315,7 @@ def test(out):
         for name in ("os_system", "open_write"):
             with told(out, "attack", f"ip/{name}") as result:
                 attack(daemon, name, False, result, prevented=False)
+    modes.stay_off(out, COMMAND_LINE)
 
 
 def main():
