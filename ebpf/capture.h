@@ -70,7 +70,10 @@ __attribute__((noinline)) int send_stack(struct scratch *s, uint64_t outermost)
 	len = copy_user(s->stack.bytes, e->regs[7], (uint32_t)most);
 	e->stack_at = e->regs[7];
 	fill_head(&s->stack.head, MW_K_STACK_PART, e->head.id);
-	if (len < 1 || len > MW_K_STACK)
+	if (!len)
+		return 0;
+	MW_PY_KEEP(len); /* else both ends become one comparison, of something else */
+	if (len > MW_K_STACK)
 		return 0;
 	if (bpf_ringbuf_output(&events, &s->stack, sizeof(s->stack.head) + len, BPF_RB_NO_WAKEUP))
 		count(e->hook, MW_K_RING_FULL);
@@ -110,7 +113,10 @@ __attribute__((noinline)) int send_stream(struct scratch *s, struct open_load *l
 		done += first;
 	}
 	fill_head(&s->stream.head, MW_K_STREAM_PART, e->head.id);
-	if (done < 1 || done > MW_K_STREAM)
+	if (!done)
+		return 0;
+	MW_PY_KEEP(done);
+	if (done > MW_K_STREAM)
 		return 0;
 	if (bpf_ringbuf_output(&events, &s->stream, sizeof(s->stream.head) + done,
 	                       BPF_RB_NO_WAKEUP))
@@ -129,8 +135,10 @@ __attribute__((noinline)) int send_strings(struct scratch *s)
 	if (!s)
 		return 0;
 	len = s->used;
+	if (!len)
+		return 0;
 	MW_PY_KEEP(len);
-	if (len < 1 || len > MW_K_STRINGS)
+	if (len > MW_K_STRINGS)
 		return 0;
 	head = &s->strings.head;
 	fill_head(head, MW_K_STRINGS_PART, s->effect.head.id);

@@ -76,7 +76,10 @@ MW_PY_FN int mw_py_window(struct mw_k_effect *effect, struct mw_py_walker *w, st
 	at = w->count;
 	MW_PY_KEEP(at);
 	MW_PY_KEEP(n);
-	if (at >= MW_K_FRAMES || !n || n > MW_PY_WINDOW)
+	if (at >= MW_K_FRAMES || !n)
+		return MW_PY_FAULT;
+	MW_PY_KEEP(n); /* else both ends become one comparison, of something else */
+	if (n > MW_PY_WINDOW)
 		return MW_PY_FAULT;
 	f = &effect->frame[at];
 	if (MW_PY_READ(f->table, n, address) < 0)
