@@ -2,13 +2,16 @@
 tells of attacks or keeps them from happening, and honest programs lose nothing. What loads where is decided by trial, so
 it is looked at here."""
 import json
+import os
 import re
 import shutil
 
 import pytest
 
 from conftest import ROOT
-from kernels import machine
+from kernels import instructions, machine
+from kernels.instructions import series
+from kernels.programs import of_process
 
 # By which rung each hook is there on the kernels that are known; on others it is not looked at. The first is for all.
 SAME = {"entry": "uprobe", "fork": "tp_btf", "exit": "tp_btf", "connect": "cgroup", "send": "cgroup", "bind": "cgroup",
@@ -26,10 +29,6 @@ MODES = {"daemon mode observe": 3, "daemon mode deny": 3, "the file is there": 3
 KERNELS = machine.kernels() or [None]
 
 
-def series(kernel):
-    return ".".join(re.findall(r"\d+", kernel.name)[:2])
-
-
 def rungs(status):
     return {hook["name"]: hook["how"] for hook in status["hooks"]}
 
@@ -45,7 +44,7 @@ def problems(said, kernel):
         if not status:
             found.append(f"{variant}: no status")
             continue
-        expected = RUNGS.get(series(kernel), {})
+        expected = RUNGS.get(series(kernel.name), {})
         if expected and variant == "tracepoints":
             expected = expected | {"syscall": "tp_btf", "lsm": "off"}
         found += [f"{variant}: {name} is {rungs(status)[name]}, not {how}" for name, how in expected.items()
@@ -79,6 +78,21 @@ def mode_problems(said):
     return [f"{what}: {took.get(what)} s" for what, most in MODES.items() if not 0 <= took.get(what, most + 1) <= most]
 
 
+def programs(said):
+    return next((result["programs"] for result in said if result["kind"] == "programs"), {})
+
+
+def test_instructions_of_this_kernel(daemons):
+    """Of what loads here."""
+    here = series(os.uname().release)
+    if here not in {kernel for _, kernel in instructions.read()}:
+        pytest.skip(f"nobody has measured what the programs are on {here}: `make instructions` does")
+    found = {name: program._asdict() for name, program in of_process(daemons().pid).items()}
+    assert "entry" in found
+    grown = instructions.grown(here, found)
+    assert not grown, "\n".join(grown)
+
+
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name if kernel else "none")
 def test_kernel(kernel, tmp_path):
     reason = machine.lacking()
@@ -88,6 +102,7 @@ def test_kernel(kernel, tmp_path):
     console = (tmp_path / "console").read_text(errors="replace")
     counts = {kind: sum(result["kind"] == kind for result in said) for kind in ("attack", "honest")}
     found = problems(said, kernel) + refusal_problems(said) + mode_problems(said)
+    found += instructions.grown(series(kernel.name), programs(said))
     assert not found, "\n".join([*found, console[-4000:]])
     assert counts["attack"] >= 35 and counts["honest"] >= 10, counts
     shutil.rmtree(tmp_path)

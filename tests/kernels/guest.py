@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pickle
+import re
 import socket
 import struct
 import subprocess
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, "/tests")
+import programs  # noqa: E402
 from attacks import expect  # noqa: E402
 from attacks.attack import HERE, Attack, read  # noqa: E402
 from attacks.run import run  # noqa: E402
@@ -297,9 +299,21 @@ def watch(out, variant, *lines):
     tell(out, "log", variant, text=daemon.log.read_text(errors="replace")[-20000:])
 
 
+def count(out, daemon):
+    """The programs, as they are when they are loaded."""
+    found = programs.of_process(daemon.process.pid)
+    tell(out, "programs", "best", programs={name: program._asdict() for name, program in found.items()})
+
+
+def count_only(out):
+    with watch(out, "best") as daemon:
+        count(out, daemon)
+
+
 def test(out):
     import modes  # which needs what is here
     with watch(out, "best") as daemon:
+        count(out, daemon)
         attack_all(out, daemon, "best", ATTACKS)
         daemon.turn("deny")
         call_all(out, daemon)
@@ -324,7 +338,8 @@ def main():
     with open("/dev/ttyS1", "w") as out:
         try:
             tell(out, "kernel", os.uname().release)
-            test(out)
+            task = re.search(r"\btask=(\w+)", COMMAND_LINE.read_text())[1]
+            {"tests": test, "count": count_only}[task](out)
             tell(out, "end", "", seconds=time.monotonic())
         except BaseException:
             tell(out, "end", "", error=traceback.format_exc())

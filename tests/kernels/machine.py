@@ -121,15 +121,16 @@ def image():
     return archive.end()
 
 
-def boot(kernel, directory):
-    """Boots it. Returns what the machine had to say: a list of objects, see guest.py. Its processors are one thread: as
-    several they run code that another has just patched, and the kernel dies of a breakpoint that is not there any more."""
+def boot(kernel, directory, task="tests"):
+    """Boots it, for one of guest.py's tasks.
+    Returns what the machine had to say: a list of objects, see guest.py. Its processors are one thread: as several they
+    run code that another has just patched, and the kernel dies of a breakpoint that is not there any more."""
     memory, console, said = (directory / name for name in ("memory", "console", "said"))
     memory.write_bytes(image())
     command = [QEMU, "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "1536", "-display", "none",
                "-monitor", "none", "-no-reboot", "-nic", "none", "-serial", f"file:{console}",
                "-serial", f"file:{said}", "-kernel", kernel, "-initrd", memory,
-               "-append", "console=ttyS0 panic=-1 quiet random.trust_cpu=on"]
+               "-append", f"console=ttyS0 panic=-1 quiet random.trust_cpu=on task={task}"]
     try:
         subprocess.run(command, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=True)
     except subprocess.TimeoutExpired:
