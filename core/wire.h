@@ -15,10 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy.h"
 #include "regs.h"
 #include "words.h"
 
-#define MW_WIRE_VERSION 1u
+/* The process reads the policy's image as it lies in memory: who has another one speaks another
+ * language. */
+#define MW_WIRE_VERSION (1u << 16 | MW_POLICY_VERSION)
 #define MW_WIRE_MAX (512u << 10)   /* bytes of a frame's body */
 #define MW_WIRE_STACK (256u << 10) /* bytes of native stack in a record */
 #define MW_WIRE_HEAD (30u << 10)   /* a record without its stack always fits in this */

@@ -141,7 +141,7 @@ static void explain(int error, const struct mw_spool *spool, char *why, size_t w
 	if (error == -EMEDIUMTYPE)
 		what = "this is no spool of modelwatch";
 	if (error == -EPROTONOSUPPORT)
-		what = "a newer modelwatch has made this spool";
+		what = "another version of modelwatch has made this spool";
 	if (error == -EBADMSG)
 		what = "this is corrupt, or no spool; who puts something in puts it aside";
 	if (error == -EBUSY)

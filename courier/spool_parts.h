@@ -116,7 +116,7 @@ int64_t mw_spool_tell_due(struct mw_spool *spool, int64_t now);
 
 /* spool_schema.c. Makes the tables of an empty database, and with them its first record: what has
  * become of the one `before` (`file` NULL: there was none). Returns 0, -EMEDIUMTYPE for the
- * database of another program, -EPROTONOSUPPORT for that of a newer modelwatch, or another negative
+ * database of another program, -EPROTONOSUPPORT for that of another version, or another negative
  * errno.
  */
 struct mw_spool_before {

@@ -384,6 +384,10 @@ static void report_losses(const struct run *run)
 {
 	const struct mw_server_counters *count = mw_monitor_count(run->monitor);
 
+	if (count->foreign)
+		mw_say("processes of this job carry another version of modelwatch than this "
+		       "one, " MW_VERSION ": they were not watched (%llu messages)",
+		       (unsigned long long)count->foreign);
 	if (count->refused + count->malformed + count->oversized + count->cut + count->timed_out)
 		mw_say("messages to the monitor that were not records of this job: %llu from "
 		       "strangers, "

@@ -205,9 +205,11 @@ static void answer(struct mw_server *server, struct connection *c)
 	struct mw_reply reply = {.magic = MW_REPLY_MAGIC};
 	int fds[MW_WIRE_FDS] = {-1, -1};
 	int64_t began = now_ms();
+	int error = mw_wire_unpack(c->body, c->len, &unpacked);
 
-	if (mw_wire_unpack(c->body, c->len, &unpacked) < 0) {
-		server->count.malformed++;
+	if (error) {
+		server->count.foreign += error == -EPROTONOSUPPORT;
+		server->count.malformed += error != -EPROTONOSUPPORT;
 		return;
 	}
 	server->serve(server->context, c->pid, &unpacked.record, &reply, fds);

@@ -19,6 +19,7 @@ struct mw_server_counters {
 	uint64_t records;   /* understood and answered */
 	uint64_t refused;   /* the peer is no process of the run */
 	uint64_t malformed; /* the bytes are no record */
+	uint64_t foreign;   /* they are one of another version */
 	uint64_t oversized; /* the frame says it is longer than MW_WIRE_MAX */
 	uint64_t cut;       /* the peer went away in the middle */
 	uint64_t timed_out;

@@ -150,6 +150,21 @@ static void no_prefix_is_a_record(void **state)
 	}
 }
 
+/* The same bytes, where a map that begins with version 1 begins with this one. */
+static int unpack(const char *bytes, size_t len, struct mw_unpacked *ret)
+{
+	const uint8_t version[] = {0xce, MW_WIRE_VERSION >> 24 & 0xff, MW_WIRE_VERSION >> 16 & 0xff,
+	                           MW_WIRE_VERSION >> 8 & 0xff, MW_WIRE_VERSION & 0xff};
+	uint8_t whole[64];
+
+	if (len < 3 || memcmp(bytes + 1, "\0\1", 2) != 0)
+		return mw_wire_unpack((const uint8_t *)bytes, len, ret);
+	memcpy(whole, bytes, 2);
+	memcpy(whole + 2, version, sizeof(version));
+	memcpy(whole + 2 + sizeof(version), bytes + 3, len - 3);
+	return mw_wire_unpack(whole, len + sizeof(version) - 1, ret);
+}
+
 /* Bytes that promise much, nest deep, say a thing twice, or belong to another version. */
 static void hostile_bytes_are_refused(void **state)
 {
@@ -180,8 +195,7 @@ static void hostile_bytes_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(mw_wire_unpack((const uint8_t *)cases[i].bytes, cases[i].len, &u),
-		                 cases[i].error);
+		assert_int_equal(unpack(cases[i].bytes, cases[i].len, &u), cases[i].error);
 }
 
 static void a_later_version_may_say_more(void **state)
@@ -189,7 +203,7 @@ static void a_later_version_may_say_more(void **state)
 	struct mw_unpacked u;
 
 	(void)state;
-	assert_int_equal(mw_wire_unpack((const uint8_t *)"\x82\x00\x01\xcc\xc8\xa1x", 7, &u), 0);
+	assert_int_equal(unpack("\x82\x00\x01\xcc\xc8\xa1x", 7, &u), 0);
 	mw_wire_free(&u);
 }
 
