@@ -12,21 +12,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct mw_daemon_judge *judge;
+static struct mw_daemon_judge *judges[2]; /* one that only tells, and one that refuses */
 
-static void open_judge(void)
+static struct mw_daemon_judge *open_judge(enum mw_verdict most)
 {
 	static const char text[] = "version: 1\nsecrets: ['/etc/**']\n"
-	                           "rules: [{name: all, verdict: alert}]\n";
-	struct mw_alert_options alert_options = {.quiet = true, .mode = MW_ALERT};
-	struct mw_daemon_judge_options options = {.most = MW_ALERT};
+	                           "rules: [{name: all, verdict: deny}]\n";
+	struct mw_alert_options alert_options = {.quiet = true, .mode = most};
+	struct mw_daemon_judge_options options = {.most = most};
+	struct mw_daemon_judge *judge;
 	char error[300];
 	size_t size;
 
-	options.policy = policy_of(text, sizeof(text) - 1, MW_BUILT_IN, MW_ALERT, &size, error);
+	options.policy = policy_of(text, sizeof(text) - 1, MW_BUILT_IN, most, &size, error);
 	if (!options.policy || mw_alerts_open(&alert_options, &options.alerts) ||
 	    mw_daemon_judge_open(&options, &judge))
 		abort();
+	return judge;
 }
 
 /* Most bytes of an event are zero, so the input says where to put which of its bytes: an offset of
@@ -71,8 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mw_daemon_event event = {&e, stack, stack};
 	char path[64];
 
-	if (!judge)
-		open_judge();
+	if (!judges[0]) {
+		judges[0] = open_judge(MW_ALERT);
+		judges[1] = open_judge(MW_DENY);
+	}
 	if (!size)
 		return 0;
 	memset(&e, 0, sizeof(e));
@@ -84,6 +88,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (mw_k_path(&e, &e.file, path, sizeof(path)) != (path[0] != '\0') ||
 	    !memchr(path, 0, sizeof(path)))
 		abort();
-	mw_daemon_judge_event(judge, &event);
+	mw_daemon_judge_event(judges[*data >> 1 & 1], &event);
 	return 0;
 }

@@ -1,4 +1,5 @@
-/* A compiled policy image of any bytes: what mw_policy_check() lets pass, mw_decide() reads safely.
+/* A compiled policy image of any bytes: what mw_policy_check() lets pass, mw_decide() reads safely,
+ * and so does what makes the kernel's table of it.
  * The bytes start as those of a policy that asks about every field: by chance no image has a rule.
  */
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "../../core/secret.h"
+#include "../../tools/daemon_refusals.h"
 #include "../unit/policy_of.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -95,6 +97,20 @@ static void ask(const struct mw_policy *image, enum mw_class class, uint32_t fac
 	mw_decide_after(image, decision.index + 1, &load, &effect, &decision);
 }
 
+static void tabulate(const struct mw_policy *image)
+{
+	static struct mw_k_refusal refusals[MW_REFUSALS];
+
+	mw_daemon_refusals(image, refusals);
+	for (size_t i = 0; i < MW_REFUSALS; i++) {
+		if (refusals[i].count > MW_K_SPARED || refusals[i].folders > MW_K_FOLDERS)
+			abort();
+		for (uint32_t n = 0; n < refusals[i].count; n++)
+			if (refusals[i].spared[n].place_len > MW_K_SPELT)
+				abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mw_policy *image = malloc(size ? size : 1);
@@ -112,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			ask(image, (enum mw_class) class, 0, size);
 			ask(image, (enum mw_class) class, UINT32_MAX, size);
 		}
+		tabulate(image);
 		mw_is_secret(image, "/home/u/.ssh/id_rsa");
 	}
 	free(image);
