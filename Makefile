@@ -88,7 +88,7 @@ SPANK := $(if $(wildcard /usr/include/slurm/spank.h),$(O)/spank_modelwatch.so)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help libraries unit-programs fuzz-programs bench-programs kernel-programs sink-programs unit fuzz check check-symbols setup demo \
-	deb rpm soak-daemon soak-sinks bench bench-daemon bench-sinks check-kernels instructions lint format install uninstall clean
+	deb rpm soak-daemon soak-sinks bench bench-daemon bench-kernels bench-sinks check-kernels instructions lint format install uninstall clean
 
 all: $(O)/modelwatch $(LIBEXEC) $(BESIDE) $(SPANK) ## build everything into O (the default)
 
@@ -255,7 +255,7 @@ unit-programs: $(UNITS)
 
 fuzz-programs: $(FUZZERS)
 
-kernel-programs: $(foreach p,hooks,$(O)/kernels/$(p) $(O)/kernels/$(p).so)
+kernel-programs: $(foreach p,hooks loops,$(O)/kernels/$(p) $(O)/kernels/$(p).so)
 
 sink-programs: $(O)/sinks/drive $(O)/sinks/clock.so $(if $(KAFKA),$(O)/sinks/kafka_mock)
 
@@ -302,6 +302,10 @@ bench-sinks: ## measure what keeping and sending alerts takes; writes docs/bench
 	@PYTHON='$(PYTHON)' tests/setup.sh test
 	@$(MAKE) --no-print-directory all bench-programs sink-programs
 	@MODELWATCH='$(abspath $(O))/modelwatch' $(TEST_PYTHON) tests/bench/sinks.py
+
+bench-kernels: setup ## measure what refusing costs on other kernels, in emulated machines; writes docs/benchmarks.md
+	@$(MAKE) --no-print-directory all kernel-programs
+	@MODELWATCH='$(abspath $(O))/modelwatch' $(TEST_PYTHON) tests/bench/kernels.py
 
 instructions: setup ## measure the kernel's programs here and on other kernels, as root; writes tests/kernels/instructions.txt
 	@$(MAKE) --no-print-directory all kernel-programs

@@ -13,8 +13,8 @@ from interpreters import MAIN, find
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
 BUILT = Path(PROGRAM).resolve().parent / "kernels"
-SCRIPTS = ["guest.py", "modes.py", "programs.py"]
-BUILDS = ["hooks", "hooks.so"]  # by `make kernel-programs`
+SCRIPTS = ["guest.py", "modes.py", "cost.py", "programs.py"]
+BUILDS = ["hooks", "hooks.so", "loops", "loops.so"]  # by `make kernel-programs`
 QEMU = "qemu-system-x86_64"
 PATIENCE = 560  # seconds, on a busy host
 LEFT_OUT = {"test", "tests", "idlelib", "lib2to3", "tkinter", "ensurepip", "pydoc_data", "turtledemo", "site-packages",
@@ -121,18 +121,22 @@ def image():
     return archive.end()
 
 
-def boot(kernel, directory, task="tests"):
-    """Boots it, for one of guest.py's tasks.
+# With one processor, whose clock goes on by a nanosecond with each instruction.
+COUNTED = ["-smp", "1", "-icount", "shift=0,sleep=off"]
+
+
+def boot(kernel, directory, task="tests", patience=PATIENCE):
+    """Boots it, for one of guest.py's tasks; for `cost` instructions are its time.
     Returns what the machine had to say: a list of objects, see guest.py. Its processors are one thread: as several they
     run code that another has just patched, and the kernel dies of a breakpoint that is not there any more."""
     memory, console, said = (directory / name for name in ("memory", "console", "said"))
     memory.write_bytes(image())
-    command = [QEMU, "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "1536", "-display", "none",
+    command = [QEMU, "-accel", "tcg,thread=single", "-cpu", "max", *(COUNTED if task == "cost" else ["-smp", "2"]), "-m", "1536", "-display", "none",
                "-monitor", "none", "-no-reboot", "-nic", "none", "-serial", f"file:{console}",
                "-serial", f"file:{said}", "-kernel", kernel, "-initrd", memory,
                "-append", f"console=ttyS0 panic=-1 quiet random.trust_cpu=on task={task}"]
     try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=True)
+        subprocess.run(command, stdin=subprocess.DEVNULL, timeout=patience, check=True)
     except subprocess.TimeoutExpired:
         pass  # what it has said until then is looked at
     finally:
