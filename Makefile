@@ -164,7 +164,9 @@ $(O)/ebpf/%.skel.h: $(O)/ebpf/%.bpf.o
 
 WITH_PROGRAMS := $(foreach k,host checked,$(patsubst %.c,$(O)/$(k)/%.o,$(wildcard tools/daemon_programs*.c)))
 $(WITH_PROGRAMS): $(O)/ebpf/modelwatch.skel.h
-$(WITH_PROGRAMS): CPPFLAGS_ALL += -I$(O)/ebpf
+$(WITH_PROGRAMS): CPPFLAGS_ALL += -I$(O)/ebpf -DMW_PROGRAMS_LAYOUT='"$(LAYOUT)"'
+# What the maps look like: a daemon goes on with those of another one only if that is the same.
+LAYOUT := $(shell cat core/words.h ebpf/config.h ebpf/event.h ebpf/pyoffsets.h ebpf/state.h | sha256sum | cut -c1-12)
 
 # The messages of container runtimes, and who knows them.
 $(O)/messages/%.pb-c.c $(O)/messages/%.pb-c.h: tools/%.proto

@@ -156,6 +156,23 @@ static inline uint32_t mw_k_refusal_key(uint32_t class, uint32_t blame)
 	return class * MW_K_BLAMES + blame;
 }
 
+/* Why a file is guarded. */
+#define MW_K_GUARD_ITSELF 1u /* it, and what lies in it */
+#define MW_K_GUARD_ABOVE 2u  /* such a file lies somewhere below it */
+#define MW_K_GUARDED 256
+#define MW_K_GUARD_LEVELS 16 /* of a path that are looked at */
+
+struct mw_k_guarded {
+	uint32_t kinds;
+	uint32_t round; /* in which it was said last */
+};
+
+/* What the daemon has the program `guard` do: one of its own descriptors is guarded from now on. */
+struct mw_k_guard {
+	int32_t fd;
+	uint32_t kind, round, pad;
+};
+
 enum mw_k_call_kind {
 	MW_K_CALL_ANY,
 	MW_K_CALL_OPEN,     /* returns a descriptor of what it opened; flags where `fd` says */

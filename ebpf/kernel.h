@@ -164,6 +164,10 @@ struct sock {
 	__u16 sk_type;
 };
 
+struct unix_sock {
+	struct path path;
+};
+
 struct sockaddr {
 	unsigned short sa_family;
 };

@@ -4,34 +4,24 @@
 #define MW_EBPF_LSM_H
 
 #include "calls.h"
+#include "guard.h"
 #include "refuse.h"
 #include "tasks.h"
 
-#define EPERM_ 1
 #define S_IFCHR 0020000
 #define S_IFBLK 0060000
 #define PROT_EXEC_ 4
 #define ATTACH 2 /* PTRACE_MODE_ATTACH: not for looking only */
 
-/* The state of the current thread, if it is in a load or comes from one. It is asked for before
- * anything else is looked at: for all others, which is nearly everybody, that is all that a program
- * costs. */
-static __always_inline struct state *answerable(void)
-{
-	struct state *st = state_of((uint32_t)bpf_get_current_pid_tgid());
-
-	return st && (st->depth || st->scope) ? st : NULL;
-}
-
 /* What nobody would tell of happens: a call that is not looked at, what the kernel does on its own
  * account, and what a ring asks for. */
 static __always_inline int verdict_of(struct state *st, const struct subject *on)
 {
-	if (!st || st->begun.number < 0 || !is_refused(st, on))
+	if (!st)
 		return 0;
-	st->begun.refused = 1;
-	count(MW_K_HOOK_LSM, MW_K_HITS);
-	return -EPERM_;
+	if (is_guarded(on->dentry) || is_guarded(on->second))
+		return keep_off();
+	return st->begun.number >= 0 && is_refused(st, on) ? refuse(st) : 0;
 }
 
 static __always_inline int changes(struct state *st, const struct vfsmount *mount, uint64_t dentry,
@@ -224,15 +214,18 @@ int BPF_PROG(may_trace, struct task_struct *child, unsigned int mode)
 {
 	const struct subject on = {.class = MW_TAMPER};
 
-	return mode & ATTACH ? verdict_of(answerable(), &on) : 0;
+	struct state *st = answerable();
+
+	if (!st || !(mode & ATTACH))
+		return 0;
+	return is_daemon(child) && keep_off() ? -EPERM_ : verdict_of(st, &on);
 }
 
+/* Whatever the policy says: the programs could be taken off by it. */
 SEC("?lsm/bpf")
 int BPF_PROG(may_bpf)
 {
-	const struct subject on = {.class = MW_TAMPER};
-
-	return verdict_of(answerable(), &on);
+	return answerable() ? keep_off() : 0;
 }
 
 SEC("?lsm/userns_create")
@@ -277,7 +270,8 @@ int BPF_PROG(may_signal, struct task_struct *task, struct kernel_siginfo *info, 
 	if (!st || !signal || (uint64_t)info < 2)
 		return 0;
 	to = BPF_CORE_READ(task, tgid);
-	if (to == BPF_CORE_READ(current_task(), tgid) || !is_refused(st, &on))
+	if (to == BPF_CORE_READ(current_task(), tgid) ||
+	    (!is_refused(st, &on) && !(is_daemon(task) && keep_off())))
 		return 0;
 	tell_signal(st, signal, to, -EPERM_);
 	return -EPERM_;

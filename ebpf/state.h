@@ -134,6 +134,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MW_K_SITES);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, uint32_t);
 	__type(value, struct mw_k_site);
 } sites SEC(".maps");
@@ -197,6 +198,22 @@ struct {
 	__type(value, struct mw_k_refusal);
 } refusals SEC(".maps");
 
+/* How many lost effects the loader has told of. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} told SEC(".maps");
+
+/* Files and folders that no load changes, by device and inode: MW_K_GUARD_ITSELF ... */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MW_K_GUARDED);
+	__type(key, struct mw_k_program);
+	__type(value, struct mw_k_guarded);
+} guarded SEC(".maps");
+
 /* What names stand for; the loader says it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -221,7 +238,10 @@ struct {
 	__type(value, struct state);
 } blank SEC(".maps");
 
-const volatile uint32_t daemon_tgid;
+/* The daemon; 0: it has gone. */
+volatile uint32_t guardian;
+/* Another set of these programs does the work on the same maps: no task is known here. */
+volatile bool resting;
 /* Turned off before the daemon goes: nobody would let a program go that was held. */
 volatile bool hold_new;
 /* Somebody wants to know of each load of a file. */
@@ -248,7 +268,7 @@ static __always_inline struct task_struct *current_task(void)
 
 static __always_inline struct state *state_of(uint32_t tid)
 {
-	return bpf_map_lookup_elem(&tasks, &tid);
+	return resting ? NULL : bpf_map_lookup_elem(&tasks, &tid);
 }
 
 static __always_inline struct state *make_state(uint32_t tid, enum mw_k_hook hook)
@@ -256,7 +276,7 @@ static __always_inline struct state *make_state(uint32_t tid, enum mw_k_hook hoo
 	struct state *found = state_of(tid), *empty;
 	uint32_t zero = 0;
 
-	if (found)
+	if (found || resting)
 		return found;
 	empty = bpf_map_lookup_elem(&blank, &zero);
 	if (!empty || bpf_map_update_elem(&tasks, &tid, empty, BPF_ANY)) {

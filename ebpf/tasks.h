@@ -79,6 +79,15 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+/* The programs may stay without it: then nobody lets a program go that they hold, and nobody reads
+ * which loads begin. */
+static __always_inline void daemon_has_gone(void)
+{
+	guardian = 0;
+	hold_new = false;
+	wants_loads = false;
+}
+
 /* What a task that is in scope by birth starts needs no telling: its evidence is the birth's. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(exited, struct task_struct *task)
@@ -88,6 +97,8 @@ int BPF_PROG(exited, struct task_struct *task)
 	bpf_map_delete_elem(&tasks, &tid);
 	if (tid == tgid)
 		bpf_map_delete_elem(&processes, &tgid);
+	if (tid == guardian)
+		daemon_has_gone();
 	return 0;
 }
 

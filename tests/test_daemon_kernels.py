@@ -22,6 +22,7 @@ RUNGS = {"6.1": SAME | {"exec": "fentry", "syscall": "tp_btf"}, "6.12": SAME | {
 HOOKS = set(re.findall(r'SEC\("\??lsm/(\w+)"\)', (ROOT / "ebpf/lsm.h").read_text())
             + re.findall(r'SEC\("\??(cgroup/\w+)"\)', (ROOT / "ebpf/network.h").read_text()))
 # Of the kernel's side.
+GUARDED, GUARDED_TOLD = 30, 28  # of kernels/guard.py; the sender of a signal by a file is not asked, and ... tells
 LOSSES = ["ring_full", "no_scratch", "map_full", "broken"]
 # Seconds, at most, until all know. Outside of a machine that another one emulates they are milliseconds for a command,
 # and up to the one at which the daemon looks for the file.
@@ -93,6 +94,22 @@ def test_instructions_of_this_kernel(daemons):
     assert not grown, "\n".join(grown)
 
 
+def guard_problems(said):
+    """The same of what nobody may touch who is watched, where the policy allows it. Of memory another error is usual; what
+    a program is called for does not fail itself; and the sender of a signal is not asked."""
+    result = next((result for result in said if result["kind"] == "guard"), None)
+    if not result or "calls" not in result:
+        return ["nobody has touched the daemon"]
+    errors = {"mem": "EACCES", "sigio": 0, "child: kill": 0, "child: switch": 0}
+    found = [f"{call}: it is not refused" for call in result["calls"]
+             if call["errno"] != errors.get(call["call"], "EPERM") or call["shows"]]
+    if len(result["calls"]) != GUARDED:
+        found.append(f"{len(result['calls'])} calls")
+    if len(result.get("prevented", [])) != GUARDED_TOLD:
+        found.append(f"as prevented are told {result.get('prevented')}; {result['error']}")
+    return found
+
+
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name if kernel else "none")
 def test_kernel(kernel, tmp_path):
     reason = machine.lacking()
@@ -101,7 +118,7 @@ def test_kernel(kernel, tmp_path):
     said = machine.boot(kernel, tmp_path)
     console = (tmp_path / "console").read_text(errors="replace")
     counts = {kind: sum(result["kind"] == kind for result in said) for kind in ("attack", "honest")}
-    found = problems(said, kernel) + refusal_problems(said) + mode_problems(said)
+    found = problems(said, kernel) + refusal_problems(said) + guard_problems(said) + mode_problems(said)
     found += instructions.grown(series(kernel.name), programs(said))
     assert not found, "\n".join([*found, console[-4000:]])
     assert counts["attack"] >= 35 and counts["honest"] >= 10, counts

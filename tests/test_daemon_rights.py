@@ -139,8 +139,7 @@ def test_score(tmp_path):
     assert code == 0 and float(score[1]) <= SCORE
 
 
-@pytest.fixture
-def unit(tmp_path):
+def installed(tmp_path, more=""):
     """The unit as it is installed, in a real systemd, whose watchdog is impatient."""
     reason = systemd.lacking() or (not shutil.which("nsenter") and "needs nsenter")
     if reason:
@@ -151,7 +150,20 @@ def unit(tmp_path):
         shutil.copy(Path(PROGRAM).resolve().parent / name, programs)
     text = UNIT.read_text().replace("@BIN@", "/tmp/data/bin")
     drop_in = "[Unit]\nDefaultDependencies=no\n[Service]\nWatchdogSec=5\nTimeoutStartSec=120\n"
-    with systemd.start_unit(tmp_path, "modelwatch.service", text, {"modelwatch.service.d/test.conf": drop_in}) as running:
+    return systemd.start_unit(tmp_path, "modelwatch.service", text, {"modelwatch.service.d/test.conf": drop_in + more})
+
+
+@pytest.fixture
+def unit(tmp_path):
+    with installed(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def refusing(tmp_path):
+    """The same in the mode deny."""
+    start = "ExecStart=\nExecStart=/tmp/data/bin/modelwatch daemon --foreground --mode=deny --alerts=/var/log/modelwatch/alerts\n"
+    with installed(tmp_path, start) as running:
         yield running
 
 
@@ -190,3 +202,20 @@ def test_the_unit_starts_and_is_watched(unit):
     until(lambda: has_ended(pid), PATIENCE + START, "nobody ends it though it hangs", unit)
     until(lambda: main_process(unit) not in (None, pid), 3 * START, "it does not come again", unit)
     assert systemd.show(unit, "modelwatch.service", "NRestarts")["NRestarts"] == "1"
+
+
+def pinned(running):
+    folder = Path(f"/proc/{systemd.first_process(running)}/root/sys/fs/bpf/modelwatch")
+    return [entry.name.split("-")[0] for entry in folder.iterdir()] if folder.exists() else []
+
+
+def test_a_restart_leaves_what_is_refused_and_a_stop_does_not(refusing):
+    """Who is told to end takes all of it away: the next one's would be the first again."""
+    until(lambda: main_process(refusing), 3 * START, "the unit is not active", refusing)
+    pid = main_process(refusing)
+    assert pinned(refusing) == ["1"]
+    assert systemd.control(refusing, "restart", "modelwatch.service") == 0
+    until(lambda: main_process(refusing) not in (None, pid), 3 * START, "it does not come again", refusing)
+    assert pinned(refusing) == ["2"]
+    assert systemd.control(refusing, "stop", "modelwatch.service") == 0
+    assert pinned(refusing) == []

@@ -11,6 +11,7 @@ import pytest
 
 from conftest import PROGRAM, ROOT
 from daemon import common
+from daemon import lacking as lacking_daemon
 
 BUILD = Path(PROGRAM).resolve().parent
 NEXT = "9.0.0"
@@ -24,6 +25,8 @@ mount -t tmpfs none "$0"
 mkdir "$0/above" "$0/work" "$0/root"
 mount -t overlay -o "lowerdir=/,upperdir=$0/above,workdir=$0/work" none "$0/root"
 mount -t proc none "$0/root/proc"
+mount -t sysfs none "$0/root/sys"
+mount -t bpf none "$0/root/sys/fs/bpf"
 mount -t tmpfs none "$0/root/run"
 mount -t tmpfs none "$0/root/tmp"
 mount --bind /dev "$0/root/dev"
@@ -143,6 +146,13 @@ def has_evidence(scratch):
     return scratch.has(f"{ALERTS}/alerts.jsonl") and scratch.has(f"{SPOOL}/spool.db")
 
 
+def leave_refusing(scratch):
+    """A daemon that refuses is killed, which leaves that it does."""
+    if not lacking_daemon():
+        scratch.run("sh", "-c", "modelwatch daemon --mode=deny --alerts=/tmp/alerts && kill -9 $(cat /run/modelwatch/daemon.lock)")
+        assert scratch.has("sys/fs/bpf/modelwatch")
+
+
 def test_its_version_is_the_program_s(packages):
     said = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
     assert said.split()[-1] == field(packages[0], "Version")
@@ -219,7 +229,9 @@ def test_removed_it_leaves_what_was_seen_and_said(packages, scratch):
     before = scratch.written()
     scratch.install(packages[0])
     leave_evidence(scratch)
+    leave_refusing(scratch)
     scratch.dpkg("--remove", NAME)
+    assert not scratch.has("sys/fs/bpf/modelwatch")
     left = scratch.written() - before
     kept = {CONFIG, "etc/logrotate.d/modelwatch", f"{ALERTS}/alerts.jsonl", f"{SPOOL}/spool.db"}
     # systemd's helper of Debian's has notes about the unit.
@@ -274,7 +286,9 @@ def test_the_rpm_comes_and_goes(rpm, scratch):
     assert scratch.has(ENABLED)
     scratch.run("modelwatch", "daemon", "--validate")
     leave_evidence(scratch)
+    leave_refusing(scratch)
     scratch.run("rpm", "--erase", NAME)
+    assert not scratch.has("sys/fs/bpf/modelwatch")
     left = {path for path in scratch.written() - before if not re.search(r"(^|/)\.?rpm(db)?/|^usr/lib/sysimage/", path)}
     assert left == {f"{ALERTS}/alerts.jsonl", f"{SPOOL}/spool.db"}
 

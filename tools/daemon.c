@@ -20,9 +20,11 @@
 #include "alert.h"
 #include "courier.h"
 #include "daemon_engine.h"
+#include "daemon_guard.h"
 #include "daemon_inventory.h"
 #include "daemon_losses.h"
 #include "daemon_options.h"
+#include "daemon_pins.h"
 #include "daemon_place.h"
 #include "daemon_serve.h"
 #include "daemon_setup.h"
@@ -55,6 +57,7 @@ struct daemon {
 	int64_t next_beat; /* ms by now_ms() */
 	bool stormed;
 	bool ends;
+	bool leaves; /* what refuses stays */
 };
 
 static int64_t now_ms(void)
@@ -119,6 +122,22 @@ static void tell_losses(struct daemon *d, bool last)
 
 	view(d, &seen);
 	mw_daemon_losses_tell(&d->losses, &seen, d->alerts, mw_when_now(), last);
+	mw_engine_told(d->engine, d->losses.kind[MW_LOST_RING_FULL].all +
+	                                  d->losses.kind[MW_LOST_NO_SCRATCH].all);
+}
+
+static void tell_unattended(struct daemon *d)
+{
+	const struct mw_loss loss = {
+	        .kind = "unattended",
+	        .reason = "while there was no daemon more was seen, and refused, than there is "
+	                  "room for or this version can read",
+	        .count = mw_engine_unattended(d->engine),
+	        .is_effect = true,
+	};
+
+	if (loss.count)
+		mw_alerts_loss(d->alerts, &loss);
 }
 
 static void write_inventory(void *context, const char *line, size_t len)
@@ -180,7 +199,12 @@ static void warn_of_mode(const struct daemon *d)
 static void warn_of_rung(const struct daemon *d)
 {
 	const char *why = mw_engine_unasked(d->engine);
+	int unpinned = mw_engine_unpinned(d->engine);
 
+	if (unpinned)
+		mw_say("what is refused ends with the daemon, also when it is killed: %s",
+		       unpinned == -ENODEV ? "there is no bpffs at " MW_PINS_ROOT
+		                           : strerror(-unpinned));
 	if (d->setup.mode == MW_DENY && why)
 		mw_say("deny: what goes over IP is refused, and nothing else: %s", why);
 }
@@ -210,6 +234,7 @@ static void follow_mode(struct daemon *d)
 	       error ? "; nothing is refused: " : "", error ? strerror(-error) : "");
 	warn_of_mode(d);
 	warn_of_rung(d);
+	mw_daemon_guard(d->engine, &d->options, &d->setup, d->here);
 }
 
 static const char *turn(void *context, enum mw_verdict mode)
@@ -279,6 +304,7 @@ static void reload(struct daemon *d)
 	if (mw_daemon_serve_metrics(d->serve, &d->setup.config, why, sizeof(why)))
 		mw_say("%s", why);
 	warn_of_mode(d);
+	mw_daemon_guard(d->engine, &d->options, &d->setup, d->here);
 	d->reloaded = mw_when_now();
 }
 
@@ -300,10 +326,13 @@ static void take_signals(struct daemon *d)
 	struct signalfd_siginfo info;
 
 	while (read(d->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
+		if (info.ssi_signo == SIGHUP) {
 			reload_aloud(d);
-		else if (info.ssi_signo != SIGPIPE)
+		} else if (info.ssi_signo != SIGPIPE) {
 			d->ends = true;
+			d->leaves = info.ssi_signo == SIGUSR2 ||
+			            d->setup.config.outlives == MW_OUTLIVES_STOP;
+		}
 	}
 }
 
@@ -394,6 +423,7 @@ static int supervise(struct daemon *d)
 		if (now_ms() >= next_tick) {
 			follow_mode(d);
 			tell_losses(d, false);
+			tell_unattended(d);
 			beat(d, false);
 			say_lost(mw_courier_sweep(&d->retired));
 			mw_notify("WATCHDOG=1");
@@ -418,7 +448,7 @@ static void drain(struct daemon *d)
 
 static int block_signals(struct daemon *d)
 {
-	static const int handled[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE};
+	static const int handled[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR2, SIGPIPE};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -496,7 +526,11 @@ static int start(struct daemon *d)
 	d->started = mw_when_now();
 	raise_limit();
 	status = open_engine(d);
-	return status ? status : open_doors(d);
+	if (status)
+		return status;
+	tell_unattended(d);
+	mw_engine_drop_old(d->engine);
+	return open_doors(d);
 }
 
 /* Who has to wait for a processor sees new interpreters too late, and loses events. */
@@ -549,6 +583,7 @@ static int watch(struct daemon *d)
 	if (status)
 		return status;
 	warn_of_rung(d);
+	mw_daemon_guard(d->engine, &d->options, &d->setup, d->here);
 	give_up_rights(d);
 	mw_daemon_sign(d->lock);
 	if (d->waiting >= 0)
@@ -558,6 +593,8 @@ static int watch(struct daemon *d)
 	mw_notify("READY=1");
 	status = supervise(d);
 	drain(d);
+	if (status || d->leaves)
+		mw_engine_leave(d->engine);
 	return status;
 }
 
@@ -675,7 +712,8 @@ static int run(int argc, char **argv)
 	return status;
 }
 
-static const struct mw_command *const commands[] = {&mw_cmd_daemon_mode, NULL};
+static const struct mw_command *const commands[] = {&mw_cmd_daemon_mode, &mw_cmd_daemon_release,
+                                                    NULL};
 
 const struct mw_command mw_cmd_daemon = {
         .name = "modelwatch daemon",
@@ -687,7 +725,8 @@ const struct mw_command mw_cmd_daemon = {
                  "deny it refuses what the kernel lets it refuse.",
         .options = mw_daemon_options_table,
         .after = "Without --foreground it goes on in the background once it is up. SIGHUP reads "
-                 "configuration and policy again, SIGTERM ends it.\n\n"
+                 "configuration and policy again, SIGTERM ends it, SIGUSR2 ends it so that what it "
+                 "refuses stays refused until another one has taken over.\n\n"
                  "Exit status: 0 when it is up in the background, when it was ended by a signal, "
                  "or when --validate finds nothing wrong; 125 otherwise.",
         .run = run,

@@ -15,6 +15,10 @@
 /* How system calls are seen: by the best that there is, by tracepoints, or not. */
 enum mw_file_writes { MW_WRITES_AUTO, MW_WRITES_TRACEPOINTS, MW_WRITES_OFF };
 
+/* What refusing goes on without the daemon for: when it is killed, or fails; also when it is told
+ * to end; or never. */
+enum mw_outlives { MW_OUTLIVES_CRASH, MW_OUTLIVES_STOP, MW_OUTLIVES_NOTHING };
+
 /* Texts are owned; NULL where nothing is said and there is no default. Lists are arrays of strings.
  */
 struct mw_daemon_config {
@@ -30,6 +34,7 @@ struct mw_daemon_config {
 	                         are found to be some */
 	bool hold_new_interpreters;
 	enum mw_file_writes file_writes;
+	enum mw_outlives outlives;
 	uint32_t ring_bytes; /* a power of two, of whole pages */
 	json_t *labels;      /* an object of strings */
 	json_t *cri_sockets; /* where container runtimes are asked; NULL: where they usually are */

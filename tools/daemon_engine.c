@@ -59,7 +59,7 @@ static void take_event(void *context, const struct mw_programs_event *event)
 		engine->malformed++;
 		return;
 	}
-	if (effect->prevented &&
+	if (effect->prevented && !engine->catches_up &&
 	    mw_daemon_storm(&engine->storm, engine->config->storm, load_of(effect), now_ms()))
 		engine->stormed = true;
 	if (event->stack_len >= effect->stack_len)
@@ -229,6 +229,8 @@ static int open_programs(struct mw_engine *engine, const struct mw_engine_option
 	const struct mw_programs_options programs = {
 	        .ring_bytes = options->config->ring_bytes,
 	        .hold = options->config->hold_new_interpreters,
+	        .inherits = options->mode >= MW_DENY,
+	        .stays = options->config->outlives != MW_OUTLIVES_NOTHING,
 	        .tracepoints = options->config->file_writes == MW_WRITES_TRACEPOINTS,
 	        .context = engine,
 	        .event = take_event,
@@ -278,13 +280,15 @@ static int find_interpreters(struct mw_engine *engine, char *why, size_t size)
 	return error ? fail(why, size, error, "/proc") : 0;
 }
 
-/* They tax every system call of the host: only while there is somebody to watch. */
+/* They tax every system call of the host: only while there is somebody to watch, or there may be
+ * when nobody is here to see it. */
 static void follow_calls(struct mw_engine *engine)
 {
 	struct mw_found_counts counts = mw_found_counts(engine->found);
 
 	mw_programs_calls(engine->programs,
-	                  counts.processes && engine->config->file_writes != MW_WRITES_OFF);
+	                  (counts.processes || mw_programs_stays(engine->programs)) &&
+	                          engine->config->file_writes != MW_WRITES_OFF);
 }
 
 int mw_engine_open(const struct mw_engine_options *options, struct mw_engine **ret, char *why,
@@ -312,6 +316,9 @@ int mw_engine_open(const struct mw_engine_options *options, struct mw_engine **r
 		return error;
 	}
 	follow_calls(engine);
+	engine->catches_up = true;
+	engine->unattended = mw_programs_take_over(engine->programs, take_event, engine);
+	engine->catches_up = false;
 	*ret = engine;
 	return 0;
 }
@@ -354,6 +361,7 @@ static void tick(struct mw_engine *engine, int64_t now)
 	engine->ticked = now;
 	mw_found_tick(engine->found, (uint64_t)now * 1000000);
 	mw_mappings_follow_cpus(engine->mappings);
+	engine->unattended += mw_programs_tick(engine->programs);
 	if (!engine->rescan || now - engine->rescanned < RESCAN_MS)
 		return;
 	engine->rescan = false;
@@ -425,6 +433,41 @@ bool mw_engine_stormed(struct mw_engine *engine)
 
 	engine->stormed = false;
 	return stormed;
+}
+
+void mw_engine_leave(struct mw_engine *engine)
+{
+	mw_programs_leave(engine->programs);
+}
+
+int mw_engine_unpinned(const struct mw_engine *engine)
+{
+	return mw_programs_unpinned(engine->programs);
+}
+
+uint64_t mw_engine_unattended(struct mw_engine *engine)
+{
+	uint64_t count = engine->unattended;
+
+	engine->unattended = 0;
+	return count;
+}
+
+void mw_engine_drop_old(struct mw_engine *engine)
+{
+	mw_programs_drop_old(engine->programs);
+}
+
+void mw_engine_told(struct mw_engine *engine, uint64_t lost)
+{
+	mw_programs_told(engine->programs, lost);
+}
+
+void mw_engine_guard(struct mw_engine *engine, const char *const *paths)
+{
+	for (; *paths; paths++)
+		mw_programs_guard(engine->programs, *paths);
+	mw_programs_guarded(engine->programs);
 }
 
 int mw_engine_tell_loads(struct mw_engine *engine, bool on)

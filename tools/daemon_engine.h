@@ -57,6 +57,25 @@ const char *mw_engine_unasked(const struct mw_engine *engine);
  * asked last. */
 bool mw_engine_stormed(struct mw_engine *engine);
 
+/* What refuses stays when the engine is closed. */
+void mw_engine_leave(struct mw_engine *engine);
+
+/* Why what is refused would end with the daemon if that was killed, 0: it would not, or nothing is.
+ * A negative errno. */
+int mw_engine_unpinned(const struct mw_engine *engine);
+
+/* Effects of the time without a daemon, since it was asked last, of which no alert can tell. Once that
+ * has been told for the first time, mw_engine_drop_old() takes away what a daemon before has left. */
+uint64_t mw_engine_unattended(struct mw_engine *engine);
+void mw_engine_drop_old(struct mw_engine *engine);
+
+/* That so many lost effects have been told of, in all. */
+void mw_engine_told(struct mw_engine *engine, uint64_t lost);
+
+/* No load may change what is at one of `paths` (NULL at the end), or lies in it, as long as
+ * something is refused. What does not exist is passed over. */
+void mw_engine_guard(struct mw_engine *engine, const char *const *paths);
+
 /* Has the kernel tell of each load of a file, or no more. Returns a descriptor of the ring buffer
  * that they are in, which stays the engine's. */
 int mw_engine_tell_loads(struct mw_engine *engine, bool on);

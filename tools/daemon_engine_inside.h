@@ -31,6 +31,8 @@ struct mw_engine {
 	bool rescan;
 	struct mw_daemon_storm storm;
 	bool stormed;
+	bool catches_up; /* it reads what happened before it was there */
+	uint64_t unattended;
 	char digest[65];
 };
 

@@ -262,6 +262,23 @@ static int take_writes(struct mw_source *s, const char *name, struct mw_daemon_c
 	                                  value);
 }
 
+static int take_outlives(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+{
+	static const char *const words[] = {"crash", "stop", "nothing"};
+	const char *value;
+	int error = text(s, name, &value);
+
+	for (int i = MW_OUTLIVES_CRASH; i <= MW_OUTLIVES_NOTHING && !error; i++) {
+		if (strcmp(value, words[i]) != 0)
+			continue;
+		config->outlives = (enum mw_outlives)i;
+		return 0;
+	}
+	return error ? error
+	             : mw_source_complain(s, "%s: '%s' is none of crash, stop and nothing", name,
+	                                  value);
+}
+
 static int take_bytes(struct mw_source *s, const char *name, struct mw_daemon_config *config)
 {
 	const char *value;
@@ -313,6 +330,7 @@ static const struct key reports[] = {
 static const struct key interpreters[] = {{.name = "paths", .take = take_paths}, {0}};
 static const struct key cri[] = {{.name = "sockets", .take = take_runtimes}, {0}};
 static const struct key ring[] = {{.name = "bytes", .take = take_bytes}, {0}};
+static const struct key refusing[] = {{.name = "outlives", .take = take_outlives}, {0}};
 static const struct key keys[] = {
         {.name = "mode", .take = take_mode},
         {.name = "storm", .take = take_storm},
@@ -325,6 +343,7 @@ static const struct key keys[] = {
         {.name = "interpreters", .below = interpreters},
         {.name = "hold_new_interpreters", .take = take_hold},
         {.name = "file_writes", .take = take_writes},
+        {.name = "refusing", .below = refusing},
         {.name = "cri", .below = cri},
         {.name = "ring", .below = ring},
         {.name = "sinks", .take = take_sinks},

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,6 +70,13 @@ const struct mw_program mw_programs_table[MW_PROGRAMS] = {
         {"may_send", MW_K_HOOK_LSM, "lsm", false, NULL},
         {"may_signal", MW_K_HOOK_LSM, "lsm", false, NULL},
         {"may_run", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_mount", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_move_mount", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_unmount", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_turn_root", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_limit", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_signal_by_file", MW_K_HOOK_LSM, "lsm", false, NULL},
+        {"may_ask", MW_K_HOOK_LSM, "lsm", false, NULL},
 };
 
 /* What the verifier says of a program that does not load is of no use to those who run it. */
@@ -88,7 +96,7 @@ static int fail(char *why, size_t size, int error, const char *what)
 
 static void set_up(struct mw_programs *p)
 {
-	p->bpf->rodata->daemon_tgid = (uint32_t)getpid();
+	p->bpf->bss->resting = p->options.inherits && mw_heritage_like(p->heritage);
 	p->bpf->bss->hold_new = p->options.hold;
 	for (size_t i = 0; i < p->calls; i++)
 		p->bpf->rodata->watched_calls[p->call[i].number] = 1;
@@ -111,8 +119,9 @@ static int open_object(struct mw_programs *p, const bool wanted[static MW_PROGRA
 	}
 	if (p->multi)
 		mw_uprobes_prepare(p->program[0]);
+	bpf_program__set_autoload(p->bpf->progs.guard, true);
 	set_up(p);
-	return 0;
+	return mw_programs_inherit(p);
 }
 
 static int load(struct mw_programs *p, const bool wanted[static MW_PROGRAMS])
@@ -211,10 +220,12 @@ void mw_programs_attach_one(struct mw_programs *p, size_t i)
 	link = strcmp(mw_programs_table[i].how, "cgroup")
 	               ? bpf_program__attach(p->program[i])
 	               : bpf_program__attach_cgroup(p->program[i], p->cgroup);
-	if (libbpf_get_error(link))
+	if (libbpf_get_error(link)) {
 		p->why[i] = "this kernel does not attach it";
-	else
-		p->link[i] = link;
+		return;
+	}
+	p->link[i] = link;
+	mw_programs_stay_one(p, i);
 }
 
 /* Probes are put into interpreters, and calls looked at while there are some. What refuses is asked
@@ -313,10 +324,19 @@ int mw_programs_open(const struct mw_programs_options *options, struct mw_progra
 		fail(why, why_size, error, "the kernel does not describe its own types");
 		goto out;
 	}
+	error = mw_heritage_open(mw_programs_layout, mw_programs_shared, &p->heritage);
+	if (error) {
+		fail(why, why_size, error, MW_PINS);
+		goto out;
+	}
+	if (!options->inherits)
+		mw_heritage_drop(p->heritage, NULL, true);
 	error = load_and_test(p, why, why_size);
 	if (error)
 		goto out;
-	error = fill_calls(p);
+	error = mw_programs_take_stock(p);
+	if (!error)
+		error = fill_calls(p);
 	if (!error)
 		error = mw_daemon_parts_open(bpf_map__fd(p->bpf->maps.events), options->event,
 		                             options->context, &p->assembly);
@@ -339,8 +359,15 @@ void mw_programs_close(struct mw_programs *programs)
 {
 	if (!programs)
 		return;
+	if (!programs->leaves)
+		mw_pins_remove(&programs->pins);
+	if (!programs->leaves && programs->took_over)
+		mw_heritage_drop(programs->heritage, NULL, true);
+	mw_heritage_close(programs->heritage);
 	for (size_t i = 0; i < MW_PROGRAMS; i++)
 		bpf_link__destroy(programs->link[i]);
+	if (programs->site)
+		munmap(programs->site, sizeof(*programs->site) * MW_K_SITES);
 	mw_daemon_parts_close(programs->assembly);
 	mw_bpf__destroy(programs->bpf);
 	if (programs->cgroup >= 0)

@@ -27,6 +27,8 @@ struct mw_programs_options {
 	uint32_t ring_bytes; /* a power of two, of whole pages */
 	bool tracepoints;    /* for system calls, also where there is something better */
 	bool hold;           /* a program that nobody has looked at is stopped when it starts */
+	bool inherits; /* what a daemon before has left stands until this one has taken over */
+	bool stays;    /* what refuses outlives a daemon that is killed */
 	void *context;
 	void (*event)(void *context, const struct mw_programs_event *event);
 };
@@ -39,8 +41,38 @@ int mw_programs_open(const struct mw_programs_options *options, struct mw_progra
 /* Holds no program any more, and hands over the events of those that are held. */
 void mw_programs_let_go(struct mw_programs *programs);
 
-/* Detaches everything. NULL is allowed. */
+/* Detaches everything; what stays when the daemon is killed, too, unless mw_programs_leave() has
+ * said that it is to stay. NULL is allowed. */
 void mw_programs_close(struct mw_programs *programs);
+void mw_programs_leave(struct mw_programs *programs);
+
+/* All is attached: what a daemon before has left does nothing any more. What it had told, and nobody
+ * has read, is handed to `event`. Returns how many effects are lost of which nobody has told. */
+uint64_t mw_programs_take_over(struct mw_programs *programs,
+                               void (*event)(void *context, const struct mw_programs_event *event),
+                               void *context);
+
+/* That has been told: takes away what was left. What has other maps than ours stands some seconds
+ * more, for the loads that only it knows. */
+void mw_programs_drop_old(struct mw_programs *programs);
+
+/* Once a second: takes away what has stood long enough, and returns what is lost by that. */
+uint64_t mw_programs_tick(struct mw_programs *programs);
+
+/* That so many lost effects have been told of; a daemon after this one does not tell of them. */
+void mw_programs_told(struct mw_programs *programs, uint64_t lost);
+
+/* Whether what refuses stays when the daemon is killed. */
+bool mw_programs_stays(const struct mw_programs *programs);
+
+/* Why what is refused now ends with the daemon, 0: it does not, or nothing is. A negative errno. */
+int mw_programs_unpinned(const struct mw_programs *programs);
+
+/* No load may change what is at `path`, nor what lies in it, as long as something is refused.
+ * mw_programs_guarded() is called behind the last one of a list: others are not guarded any more.
+ */
+void mw_programs_guard(struct mw_programs *programs, const char *path);
+void mw_programs_guarded(struct mw_programs *programs);
 
 /* A descriptor that is readable when there are events, and what hands them over. mw_programs_poll()
  * returns how many there were, or a negative errno. */
@@ -106,6 +138,9 @@ void mw_programs_hook(struct mw_programs *programs, enum mw_k_hook hook,
 /* Loads of files are told of from now on, or no more. Returns the ring that they are in, a map's
  * descriptor, which stays ours. */
 int mw_programs_tell_loads(struct mw_programs *programs, bool on);
+
+/* The sum over all CPUs of a value of a map that has one for each. */
+uint64_t mw_programs_sum(int map, uint32_t key);
 
 /* Loads that have begun. */
 uint64_t mw_programs_loads(struct mw_programs *programs);

@@ -25,11 +25,17 @@ static void say_other(struct mw_programs *p, const char *first, const char *seco
 static int probe_calls(struct mw_programs *p)
 {
 	size_t in = mw_programs_find("call_entered"), out = mw_programs_find("call_left");
+	int error;
 
 	if (p->why[in] || p->why[out] || p->options.tracepoints)
 		return -ENOTSUP;
-	return mw_call_probes(p->call, p->calls, p->program[in], p->program[out], &p->link[in],
-	                      &p->link[out]);
+	error = mw_call_probes(p->call, p->calls, p->program[in], p->program[out], &p->link[in],
+	                       &p->link[out]);
+	if (error)
+		return error;
+	mw_programs_stay_one(p, in);
+	mw_programs_stay_one(p, out);
+	return 0;
 }
 
 static int trace_calls(struct mw_programs *p)
@@ -74,6 +80,7 @@ static void look_away(struct mw_programs *p)
 	for (size_t i = 0; i < MW_PROGRAMS; i++) {
 		if (mw_programs_table[i].hook != MW_K_HOOK_SYSCALL)
 			continue;
+		mw_pins_take(&p->pins, mw_programs_table[i].name);
 		bpf_link__destroy(p->link[i]);
 		p->link[i] = NULL;
 	}
@@ -122,6 +129,7 @@ int mw_programs_refuse(struct mw_programs *programs, const struct mw_policy *pol
 	free(all);
 	programs->bpf->bss->enforces = !error && policy;
 	ask_programs(programs);
+	mw_programs_stay(programs, programs->bpf->bss->enforces);
 	return error;
 }
 

@@ -5,7 +5,7 @@
 
 #include "daemon_programs_inside.h"
 
-static uint64_t sum(int fd, uint32_t key)
+uint64_t mw_programs_sum(int fd, uint32_t key)
 {
 	int cpus = libbpf_num_possible_cpus();
 	uint64_t values[cpus > 0 ? cpus : 1], total = 0;
@@ -55,7 +55,7 @@ void mw_programs_hook(struct mw_programs *programs, enum mw_k_hook hook,
 	if (strcmp(ret->how, "off"))
 		ret->why = NULL;
 	for (uint32_t i = 0; i < MW_K_COUNTERS; i++)
-		ret->count[i] = sum(fd, (uint32_t)hook * MW_K_COUNTERS + i);
+		ret->count[i] = mw_programs_sum(fd, (uint32_t)hook * MW_K_COUNTERS + i);
 }
 
 uint64_t mw_programs_loads(struct mw_programs *programs)
@@ -63,6 +63,6 @@ uint64_t mw_programs_loads(struct mw_programs *programs)
 	uint64_t total = 0;
 
 	for (uint32_t i = 0; i < MW_K_ENTRY_COUNT; i++)
-		total += sum(bpf_map__fd(programs->bpf->maps.loads), i);
+		total += mw_programs_sum(bpf_map__fd(programs->bpf->maps.loads), i);
 	return total;
 }

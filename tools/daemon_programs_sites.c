@@ -9,25 +9,38 @@
 #include <bpf/bpf.h>
 
 #include "daemon_programs_inside.h"
-#include "daemon_uprobes.h"
 
-struct mw_probes {
-	struct mw_uprobes uprobes;
-};
-
-static int take_number(struct mw_programs *p, uint32_t *ret)
+/* The number under which a site like that is entered, or none is. Loads that are open go on
+ * counting on theirs, those that began under a daemon before, too: numbers that were used are given
+ * away last. 0: there is none left. */
+static uint32_t find_number(const struct mw_programs *p, const struct mw_k_site *look)
 {
+	static const struct mw_k_site blank;
+	uint32_t used = 0, fresh = 0;
+
 	for (uint32_t i = 0; i < MW_K_SITES; i++) {
 		uint32_t number = (p->next_site + i) % MW_K_SITES;
 
-		if (p->site_used[number])
+		if (!number)
 			continue;
-		p->site_used[number] = 1;
-		p->next_site = number + 1;
-		*ret = number;
-		return 0;
+		if (!memcmp(&p->site[number], look, sizeof(*look)))
+			return number;
+		if (!fresh && !memcmp(&p->site[number], &blank, sizeof(blank)))
+			fresh = number;
+		if (!used && !p->site_used[number])
+			used = number;
 	}
-	return -ENOSPC;
+	return fresh ? fresh : used;
+}
+
+static int take_number(struct mw_programs *p, const struct mw_k_site *look, uint32_t *ret)
+{
+	*ret = find_number(p, look);
+	if (!*ret || p->site_used[*ret] == UINT16_MAX)
+		return -ENOSPC;
+	p->site_used[*ret]++;
+	p->next_site = *ret + 1;
+	return bpf_map_update_elem(bpf_map__fd(p->bpf->maps.sites), ret, look, BPF_ANY);
 }
 
 /* Strings got eight bytes shorter with 3.12. What the process itself is known to run counts more.
@@ -78,20 +91,19 @@ static void translate(const struct mw_site *from, uint32_t version, struct mw_k_
 static int number_sites(struct mw_programs *p, const struct mw_python_sites *sites,
                         struct mw_uprobes *ret)
 {
-	int fd = bpf_map__fd(p->bpf->maps.sites), error = 0;
+	int error = 0;
 
 	for (uint32_t i = 0; !error && i < sites->count && ret->count < MW_UPROBES_MAX; i++) {
 		struct mw_k_site look;
 		uint32_t number;
 
-		error = take_number(p, &number);
+		translate(&sites->site[i], sites->version, &look);
+		error = take_number(p, &look, &number);
 		if (error)
 			break;
-		translate(&sites->site[i], sites->version, &look);
 		ret->offset[ret->count] = sites->site[i].offset;
 		ret->semaphore[ret->count] = sites->site[i].semaphore;
 		ret->cookie[ret->count++] = number;
-		error = bpf_map_update_elem(fd, &number, &look, BPF_ANY);
 	}
 	return error;
 }
@@ -99,7 +111,7 @@ static int number_sites(struct mw_programs *p, const struct mw_python_sites *sit
 static void forget_sites(struct mw_programs *p, const struct mw_uprobes *uprobes)
 {
 	for (size_t i = 0; i < uprobes->count; i++)
-		p->site_used[uprobes->cookie[i]] = 0;
+		p->site_used[uprobes->cookie[i]]--;
 }
 
 int mw_programs_attach(struct mw_programs *programs, const char *path,
@@ -118,12 +130,23 @@ int mw_programs_attach(struct mw_programs *programs, const char *path,
 		free(probes);
 		return error;
 	}
+	probes->number = programs->next_probes++;
+	probes->next = programs->probes;
+	probes->back = &programs->probes;
+	if (probes->next)
+		probes->next->back = &probes->next;
+	programs->probes = probes;
+	mw_programs_stay_probes(programs, probes);
 	*ret = probes;
 	return 0;
 }
 
 void mw_programs_detach(struct mw_programs *programs, struct mw_probes *probes)
 {
+	mw_programs_leave_probes(programs, probes);
+	*probes->back = probes->next;
+	if (probes->next)
+		probes->next->back = probes->back;
 	mw_uprobes_detach(&probes->uprobes);
 	forget_sites(programs, &probes->uprobes);
 	free(probes);
@@ -184,7 +207,8 @@ void mw_programs_no_runtime(struct mw_programs *programs, dev_t dev, uint64_t in
 {
 	const struct mw_k_program key = file_key(dev, ino);
 
-	bpf_map_delete_elem(bpf_map__fd(programs->bpf->maps.runtimes), &key);
+	if (!programs->leaves)
+		bpf_map_delete_elem(bpf_map__fd(programs->bpf->maps.runtimes), &key);
 }
 
 int mw_programs_process(struct mw_programs *programs, pid_t pid, uint64_t runtime,

@@ -152,6 +152,8 @@ static const char *fixed(const struct mw_daemon_config *a, const struct mw_daemo
 		return "hold_new_interpreters";
 	if (a->file_writes != b->file_writes)
 		return "file_writes";
+	if (a->outlives != b->outlives)
+		return "refusing";
 	if (a->cri_sockets != b->cri_sockets && !json_equal(a->cri_sockets, b->cri_sockets))
 		return "cri";
 	return a->ring_bytes != b->ring_bytes ? "ring" : NULL;

@@ -10,9 +10,9 @@
 /* The whole program, as a command. */
 extern const struct mw_command mw_root;
 
-extern const struct mw_command mw_cmd_run, mw_cmd_daemon, mw_cmd_daemon_mode, mw_cmd_status,
-        mw_cmd_policy, mw_cmd_doctor, mw_cmd_report, mw_cmd_why, mw_cmd_sink, mw_cmd_sink_list,
-        mw_cmd_sink_test, mw_cmd_alerts, mw_cmd_alerts_show, mw_cmd_alerts_replay,
+extern const struct mw_command mw_cmd_run, mw_cmd_daemon, mw_cmd_daemon_mode, mw_cmd_daemon_release,
+        mw_cmd_status, mw_cmd_policy, mw_cmd_doctor, mw_cmd_report, mw_cmd_why, mw_cmd_sink,
+        mw_cmd_sink_list, mw_cmd_sink_test, mw_cmd_alerts, mw_cmd_alerts_show, mw_cmd_alerts_replay,
         mw_cmd_alerts_dead, mw_cmd_selftest, mw_cmd_completion;
 
 #endif

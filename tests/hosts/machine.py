@@ -21,7 +21,7 @@ touch dev/console && mount --bind ../log dev/console
 mkdir dev/shm dev/pts && mount -t tmpfs none dev/shm && mount -t devpts -o newinstance,ptmxmode=0666 none dev/pts && ln -s pts/ptmx dev/ptmx
 mount -t proc none proc
 mount --bind proc/sys proc/sys && mount -o remount,bind,ro proc/sys
-mount -t sysfs -o ro none sys
+mount -t sysfs -o ro none sys && mount -t bpf none sys/fs/bpf
 if [ $0 = cgroup2 ]; then
 	mount -t cgroup2 none sys/fs/cgroup
 else

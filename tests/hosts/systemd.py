@@ -31,9 +31,17 @@ def first_process(running):
     return int(children[0]) if children else None
 
 
+def systemctl(running, *words):
+    inside = ["nsenter", f"--target={first_process(running)}", "--mount", "--pid", "--cgroup"]
+    return subprocess.run([*inside, "systemctl", *words], capture_output=True, text=True)
+
+
+def control(running, what, name):
+    """Waits until it is done. Returns the exit status."""
+    return systemctl(running, what, name).returncode
+
+
 def show(running, name, *properties):
     """What systemctl says of them, by name; nothing when it gets no answer yet."""
-    first = first_process(running)
-    done = subprocess.run(["nsenter", f"--target={first}", "--mount", "--pid", "--cgroup", "systemctl", "show", name,
-                           *(f"--property={word}" for word in properties)], capture_output=True, text=True)
+    done = systemctl(running, "show", name, *(f"--property={word}" for word in properties))
     return dict(line.split("=", 1) for line in done.stdout.splitlines())

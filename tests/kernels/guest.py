@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -33,8 +34,12 @@ BY_CALLS = ["open_write", "mkdir", "unlink", "rename", "unix_socket", "mmap_exec
 HONEST = ["cold_bytecode", "nested_loads", "after_loads", "load_then_exec", "processes", "shared_memory_value",
           "lock_in_setstate", "mkdtemp_in_setstate", "scratch_in_setstate", "network_file", "fork_in_load", "proxy_in_file",
           "shared_memory_elsewhere"]
+LEFT = ["os_system", "open_write", "create_connection"]  # attacks that nobody tells of at once
+PINS = Path("/sys/fs/bpf/modelwatch")
+CANARIES = '  - {name: canaries, effect: write, path: ["**/canary*"], verdict: alert}'
+CLASSES = ["exec", "connect", "send", "write", "map", "tamper"]
 MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/tmp"), ("tmpfs", "/run"),
-          ("cgroup2", "/sys/fs/cgroup"), ("tracefs", "/sys/kernel/tracing")]
+          ("cgroup2", "/sys/fs/cgroup"), ("tracefs", "/sys/kernel/tracing"), ("bpf", "/sys/fs/bpf")]
 PARENT = ["sh", "-c", '"$@"; exit $?', "sh"]
 CANARY = """
 import pickle, sys
@@ -151,6 +156,8 @@ class Daemon:
         return self
 
     def __exit__(self, *error):
+        if self.process.poll() == -signal.SIGKILL:
+            return
         self.process.terminate()
         status = self.process.wait(PATIENCE)
         assert status == 0 or error[0], f"the daemon has ended with {status}"
@@ -162,6 +169,17 @@ class Daemon:
     def status(self):
         done = subprocess.run(["/modelwatch", "status", "--json", f"--socket={self.socket}"], capture_output=True)
         return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def allow_all(self):
+        """Its policy asks for no more than to observe, but of the canaries."""
+        policy, before = self.directory / "policy.yaml", self.status()["policy_digest"]
+        rules = [f"  - {{name: all-{name}, effect: {name}, verdict: observe}}" for name in CLASSES]
+        policy.write_text("\n".join(["version: 1", "rules:", CANARIES, *rules, ""]))
+        policy.chmod(0o600)
+        with open(self.config, "a") as config:
+            config.write(f"policy: {policy}\n")
+        self.process.send_signal(signal.SIGHUP)
+        until(lambda: self.status()["policy_digest"] != before, "the policy is not read", self.log)
 
     def turn(self, mode):
         """Goes over to another mode; it is so when the command has ended."""
@@ -289,13 +307,46 @@ def call_all(out, daemon):
         facts["others"] = [brief(alert) for alert in alerts if alert["outcome"] != "prevented"]
 
 
+def touch_all(out, daemon):
+    """Whatever the policy says, no load touches what watches it."""
+    with told(out, "guard", "deny") as facts:
+        Path("/etc/modelwatch").mkdir(parents=True, exist_ok=True)
+        daemon.allow_all()
+        done = subprocess.run([*PARENT, sys.executable, "/tests/guard.py", str(daemon.process.pid), daemon.config,
+                               daemon.alerts, daemon.socket], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        facts["calls"] = [json.loads(line) for line in done.stdout.splitlines()]
+        facts["prevented"] = [alert["effect"]["detail"]["op"] for alert in daemon.take() if alert["outcome"] == "prevented"]
+
+
+def attack_alone(out, daemon):
+    """The daemon is killed, and attacks are stopped all the same."""
+    daemon.process.kill()
+    daemon.process.wait()
+    for name in LEFT:
+        with told(out, "attack", f"left/{name}"), tempfile.TemporaryDirectory() as directory:
+            result = run(attack_of(name, False), "direct", None, MAIN, None, directory, parent=PARENT)
+            assert not result.happened
+
+
+def hear_what_was_left(out, daemon):
+    """The next one, which refuses nothing, tells of them."""
+    with told(out, "left", "told") as facts:
+        facts["alerts"] = [brief(alert) for alert in daemon.take()]
+        assert [alert["outcome"] for alert in daemon.records() if alert["update"] == 0][:-1] == ["prevented"] * len(LEFT), \
+            daemon.records()
+        assert not PINS.exists()
+
+
 @contextlib.contextmanager
-def watch(out, variant, *lines):
+def watch(out, variant, *lines, then=None):
     daemon = Daemon(f"/tmp/{variant}", *lines)
     with told(out, "daemon", variant) as facts, daemon:
         facts["ready"] = daemon.ready
         yield daemon
         facts["status"] = daemon.status()
+        if then:
+            then(out, daemon)
     tell(out, "log", variant, text=daemon.log.read_text(errors="replace")[-20000:])
 
 
@@ -312,7 +363,7 @@ def count_only(out):
 
 def test(out):
     import modes  # which needs what is here
-    with watch(out, "best") as daemon:
+    with watch(out, "best", then=attack_alone) as daemon:
         count(out, daemon)
         attack_all(out, daemon, "best", ATTACKS)
         daemon.turn("deny")
@@ -320,8 +371,10 @@ def test(out):
         attack_all(out, daemon, "deny", PREVENTED)
         work_all(out, daemon, "deny", HONEST)
         modes.change(out, daemon)
+        touch_all(out, daemon)
     Path("/proc/sys/kernel/ftrace_enabled").write_text("0")  # no function of the kernel can be probed
     with watch(out, "tracepoints", "file_writes: tracepoints") as daemon:
+        hear_what_was_left(out, daemon)
         attack_all(out, daemon, "tracepoints", ["os_execv", *BY_CALLS], blind=not Path(PREPARES).exists())
         work_all(out, daemon, "tracepoints", ["load_then_exec"])
         daemon.turn("deny")

@@ -13,7 +13,7 @@ from interpreters import MAIN, find
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
 BUILT = Path(PROGRAM).resolve().parent / "kernels"
-SCRIPTS = ["guest.py", "modes.py", "cost.py", "programs.py"]
+SCRIPTS = ["guest.py", "guard.py", "modes.py", "cost.py", "programs.py"]
 BUILDS = ["hooks", "hooks.so", "loops", "loops.so"]  # by `make kernel-programs`
 QEMU = "qemu-system-x86_64"
 PATIENCE = 560  # seconds, on a busy host

@@ -64,7 +64,7 @@ def change(out, daemon):
             start = time.monotonic()
             daemon.turn(mode)
             took[f"daemon mode {mode}"] = changes(now, start)
-        SWITCH.parent.mkdir(parents=True)
+        SWITCH.parent.mkdir(parents=True, exist_ok=True)
         for name, do, now in (("the file is there", SWITCH.touch, "happens"), ("it has gone", SWITCH.unlink, "refused")):
             start = time.monotonic()
             do()
