@@ -82,6 +82,12 @@ __attribute__((noinline)) int is_guarded(uint64_t at)
 	return 0;
 }
 
+/* Of what the kernel itself has handed over no address is a number yet: in memory it is one. */
+__attribute__((noinline)) int touches_guarded(const struct subject *on)
+{
+	return on && (is_guarded(on->dentry) || is_guarded(on->second));
+}
+
 static __always_inline bool is_path_guarded(const struct path *path)
 {
 	return answerable() && is_guarded((uint64_t)BPF_CORE_READ(path, dentry));

@@ -19,7 +19,7 @@ static __always_inline int verdict_of(struct state *st, const struct subject *on
 {
 	if (!st)
 		return 0;
-	if (is_guarded(on->dentry) || is_guarded(on->second))
+	if (touches_guarded(on))
 		return keep_off();
 	return st->begun.number >= 0 && is_refused(st, on) ? refuse(st) : 0;
 }

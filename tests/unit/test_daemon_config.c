@@ -50,6 +50,7 @@ static void has_defaults(void **state)
 		assert_string_equal(config.report_socket, "/run/modelwatch/report.sock");
 		assert_int_equal(config.reports_per_minute, 600);
 		assert_false(config.hold_new_interpreters);
+		assert_int_equal(config.outlives, MW_OUTLIVES_CRASH);
 		assert_int_equal(config.file_writes, MW_WRITES_AUTO);
 		assert_null(config.cri_sockets);
 		assert_int_equal(config.ring_bytes, 4 << 20);
@@ -70,6 +71,7 @@ static void takes_every_key(void **state)
 	                           "reports: {socket: /run/r.sock, per_uid: 0}\n"
 	                           "interpreters: {paths: ['/opt/**/bin/app', '**/python-x']}\n"
 	                           "hold_new_interpreters: true\n"
+	                           "refusing: {outlives: stop}\n"
 	                           "file_writes: tracepoints\n"
 	                           "cri: {sockets: [/run/a.sock, /run/b.sock]}\n"
 	                           "ring: {bytes: 16 MiB}\n";
@@ -92,6 +94,7 @@ static void takes_every_key(void **state)
 	assert_string_equal(json_string_value(json_array_get(config.interpreters, 1)),
 	                    "**/python-x");
 	assert_true(config.hold_new_interpreters);
+	assert_int_equal(config.outlives, MW_OUTLIVES_STOP);
 	assert_int_equal(config.file_writes, MW_WRITES_TRACEPOINTS);
 	assert_int_equal(json_array_size(config.cri_sockets), 2);
 	assert_string_equal(json_string_value(json_array_get(config.cri_sockets, 1)),
@@ -125,6 +128,7 @@ static const struct {
         {"reports: {per_uid: 1000001}\n", "x.yaml:1:20: per_uid: '1000001' is no whole number"},
         {"interpreters: {paths: python}\n", "x.yaml:1:23: paths: 'python' begins with neither"},
         {"interpreters: {paths: '/[a'}\n", "x.yaml:1:23: paths: '/[a': "},
+        {"refusing: {outlives: never}\n", "x.yaml:1:22: outlives: 'never' is none of crash, "},
         {"hold_new_interpreters: yes\n", "x.yaml:1:24: hold_new_interpreters: 'yes' is neither"},
         {"file_writes: lsm\n", "x.yaml:1:14: file_writes: 'lsm' is none of"},
         {"cri: {sockets: [/run/a.sock, b.sock]}\n", "x.yaml:1:30: sockets: 'b.sock' does not"},
