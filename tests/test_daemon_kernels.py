@@ -22,7 +22,7 @@ RUNGS = {"6.1": SAME | {"exec": "fentry", "syscall": "tp_btf"}, "6.12": SAME | {
 HOOKS = set(re.findall(r'SEC\("\??lsm/(\w+)"\)', (ROOT / "ebpf/lsm.h").read_text())
             + re.findall(r'SEC\("\??(cgroup/\w+)"\)', (ROOT / "ebpf/network.h").read_text()))
 # Of the kernel's side.
-GUARDED, GUARDED_TOLD = 30, 28  # of kernels/guard.py; the sender of a signal by a file is not asked, and ... tells
+GUARDED, GUARDED_TOLD = 30, 29  # of kernels/guard.py: of a signal that a file sends nobody tells
 LOSSES = ["ring_full", "no_scratch", "map_full", "broken"]
 # Seconds, at most, until all know. Outside of a machine that another one emulates they are milliseconds for a command,
 # and up to the one at which the daemon looks for the file.
