@@ -170,14 +170,21 @@ class Daemon:
         done = subprocess.run(["/modelwatch", "status", "--json", f"--socket={self.socket}"], capture_output=True)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
-    def allow_all(self):
+    @contextlib.contextmanager
+    def allowing_all(self):
         """Its policy asks for no more than to observe, but of the canaries."""
-        policy, before = self.directory / "policy.yaml", self.status()["policy_digest"]
+        policy, config = self.directory / "policy.yaml", self.config.read_text()
         rules = [f"  - {{name: all-{name}, effect: {name}, verdict: observe}}" for name in CLASSES]
         policy.write_text("\n".join(["version: 1", "rules:", CANARIES, *rules, ""]))
         policy.chmod(0o600)
-        with open(self.config, "a") as config:
-            config.write(f"policy: {policy}\n")
+        self.configure(f"{config}policy: {policy}\n")
+        yield
+        self.configure(config)
+
+    def configure(self, text):
+        """Another policy comes of it, and is in force when this returns."""
+        before = self.status()["policy_digest"]
+        self.config.write_text(text)
         self.process.send_signal(signal.SIGHUP)
         until(lambda: self.status()["policy_digest"] != before, "the policy is not read", self.log)
 
@@ -309,9 +316,7 @@ def call_all(out, daemon):
 
 def touch_all(out, daemon):
     """Whatever the policy says, no load touches what watches it."""
-    with told(out, "guard", "deny") as facts:
-        Path("/etc/modelwatch").mkdir(parents=True, exist_ok=True)
-        daemon.allow_all()
+    with told(out, "guard", "deny") as facts, daemon.allowing_all():
         done = subprocess.run([*PARENT, sys.executable, "/tests/guard.py", str(daemon.process.pid), daemon.config,
                                daemon.alerts, daemon.socket], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -326,16 +331,16 @@ def attack_alone(out, daemon):
     for name in LEFT:
         with told(out, "attack", f"left/{name}"), tempfile.TemporaryDirectory() as directory:
             result = run(attack_of(name, False), "direct", None, MAIN, None, directory, parent=PARENT)
-            assert not result.happened
+            assert not result.happened, "it has happened"
 
 
 def hear_what_was_left(out, daemon):
     """The next one, which refuses nothing, tells of them."""
     with told(out, "left", "told") as facts:
         facts["alerts"] = [brief(alert) for alert in daemon.take()]
-        assert [alert["outcome"] for alert in daemon.records() if alert["update"] == 0][:-1] == ["prevented"] * len(LEFT), \
-            daemon.records()
-        assert not PINS.exists()
+        outcomes = [record["outcome"] for record in daemon.alerts_from(0) if record["update"] == 0][:-1]
+        assert outcomes == ["prevented"] * len(LEFT), f"not the canary, but: {outcomes}"
+        assert not PINS.exists(), "it is still pinned"
 
 
 @contextlib.contextmanager
