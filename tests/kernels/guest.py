@@ -368,7 +368,7 @@ def count_only(out):
 
 def test(out):
     import modes  # which needs what is here
-    with watch(out, "best", then=attack_alone) as daemon:
+    with watch(out, "best", "storm: 0", then=attack_alone) as daemon:
         count(out, daemon)
         attack_all(out, daemon, "best", ATTACKS)
         daemon.turn("deny")
