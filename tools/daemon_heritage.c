@@ -43,6 +43,7 @@ int mw_heritage_open(const char *layout, const char *const *maps, struct mw_heri
 
 	if (!h)
 		return -ENOMEM;
+	mw_pins_tidy();
 	h->count = mw_pins_list(found, SETS);
 	if (h->count > SETS)
 		h->count = SETS;

@@ -19,8 +19,8 @@ static unsigned long number_of(const struct mw_pins *pins)
 	return strtoul(strrchr(pins->path, '/') + 1, NULL, 10);
 }
 
-/* Whether the folder is root's own. Anybody may make one, or a link, in a bpffs that is mounted without
- * more ado. */
+/* Whether the folder is root's own. Anybody may make one, or a link, in a bpffs that is mounted
+ * without more ado. */
 static int check_root(void)
 {
 	struct statfs fs;
@@ -146,6 +146,16 @@ size_t mw_pins_list(struct mw_pins *ret, size_t most)
 	qsort(found, count, sizeof(*found), newest_first);
 	memcpy(ret, found, (count < most ? count : most) * sizeof(*ret));
 	return count;
+}
+
+void mw_pins_tidy(void)
+{
+	struct mw_pins found[FOLDERS];
+	size_t count = mw_pins_list(found, FOLDERS);
+
+	for (size_t i = 0; i < count && i < FOLDERS; i++)
+		if (!strchr(strrchr(found[i].path, '/'), '-'))
+			mw_pins_remove(&found[i]);
 }
 
 size_t mw_pins_clear(const struct mw_pins *kept)

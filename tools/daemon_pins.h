@@ -33,6 +33,9 @@ int mw_pins_settle(struct mw_pins *pins, const char *layout);
 /* Whether that was said, and the maps look like that. */
 bool mw_pins_is_whole(const struct mw_pins *pins, const char *layout);
 
+/* Removes the folders that have never become whole: their daemon was killed before it took over. */
+void mw_pins_tidy(void);
+
 /* Takes all that is there away, and the folder. None is allowed. */
 void mw_pins_remove(struct mw_pins *pins);
 

@@ -46,8 +46,9 @@ void mw_programs_let_go(struct mw_programs *programs);
 void mw_programs_close(struct mw_programs *programs);
 void mw_programs_leave(struct mw_programs *programs);
 
-/* All is attached: what a daemon before has left does nothing any more. What it had told, and nobody
- * has read, is handed to `event`. Returns how many effects are lost of which nobody has told. */
+/* All is attached: what a daemon before has left does nothing any more. What it had told, and
+ * nobody has read, is handed to `event`. Returns how many effects are lost of which nobody has
+ * told. */
 uint64_t mw_programs_take_over(struct mw_programs *programs,
                                void (*event)(void *context, const struct mw_programs_event *event),
                                void *context);

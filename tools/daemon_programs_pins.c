@@ -133,6 +133,15 @@ static void put_all(struct mw_programs *p)
 		mw_programs_stay_probes(p, probes);
 }
 
+/* What cannot stay whole does not stay. */
+static void settle(struct mw_programs *p)
+{
+	if (!p->unpinned && p->pins.path[0])
+		p->unpinned = mw_pins_settle(&p->pins, mw_programs_layout);
+	if (p->unpinned)
+		mw_pins_remove(&p->pins);
+}
+
 void mw_programs_stay(struct mw_programs *p, bool on)
 {
 	if (!on || !p->options.stays) {
@@ -146,10 +155,8 @@ void mw_programs_stay(struct mw_programs *p, bool on)
 		return;
 	p->unpinned = mw_pins_new(&p->pins);
 	put_all(p);
-	if (!p->unpinned)
-		p->unpinned = mw_pins_settle(&p->pins, mw_programs_layout);
-	if (p->unpinned)
-		mw_pins_remove(&p->pins);
+	if (!p->bpf->bss->resting)
+		settle(p);
 }
 
 bool mw_programs_stays(const struct mw_programs *programs)
@@ -187,6 +194,8 @@ uint64_t mw_programs_take_over(struct mw_programs *programs,
                                void (*event)(void *context, const struct mw_programs_event *event),
                                void *context)
 {
+	if (programs->bpf->bss->resting)
+		settle(programs);
 	programs->bpf->bss->resting = false;
 	mw_heritage_each_like(programs->heritage, rest);
 	usleep(IN_FLIGHT_US);
