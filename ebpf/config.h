@@ -122,8 +122,10 @@ enum mw_k_blame {
 
 #define MW_K_SPARED 24 /* exceptions of one class */
 #define MW_K_FOLDERS 4
-#define MW_K_WORDS 3  /* of a text that paths are compared with, in words */
-#define MW_K_SPELT 24 /* and in bytes */
+#define MW_K_WORDS 3   /* of a text that paths are compared with, in words */
+#define MW_K_SPELT 24  /* and in bytes */
+#define MW_K_GROUPS 8  /* control groups that refusing may be bounded to */
+#define MW_K_LEVELS 32 /* of the hierarchy, that one is looked for above a task */
 
 /* Facts that a program in the kernel can establish. */
 #define MW_K_IS_DEVICE 1u      /* a character device */

@@ -244,6 +244,9 @@ volatile uint32_t guardian;
 volatile bool resting;
 /* Turned off before the daemon goes: nobody would let a program go that was held. */
 volatile bool hold_new;
+/* Control groups: what is refused is refused to those in one of them. None: to all. */
+const volatile uint32_t group_count;
+const volatile uint64_t groups[MW_K_GROUPS];
 /* Somebody wants to know of each load of a file. */
 volatile bool wants_loads;
 /* Whether anything is refused at all: nobody pays for it in the other modes. */

@@ -1,5 +1,5 @@
 """A place where daemons come and go: a mount namespace with a /run and a bpffs of its own, which lasts as long as the test,
-and a job in it that attacks all the time."""
+and a job that attacks all the time, in a control group of its own: nobody else is refused anything."""
 import contextlib
 import json
 import re
@@ -8,15 +8,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from conftest import PROGRAM
-from daemon import START, Daemon, until
+from daemon import START, Daemon, lacking as lacks, until
 
 HOLD = "mount -t tmpfs none /run && mount -t bpf bpf /sys/fs/bpf && echo && exec cat"
 BARE = "mount -t tmpfs none /run && mount -t tmpfs none /sys/fs/bpf && echo && exec cat"
+JOINS = 'echo $$ >"$0"/cgroup.procs && exec "$@"'
 PINS = "/sys/fs/bpf/modelwatch"
-NO_STORM = "storm: 0"
 # Loads that connect, one after the other, until standard input ends. A line whenever something else comes of it than
 # before, and at the end how often each thing did, and the longest that one took, in milliseconds.
 ATTACK = """
@@ -57,9 +58,21 @@ except PermissionError:
 """
 
 
+def hierarchy():
+    """Where the control groups of version 2 are, or None."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    return next((Path(mount[1]) for mount in mounts if mount[2] == "cgroup2"), None)
+
+
+def lacking():
+    """Why nothing can be refused here, or None."""
+    return lacks() or (None if hierarchy() else "no control groups of version 2")
+
+
 class Place:
     def __init__(self, directory, hold=HOLD):
         self.directory = Path(directory)
+        self.group = Path(tempfile.mkdtemp(prefix="modelwatch-tests-", dir=hierarchy()))
         self.holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.holder.stdout.readline()
 
@@ -75,6 +88,7 @@ class Place:
         self.release()
         self.holder.stdin.close()
         self.holder.wait()
+        self.group.rmdir()
 
     def inside(self, *command):
         return ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", *map(str, command)]
@@ -94,8 +108,9 @@ class Place:
 class Coming(Daemon):
     """A daemon in such a place."""
 
-    def __init__(self, place, **options):
-        super().__init__(place.directory / "daemon", **{"mode": "deny", "config": [NO_STORM], **options})
+    def __init__(self, place, refusing="", storm=0, **options):
+        config = [f"storm: {storm}", f"refusing: {{cgroups: /{place.group.name}{refusing}}}"]
+        super().__init__(place.directory / "daemon", mode="deny", config=config, **options)
         self.place = place
 
     def launch(self):
@@ -128,8 +143,9 @@ class Coming(Daemon):
 class Job:
     """A Python program with a port to connect to."""
 
-    def __init__(self, program, port):
-        self.process = subprocess.Popen([sys.executable, "-I", "-S", "-c", program, str(port)], stdin=subprocess.PIPE,
+    def __init__(self, group, program, port):
+        python = [sys.executable, "-I", "-S", "-c", program, str(port)]
+        self.process = subprocess.Popen(["sh", "-c", JOINS, group, *python], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, bufsize=0)
 
     def says(self, word):
@@ -149,8 +165,8 @@ class Job:
 
 
 @contextlib.contextmanager
-def job(program, port):
-    running = Job(program, port)
+def job(group, program, port):
+    running = Job(group, program, port)
     try:
         yield running
     finally:

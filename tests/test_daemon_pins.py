@@ -9,8 +9,8 @@ import time
 import pytest
 
 from conftest import PROGRAM
-from daemon import PATIENCE, START, Victim, lacking, until
-from pinned import ATTACK, BARE, NO_STORM, SLOW, Coming, Place, changed, job, programs_of, programs_there
+from daemon import PATIENCE, START, Victim, until
+from pinned import ATTACK, BARE, SLOW, Coming, Place, changed, hierarchy, job, lacking, programs_of, programs_there
 
 KILLS = 20
 LONGEST = 5000  # ms that a refused connection may take on a busy machine; one that hangs takes for ever
@@ -62,7 +62,7 @@ def test_it_outlives_daemons_that_are_killed_at_any_time(place, port):
     began = time.monotonic()
     daemon = Coming(place).start()
     takes = time.monotonic() - began
-    with job(ATTACK, port) as attack:
+    with job(place.group, ATTACK, port) as attack:
         attack.says("refused")
         for _ in range(KILLS):
             daemon.kill()
@@ -83,7 +83,7 @@ def test_a_load_that_is_open_is_known_to_the_next_one(place, port):
     """Whether the daemon before was killed, was told to leave, or goes on until the next one has come."""
     daemon = Coming(place).start()
     for end in (daemon.kill, daemon.leave):
-        with job(SLOW, port) as slow:
+        with job(place.group, SLOW, port) as slow:
             slow.says("begins")
             daemon.settle()
             end()
@@ -100,7 +100,7 @@ def test_another_version_takes_over(place, port, tmp_path):
     newer = changed(PROGRAM, tmp_path / "newer", {version: version[:-1] + "9"})
     before = layout(place)
     other = changed(newer, tmp_path / "other", {before: "0123456789ab"})
-    with job(ATTACK, port) as attack:
+    with job(place.group, ATTACK, port) as attack:
         attack.says("refused")
         for program in (newer, other):
             daemon.leave()
@@ -117,7 +117,7 @@ def test_what_was_refused_by_programs_of_another_kind_is_told_as_lost(place, por
     daemon = Coming(place).start()
     other = changed(PROGRAM, tmp_path / "other", {layout(place): "0123456789ab"})
     daemon.kill()
-    with job(ATTACK, port) as attack:
+    with job(place.group, ATTACK, port) as attack:
         attack.says("refused")
         time.sleep(0.2)
         refused_all(attack.count())
@@ -134,7 +134,7 @@ def test_what_was_left_is_lifted(how, place, port):
     loaded = programs_of(daemon.pid)
     assert loaded and loaded <= programs_there()
     daemon.kill()
-    with job(ATTACK, port) as attack:
+    with job(place.group, ATTACK, port) as attack:
         attack.says("refused")
         if how == "release":
             done = place.release()
@@ -154,6 +154,21 @@ def test_what_was_left_is_lifted(how, place, port):
         daemon.stop()
 
 
+def test_nobody_else_is_refused_anything(place, port):
+    """Who is in none of the control groups."""
+    daemon = Coming(place).start()
+    for group, comes in (hierarchy(), "connected"), (place.group, "refused"):
+        with job(group, ATTACK, port) as attack:
+            attack.says(comes)
+            assert set(attack.count()) == {comes, "longest"}
+    daemon.stop()
+
+
+def test_a_group_that_is_not_there_keeps_it_from_starting(place):
+    with pytest.raises(AssertionError, match="nowhere: No such file"):
+        Coming(place, refusing="/nowhere").start()
+
+
 def test_a_daemon_that_runs_is_not_released(place):
     daemon = Coming(place).start()
     done = place.release()
@@ -162,8 +177,8 @@ def test_a_daemon_that_runs_is_not_released(place):
 
 
 def test_a_storm_ends_what_stays(place, port):
-    daemon = Coming(place, config=["storm: 20"]).start()
-    with job(ATTACK, port) as attack:
+    daemon = Coming(place, storm=20).start()
+    with job(place.group, ATTACK, port) as attack:
         attack.says("refused")
         until(lambda: not place.pinned(), PATIENCE, "it is pinned after a storm", daemon)
         daemon.kill()
@@ -172,7 +187,7 @@ def test_a_storm_ends_what_stays(place, port):
 
 @pytest.mark.parametrize("outlives, number, stays", [("nothing", 9, False), ("stop", 15, True)])
 def test_how_long_it_stays_is_said(outlives, number, stays, place):
-    daemon = Coming(place, config=[NO_STORM, f"refusing: {{outlives: {outlives}}}"]).start()
+    daemon = Coming(place, refusing=f", outlives: {outlives}").start()
     daemon.signal(number)
     daemon.process.wait(START)
     assert bool(place.pinned()) == stays

@@ -26,14 +26,15 @@ int mw_daemon_config_start(struct mw_daemon_config *config)
 	        .storm = STORM,
 	        .ring_bytes = RING_BYTES,
 	        .policies = json_array(),
+	        .cgroups = json_array(),
 	        .interpreters = json_array(),
 	        .labels = json_object(),
 	        .sinks = mw_sinks_json(),
 	        .control_socket = strdup(MW_DAEMON_RUN "/control.sock"),
 	        .report_socket = strdup(MW_DAEMON_RUN "/report.sock"),
 	};
-	return config->policies && config->interpreters && config->labels && config->sinks &&
-	                       config->control_socket && config->report_socket
+	return config->policies && config->cgroups && config->interpreters && config->labels &&
+	                       config->sinks && config->control_socket && config->report_socket
 	               ? 0
 	               : -ENOMEM;
 }
@@ -41,6 +42,7 @@ int mw_daemon_config_start(struct mw_daemon_config *config)
 void mw_daemon_config_free(struct mw_daemon_config *config)
 {
 	json_decref(config->policies);
+	json_decref(config->cgroups);
 	json_decref(config->interpreters);
 	json_decref(config->labels);
 	json_decref(config->cri_sockets);

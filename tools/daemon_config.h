@@ -35,6 +35,7 @@ struct mw_daemon_config {
 	bool hold_new_interpreters;
 	enum mw_file_writes file_writes;
 	enum mw_outlives outlives;
+	json_t *cgroups;     /* whose tasks alone are refused anything; none: all */
 	uint32_t ring_bytes; /* a power of two, of whole pages */
 	json_t *labels;      /* an object of strings */
 	json_t *cri_sockets; /* where container runtimes are asked; NULL: where they usually are */

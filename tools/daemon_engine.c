@@ -230,6 +230,7 @@ static int open_programs(struct mw_engine *engine, const struct mw_engine_option
 	        .ring_bytes = options->config->ring_bytes,
 	        .hold = options->config->hold_new_interpreters,
 	        .inherits = options->mode >= MW_DENY,
+	        .cgroups = options->config->cgroups,
 	        .stays = options->config->outlives != MW_OUTLIVES_NOTHING,
 	        .tracepoints = options->config->file_writes == MW_WRITES_TRACEPOINTS,
 	        .context = engine,

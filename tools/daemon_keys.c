@@ -8,6 +8,7 @@
 #include "../core/glob.h"
 #include "../core/words.h"
 #include "../courier/sink_config.h"
+#include "../ebpf/config.h"
 #include "daemon_storm.h"
 #include "expand.h"
 #include "loopback.h"
@@ -262,6 +263,21 @@ static int take_writes(struct mw_source *s, const char *name, struct mw_daemon_c
 	                                  value);
 }
 
+static int take_group(struct mw_source *s, const char *name, void *out)
+{
+	const char *value;
+	int error = absolute(s, name, &value);
+
+	if (!error && json_array_size(out) == MW_K_GROUPS)
+		return mw_source_complain(s, "%s: at most %d", name, MW_K_GROUPS);
+	return error ? error : add_to(s, out, value);
+}
+
+static int take_groups(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+{
+	return mw_source_items(s, name, take_group, config->cgroups);
+}
+
 static int take_outlives(struct mw_source *s, const char *name, struct mw_daemon_config *config)
 {
 	static const char *const words[] = {"crash", "stop", "nothing"};
@@ -330,7 +346,11 @@ static const struct key reports[] = {
 static const struct key interpreters[] = {{.name = "paths", .take = take_paths}, {0}};
 static const struct key cri[] = {{.name = "sockets", .take = take_runtimes}, {0}};
 static const struct key ring[] = {{.name = "bytes", .take = take_bytes}, {0}};
-static const struct key refusing[] = {{.name = "outlives", .take = take_outlives}, {0}};
+static const struct key refusing[] = {
+        {.name = "outlives", .take = take_outlives},
+        {.name = "cgroups", .take = take_groups},
+        {0},
+};
 static const struct key keys[] = {
         {.name = "mode", .take = take_mode},
         {.name = "storm", .take = take_storm},

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,10 +95,30 @@ static int fail(char *why, size_t size, int error, const char *what)
 	return error;
 }
 
+/* A control group has its inode's number in the kernel. */
+static int find_groups(struct mw_programs *p, char *why, size_t why_size)
+{
+	json_t *path;
+	size_t i;
+
+	json_array_foreach(p->options.cgroups, i, path)
+	{
+		const char *name = json_string_value(path) + 1; /* the slash */
+		struct stat st;
+
+		if (p->cgroup < 0 || fstatat(p->cgroup, *name ? name : ".", &st, 0) < 0)
+			return fail(why, why_size, p->cgroup < 0 ? p->cgroup : -errno, name);
+		p->group[i] = st.st_ino;
+	}
+	return 0;
+}
+
 static void set_up(struct mw_programs *p)
 {
 	p->bpf->bss->resting = p->options.inherits && mw_heritage_like(p->heritage);
 	p->bpf->bss->hold_new = p->options.hold;
+	p->bpf->rodata->group_count = (uint32_t)json_array_size(p->options.cgroups);
+	memcpy((void *)p->bpf->rodata->groups, p->group, sizeof(p->group));
 	for (size_t i = 0; i < p->calls; i++)
 		p->bpf->rodata->watched_calls[p->call[i].number] = 1;
 	p->bpf->rodata->watched_calls[SYS_execve] = 1;
@@ -319,6 +340,9 @@ int mw_programs_open(const struct mw_programs_options *options, struct mw_progra
 	p->cgroup = mw_kernel_fs("cgroup2");
 	p->calls = mw_daemon_calls(p->call, MW_PROGRAMS_CALLS);
 	p->site_used[0] = 1; /* the self-test's, and that of no site at all */
+	error = find_groups(p, why, why_size);
+	if (error)
+		goto out;
 	error = look_for_places(p);
 	if (error) {
 		fail(why, why_size, error, "the kernel does not describe its own types");

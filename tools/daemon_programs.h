@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <jansson.h>
+
 #include "../core/policy.h"
 #include "../ebpf/event.h"
 #include "../ebpf/pyoffsets.h"
@@ -29,6 +31,9 @@ struct mw_programs_options {
 	bool hold;           /* a program that nobody has looked at is stopped when it starts */
 	bool inherits; /* what a daemon before has left stands until this one has taken over */
 	bool stays;    /* what refuses outlives a daemon that is killed */
+	/* Paths of control groups, below the hierarchy's root: what is refused is refused to those
+	 * in one of them. NULL or none: to all. At most MW_K_GROUPS; borrowed for the opening. */
+	const json_t *cgroups;
 	void *context;
 	void (*event)(void *context, const struct mw_programs_event *event);
 };

@@ -47,9 +47,10 @@ struct mw_programs {
 	bool offered[MW_PROGRAMS];    /* there is something that it could be put on */
 	bool asks;                    /* the kernel asks programs before it does something */
 	int cgroup;
-	bool calls_on;   /* it is asked for */
-	bool calls_seen; /* and it is so */
-	bool multi;      /* all probes of a file are one link */
+	uint64_t group[MW_K_GROUPS]; /* of options.cgroups */
+	bool calls_on;               /* it is asked for */
+	bool calls_seen;             /* and it is so */
+	bool multi;                  /* all probes of a file are one link */
 	struct mw_daemon_call call[MW_PROGRAMS_CALLS];
 	size_t calls;
 	struct mw_k_site *site; /* the map's own memory */

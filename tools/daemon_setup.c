@@ -152,7 +152,7 @@ static const char *fixed(const struct mw_daemon_config *a, const struct mw_daemo
 		return "hold_new_interpreters";
 	if (a->file_writes != b->file_writes)
 		return "file_writes";
-	if (a->outlives != b->outlives)
+	if (a->outlives != b->outlives || !json_equal(a->cgroups, b->cgroups))
 		return "refusing";
 	if (a->cri_sockets != b->cri_sockets && !json_equal(a->cri_sockets, b->cri_sockets))
 		return "cri";

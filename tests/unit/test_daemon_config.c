@@ -71,7 +71,7 @@ static void takes_every_key(void **state)
 	                           "reports: {socket: /run/r.sock, per_uid: 0}\n"
 	                           "interpreters: {paths: ['/opt/**/bin/app', '**/python-x']}\n"
 	                           "hold_new_interpreters: true\n"
-	                           "refusing: {outlives: stop}\n"
+	                           "refusing: {outlives: stop, cgroups: [/a, /b/c]}\n"
 	                           "file_writes: tracepoints\n"
 	                           "cri: {sockets: [/run/a.sock, /run/b.sock]}\n"
 	                           "ring: {bytes: 16 MiB}\n";
@@ -95,6 +95,7 @@ static void takes_every_key(void **state)
 	                    "**/python-x");
 	assert_true(config.hold_new_interpreters);
 	assert_int_equal(config.outlives, MW_OUTLIVES_STOP);
+	assert_int_equal(json_array_size(config.cgroups), 2);
 	assert_int_equal(config.file_writes, MW_WRITES_TRACEPOINTS);
 	assert_int_equal(json_array_size(config.cri_sockets), 2);
 	assert_string_equal(json_string_value(json_array_get(config.cri_sockets, 1)),
@@ -128,6 +129,8 @@ static const struct {
         {"reports: {per_uid: 1000001}\n", "x.yaml:1:20: per_uid: '1000001' is no whole number"},
         {"interpreters: {paths: python}\n", "x.yaml:1:23: paths: 'python' begins with neither"},
         {"interpreters: {paths: '/[a'}\n", "x.yaml:1:23: paths: '/[a': "},
+        {"refusing: {cgroups: [a]}\n", "x.yaml:1:22: cgroups: 'a' does not begin with"},
+        {"refusing: {cgroups: [/1,/2,/3,/4,/5,/6,/7,/8,/9]}\n", "x.yaml:1:46: cgroups: at most 8"},
         {"refusing: {outlives: never}\n", "x.yaml:1:22: outlives: 'never' is none of crash, "},
         {"hold_new_interpreters: yes\n", "x.yaml:1:24: hold_new_interpreters: 'yes' is neither"},
         {"file_writes: lsm\n", "x.yaml:1:14: file_writes: 'lsm' is none of"},
