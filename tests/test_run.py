@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from conftest import ROOT
+
 BUILD = Path(os.environ.get("MODELWATCH_BUILD", Path(__file__).parent.parent / "build"))
 PROGRAM = os.environ.get("MODELWATCH", str(BUILD / "modelwatch"))
 SHIM = str(Path(PROGRAM).resolve().parent / "libmodelwatch.so")
@@ -413,6 +415,8 @@ def test_ctrl_z_with_nobody_to_continue():
 
 # The monitor's socket
 
+POLICY_VERSION = int(re.search(r"MW_POLICY_VERSION (\d+)u", (ROOT / "core/policy.h").read_text())[1])
+HELLO = b"\x83\x00\xce" + struct.pack(">I", 1 << 16 | POLICY_VERSION) + b"\x01\x00\x02\x01"  # version, hello, tid 1
 CLIENT = """
 import array, os, socket, struct, sys, time
 
@@ -427,7 +431,7 @@ def dial():
 def frame(body):
     return struct.pack(">I", len(body)) + body
 
-HELLO = frame(b"\\x83\\x00\\x01\\x01\\x00\\x02\\x01")  # version 1, hello, tid 1
+HELLO = frame(@HELLO@)
 
 def hello():
     with dial() as s:
@@ -448,7 +452,7 @@ def memory(field="VmHWM"):
         for line in status:
             if line.startswith(field):
                 return int(line.split()[1])
-"""
+""".replace("@HELLO@", repr(HELLO))
 
 
 def hostile(code):
@@ -574,7 +578,7 @@ def test_stranger_is_refused():
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(path)
         try:
-            s.sendall(struct.pack(">I", 7) + b"\x83\x00\x01\x01\x00\x02\x01")
+            s.sendall(struct.pack(">I", len(HELLO)) + HELLO)
             assert s.recv(100) == b""
         except (BrokenPipeError, ConnectionResetError):
             pass
