@@ -27,8 +27,8 @@ from monitor import Monitor  # noqa: E402
 from test_sinks_net import Fluent  # noqa: E402
 
 BUILD = pathlib.Path(PROGRAM).parent
-ROUND, ROUNDS = (1, 1) if QUICK else (8, 4)  # seconds, and so many at most
-NARROW = 0.15                                # width of an interval that needs no other round
+ROUND, ROUNDS = (1, 1) if QUICK else (8, 12)  # seconds, and so many at most
+NARROW = 0.12                                # width of an interval that needs no other round
 PAUSE = 0.001                                # after each that is asked, so that what it leads to does not meet the next
 KINDS = ("forward", "relp", "syslog", "http")  # of sinks that hang
 DISK = os.environ.get("TMPDIR", "/var/tmp")
