@@ -64,8 +64,9 @@ void mw_engine_leave(struct mw_engine *engine);
  * A negative errno. */
 int mw_engine_unpinned(const struct mw_engine *engine);
 
-/* Effects of the time without a daemon, since it was asked last, of which no alert can tell. Once that
- * has been told for the first time, mw_engine_drop_old() takes away what a daemon before has left. */
+/* Effects of the time without a daemon, since it was asked last, of which no alert can tell. Once
+ * that has been told for the first time, mw_engine_drop_old() takes away what a daemon before has
+ * left. */
 uint64_t mw_engine_unattended(struct mw_engine *engine);
 void mw_engine_drop_old(struct mw_engine *engine);
 
