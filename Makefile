@@ -323,7 +323,7 @@ lint: ## clang-tidy, cppcheck, format and manual pages
 	@PYTHON='$(PYTHON)' tests/setup.sh lint
 	@$(MAKE) --no-print-directory libraries $(O)/ebpf/modelwatch.skel.h $(O)/messages/cri.pb-c.h
 	@CFLAGS="-std=c11 $(subst ",\",$(filter-out -MMD -MP,$(CPPFLAGS_ALL))) $(LIBRARY_CFLAGS) \
-		-DPy_LIMITED_API=0x03090000 -isystem $(PYTHON_INCLUDE) -isystem $(O)/ebpf \
+		-DPy_LIMITED_API=0x03090000 -DMW_PROGRAMS_LAYOUT='\"\"' -isystem $(PYTHON_INCLUDE) -isystem $(O)/ebpf \
 		-isystem $(O)/messages" \
 		tests/lint.sh $(FORMATTED) $(MAN) $(MAN5) $(MAN8)
 

@@ -64,7 +64,10 @@ static void add_policies(struct list *list, const json_t *policies)
 	const json_t *policy;
 	size_t i;
 
-	json_array_foreach(policies, i, policy) add(list, json_string_value(policy));
+	json_array_foreach(policies, i, policy)
+	{
+		add(list, json_string_value(policy));
+	}
 }
 
 static void add_spool(struct list *list, const json_t *sinks)
