@@ -31,7 +31,7 @@ echo '== cppcheck'
 cppcheck --quiet --std=c11 --language=c --enable=warning,portability --inline-suppr \
 	--suppress=missingIncludeSystem --suppress=allocaCalled --suppress=comparePointers \
 	--suppress=ctuuninitvar --error-exitcode=1 -j "$(nproc)" -D_GNU_SOURCE -D__x86_64__ -DMW_VERSION='""' \
-	-D'LIBBPF_OPTS(TYPE,NAME,...)=struct TYPE NAME={__VA_ARGS__}' $sources || failed=1
+	-D'SPANK_PLUGIN(NAME,VERSION)=' -D'LIBBPF_OPTS(TYPE,NAME,...)=struct TYPE NAME={__VA_ARGS__}' $sources || failed=1
 echo '== manual pages'
 for page in $pages; do
 	mandoc -T lint -W warning "$page" || failed=1

@@ -213,7 +213,7 @@ static bool loads_alone(struct mw_programs *p, size_t i)
 /* One that does not load takes all the others with it: then each is tried by itself. */
 static int load_what_loads(struct mw_programs *p)
 {
-	bool wanted[MW_PROGRAMS];
+	bool wanted[MW_PROGRAMS] = {false};
 	int error;
 
 	for (size_t i = 0; i < MW_PROGRAMS; i++)

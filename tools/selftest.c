@@ -27,11 +27,10 @@
 #define OUTPUT 2048
 
 /* An interpreter that nobody has seen has its probes by the time that it loads. */
-#define LOADER                                                                                     \
-	"import pickle, sys, time\n"                                                               \
-	"time.sleep(0.5)\n"                                                                        \
-	"with open(sys.argv[1], 'rb') as file:\n"                                                  \
-	"    pickle.load(file)\n"
+static const char loader[] = "import pickle, sys, time\n"
+                             "time.sleep(0.5)\n"
+                             "with open(sys.argv[1], 'rb') as file:\n"
+                             "    pickle.load(file)\n";
 
 struct selftest {
 	const char *socket, *config, *python;
@@ -89,7 +88,7 @@ static void clean(const struct selftest *t)
 /* The load fails where somebody stops it, which is as good. */
 static int load(struct selftest *t)
 {
-	char *argv[] = {(char *)t->python, "-I", "-S", "-c", LOADER, t->model, NULL};
+	char *argv[] = {(char *)t->python, "-I", "-S", "-c", (char *)loader, t->model, NULL};
 	char said[OUTPUT];
 	int status = mw_capture(argv, NULL, LOAD_MS, said, sizeof(said));
 
