@@ -213,7 +213,6 @@ SEC("?lsm/ptrace_access_check")
 int BPF_PROG(may_trace, struct task_struct *child, unsigned int mode)
 {
 	const struct subject on = {.class = MW_TAMPER};
-
 	struct state *st = answerable();
 
 	if (!st || !(mode & ATTACH))

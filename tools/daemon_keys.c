@@ -246,21 +246,29 @@ static int take_hold(struct mw_source *s, const char *name, struct mw_daemon_con
 	return 0;
 }
 
-static int take_writes(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+/* Which of three words it is. Returns its place, or a negative errno. */
+static int one_of(struct mw_source *s, const char *name, const char *const words[static 3])
 {
-	static const char *const words[] = {"auto", "tracepoints", "off"};
 	const char *value;
 	int error = text(s, name, &value);
 
-	for (int i = MW_WRITES_AUTO; i <= MW_WRITES_OFF && !error; i++) {
-		if (strcmp(value, words[i]) != 0)
-			continue;
-		config->file_writes = (enum mw_file_writes)i;
-		return 0;
-	}
-	return error ? error
-	             : mw_source_complain(s, "%s: '%s' is none of auto, tracepoints and off", name,
-	                                  value);
+	if (error)
+		return error;
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(value, words[i]))
+			return i;
+	return mw_source_complain(s, "%s: '%s' is none of %s, %s and %s", name, value, words[0],
+	                          words[1], words[2]);
+}
+
+static int take_writes(struct mw_source *s, const char *name, struct mw_daemon_config *config)
+{
+	static const char *const words[] = {"auto", "tracepoints", "off"}; /* as in the enum */
+	int word = one_of(s, name, words);
+
+	if (word >= 0)
+		config->file_writes = (enum mw_file_writes)word;
+	return word < 0 ? word : 0;
 }
 
 static int take_group(struct mw_source *s, const char *name, void *out)
@@ -280,19 +288,12 @@ static int take_groups(struct mw_source *s, const char *name, struct mw_daemon_c
 
 static int take_outlives(struct mw_source *s, const char *name, struct mw_daemon_config *config)
 {
-	static const char *const words[] = {"crash", "stop", "nothing"};
-	const char *value;
-	int error = text(s, name, &value);
+	static const char *const words[] = {"crash", "stop", "nothing"}; /* as in the enum */
+	int word = one_of(s, name, words);
 
-	for (int i = MW_OUTLIVES_CRASH; i <= MW_OUTLIVES_NOTHING && !error; i++) {
-		if (strcmp(value, words[i]) != 0)
-			continue;
-		config->outlives = (enum mw_outlives)i;
-		return 0;
-	}
-	return error ? error
-	             : mw_source_complain(s, "%s: '%s' is none of crash, stop and nothing", name,
-	                                  value);
+	if (word >= 0)
+		config->outlives = (enum mw_outlives)word;
+	return word < 0 ? word : 0;
 }
 
 static int take_bytes(struct mw_source *s, const char *name, struct mw_daemon_config *config)
