@@ -1,25 +1,18 @@
+#include "../core/clock.h"
 #include "channel_parts.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <time.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 struct mw_wait mw_wait_for(int timeout_ms, int stop)
 {
-	return (struct mw_wait){.stop = stop, .deadline = now_ms() + timeout_ms};
+	return (struct mw_wait){.stop = stop, .deadline = mw_clock_ms() + timeout_ms};
 }
 
 int mw_wait_left(const struct mw_wait *wait)
 {
-	int64_t left = wait->deadline - now_ms();
+	int64_t left = wait->deadline - mw_clock_ms();
 
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }

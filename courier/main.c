@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/clock.h"
 #include "../tools/descriptors.h"
 #include "confine.h"
 #include "intake.h"
@@ -47,14 +48,6 @@ struct courier {
 	bool gone;    /* the monitor, though not all that it has sent may be read */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* A monitor that is gone, or does not read, costs only what it would have been told. */
 static bool tell(json_t *message)
 {
@@ -75,11 +68,11 @@ static bool tell(json_t *message)
 static json_t *hear_hello(struct courier *c)
 {
 	struct pollfd event = {.fd = STDIN_FILENO, .events = POLLIN};
-	int64_t end = now_ms() + HELLO_MS;
+	int64_t end = mw_clock_ms() + HELLO_MS;
 	bool ended = false;
 	json_t *hello = NULL;
 
-	while (!hello && !ended && now_ms() < end) {
+	while (!hello && !ended && mw_clock_ms() < end) {
 		poll(&event, 1, 100);
 		hello = mw_intake_hello(c->intake, &ended);
 	}
@@ -256,7 +249,7 @@ static void take(struct courier *c)
 {
 	int n;
 
-	if (now_ms() < c->next_take)
+	if (mw_clock_ms() < c->next_take)
 		return;
 	n = take_some(c);
 	if (n > 0) {
@@ -266,7 +259,7 @@ static void take(struct courier *c)
 		c->next_tick = 0;
 	}
 	if (n < 0)
-		c->next_take = now_ms() + RETRY_MS;
+		c->next_take = mw_clock_ms() + RETRY_MS;
 	if (n < 0 && c->spool)
 		give_up_spool(c, n);
 }
@@ -321,7 +314,7 @@ static int tick(struct courier *c)
 
 static void work(struct courier *c)
 {
-	int64_t now = now_ms();
+	int64_t now = mw_clock_ms();
 	int wait;
 
 	if (now >= c->next_try)
@@ -342,7 +335,7 @@ static void work(struct courier *c)
 static int patience(const struct courier *c)
 {
 	int64_t next = c->next_view < c->next_tick ? c->next_view : c->next_tick;
-	int64_t left = (next < c->next_try ? next : c->next_try) - now_ms();
+	int64_t left = (next < c->next_try ? next : c->next_try) - mw_clock_ms();
 
 	return left > 0 ? (int)left : 0;
 }
@@ -357,7 +350,7 @@ static void empty(int fd)
 
 static void wait_for_work(struct courier *c)
 {
-	bool full = now_ms() < c->next_take;
+	bool full = mw_clock_ms() < c->next_take;
 	struct pollfd events[] = {
 	        {.fd = full && c->gone ? -1 : STDIN_FILENO, .events = full ? POLLRDHUP : POLLIN},
 	        {.fd = c->signals, .events = POLLIN},
@@ -381,7 +374,7 @@ static void wait_for_work(struct courier *c)
  * moment. */
 static void flush(struct courier *c)
 {
-	int64_t end = now_ms() + (int64_t)c->config.spool.flush_ms;
+	int64_t end = mw_clock_ms() + (int64_t)c->config.spool.flush_ms;
 	uint64_t untold = mw_intake_untold(c->intake);
 
 	if (c->spool && untold)
@@ -389,7 +382,7 @@ static void flush(struct courier *c)
 	if (c->spool)
 		mw_spool_finish(c->spool);
 	mw_ship_wake(c->ship);
-	while (now_ms() < end && !mw_ship_idle(c->ship)) {
+	while (mw_clock_ms() < end && !mw_ship_idle(c->ship)) {
 		work(c);
 		usleep(SETTLE_MS * 1000);
 	}
@@ -399,7 +392,7 @@ static void flush(struct courier *c)
 /* The monitor has gone, and what it has left cannot be put into the spool. */
 static bool is_hopeless(struct courier *c, int64_t end)
 {
-	int64_t now = now_ms();
+	int64_t now = mw_clock_ms();
 
 	return c->gone && now < c->next_take && (now >= end || !mw_intake_has(c->intake));
 }
@@ -424,7 +417,7 @@ static int serve(struct courier *c, const json_t *hello)
 		work(c);
 		c->gone |= mw_intake_closed(c->intake);
 		if (end == INT64_MAX && c->gone)
-			end = now_ms() + (int64_t)c->config.spool.flush_ms;
+			end = mw_clock_ms() + (int64_t)c->config.spool.flush_ms;
 	}
 	flush(c);
 	/* Without its senders nothing may be freed; the spool has it all. */

@@ -11,13 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+#include "../core/clock.h"
 
 __attribute__((noreturn)) static void become(char *const argv[], const char *variable, int output)
 {
@@ -41,7 +35,7 @@ static int drain(int fd, int64_t deadline, char *out, size_t size)
 
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - mw_clock_ms();
 		size_t kept;
 		ssize_t n;
 
@@ -63,7 +57,7 @@ static int drain(int fd, int64_t deadline, char *out, size_t size)
 static int await(pid_t child, int64_t deadline, int *status)
 {
 	while (waitpid(child, status, WNOHANG) == 0) {
-		if (now_ms() >= deadline)
+		if (mw_clock_ms() >= deadline)
 			return -ETIMEDOUT;
 		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 	}
@@ -72,7 +66,7 @@ static int await(pid_t child, int64_t deadline, int *status)
 
 int mw_capture(char *const argv[], const char *variable, int timeout_ms, char *out, size_t size)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = mw_clock_ms() + timeout_ms;
 	int fds[2], status = 0, error;
 	pid_t child;
 

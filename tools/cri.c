@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/clock.h"
 #include "cri_message.h"
 #include "grpc.h"
 
@@ -32,14 +33,6 @@ struct mw_cri {
 	int64_t deadline;
 	int epoll, fd; /* `fd` -1: no socket is open */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static json_t *usual(void)
 {
@@ -194,7 +187,7 @@ static int converse(struct mw_cri *cri)
 		error = mw_grpc_answer(cri->call, &bytes, &len);
 	if (!error)
 		return mw_cri_take(cri->question, bytes, len, &cri->names);
-	if (error == -EAGAIN && now_ms() > cri->deadline)
+	if (error == -EAGAIN && mw_clock_ms() > cri->deadline)
 		return -ETIMEDOUT;
 	if (error == -EAGAIN && cri->call)
 		error = send_all(cri);
@@ -210,7 +203,7 @@ static void start_at(struct mw_cri *cri, size_t socket)
 	memcpy(cri->names.id, id, sizeof(id));
 	cri->socket = socket;
 	cri->question = MW_CRI_CONTAINER;
-	cri->deadline = now_ms() + MW_CRI_DEADLINE_MS;
+	cri->deadline = mw_clock_ms() + MW_CRI_DEADLINE_MS;
 }
 
 static bool begin(struct mw_cri *cri)

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/clock.h"
 #include "../courier/confine.h"
 #include "../courier/sink_config.h"
 #include "alert.h"
@@ -54,19 +55,11 @@ struct daemon {
 	int lock, waiting, signals; /* descriptors, or -1; `waiting` is whom we were started by */
 	int tick;                   /* ms between looks at what nothing wakes us for */
 	int64_t started, reloaded;
-	int64_t next_beat; /* ms by now_ms() */
+	int64_t next_beat; /* ms by mw_clock_ms() */
 	bool stormed;
 	bool ends;
 	bool leaves; /* what refuses stays */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static struct mw_alert_options alert_options(struct daemon *d)
 {
@@ -345,9 +338,9 @@ static void beat(struct daemon *d, bool last)
 	char *line;
 	size_t len;
 
-	if (!every || (now_ms() < d->next_beat && !last))
+	if (!every || (mw_clock_ms() < d->next_beat && !last))
 		return;
-	d->next_beat = now_ms() + (int64_t)every;
+	d->next_beat = mw_clock_ms() + (int64_t)every;
 	ask(d, &facts);
 	record = mw_daemon_heartbeat(&facts, mw_when_now(), last);
 	line = record ? json_dumps(record, JSON_COMPACT) : NULL;
@@ -362,7 +355,7 @@ static void beat(struct daemon *d, bool last)
 
 static int patience(const struct daemon *d, int64_t next_tick)
 {
-	int64_t left = next_tick - now_ms();
+	int64_t left = next_tick - mw_clock_ms();
 	int ms = left > 0 ? (int)left : 0, other = mw_engine_patience(d->engine);
 
 	if (other >= 0 && other < ms)
@@ -413,21 +406,21 @@ static int supervise(struct daemon *d)
 		mw_alerts_poll(d->alerts);
 		if (d->courier && (events[COURIER].revents || !mw_courier_patience(d->courier)))
 			mw_courier_poll(d->courier);
-		if (events[INVENTORY].revents || now_ms() >= next_tick)
+		if (events[INVENTORY].revents || mw_clock_ms() >= next_tick)
 			mw_daemon_inventory_poll(d->inventory);
 		mw_daemon_serve_poll(d->serve);
 		if (events[SIGNALS].revents)
 			take_signals(d);
 		if (mw_engine_stormed(d->engine))
 			end_storm(d);
-		if (now_ms() >= next_tick) {
+		if (mw_clock_ms() >= next_tick) {
 			follow_mode(d);
 			tell_losses(d, false);
 			tell_unattended(d);
 			beat(d, false);
 			say_lost(mw_courier_sweep(&d->retired));
 			mw_notify("WATCHDOG=1");
-			next_tick = now_ms() + d->tick;
+			next_tick = mw_clock_ms() + d->tick;
 		}
 	}
 	return result < 0 ? mw_say("cannot go on watching: %s", strerror(-result)) : 0;
@@ -436,10 +429,10 @@ static int supervise(struct daemon *d)
 /* What has happened is told before the end. */
 static void drain(struct daemon *d)
 {
-	int64_t end = now_ms() + DRAIN_MS;
+	int64_t end = mw_clock_ms() + DRAIN_MS;
 
 	mw_notify("STOPPING=1");
-	while (mw_engine_poll(d->engine) > 0 && now_ms() < end)
+	while (mw_engine_poll(d->engine) > 0 && mw_clock_ms() < end)
 		continue;
 	mw_daemon_inventory_finish(d->inventory);
 	tell_losses(d, true);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/clock.h"
 #include "daemon_check.h"
 #include "daemon_engine_inside.h"
 #include "daemon_hold.h"
@@ -15,14 +16,6 @@
 #define TICK_MS 1000
 #define MAPPINGS_MS 5 /* how often the side-band is read: probes are to be there within 50 ms */
 #define RESCAN_MS 10000
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* A program that was held until somebody had looked at it: its first mappings are told of by now.
  * When the daemon goes, it is let go with no more ado. */
@@ -60,7 +53,7 @@ static void take_event(void *context, const struct mw_programs_event *event)
 		return;
 	}
 	if (effect->prevented && !engine->catches_up &&
-	    mw_daemon_storm(&engine->storm, engine->config->storm, load_of(effect), now_ms()))
+	    mw_daemon_storm(&engine->storm, engine->config->storm, load_of(effect), mw_clock_ms()))
 		engine->stormed = true;
 	if (event->stack_len >= effect->stack_len)
 		judged.stack = event->stack;
@@ -156,8 +149,8 @@ static bool hold_alert(void *context, pid_t pid, const struct mw_record *record,
 {
 	struct mw_engine *engine = context;
 
-	mw_reports_poll(engine->reports, now_ms());
-	return mw_daemon_hold(engine->merge, pid, record, alert, now_ms());
+	mw_reports_poll(engine->reports, mw_clock_ms());
+	return mw_daemon_hold(engine->merge, pid, record, alert, mw_clock_ms());
 }
 
 /* Alerts do not wait for the names of a container: what has gone out without them is amended. */
@@ -373,7 +366,7 @@ static void tick(struct mw_engine *engine, int64_t now)
 /* Mappings come first: whose they are is asked for when an event is judged. */
 int mw_engine_poll(struct mw_engine *engine)
 {
-	int64_t now = now_ms();
+	int64_t now = mw_clock_ms();
 	int events;
 
 	mw_mappings_poll(engine->mappings);
@@ -389,7 +382,7 @@ int mw_engine_poll(struct mw_engine *engine)
 
 int mw_engine_patience(struct mw_engine *engine)
 {
-	int64_t now = now_ms();
+	int64_t now = mw_clock_ms();
 	int waits[] = {TICK_MS, mw_merge_wait(engine->merge, now),
 	               mw_reports_wait(engine->reports, now)};
 	int least = TICK_MS;

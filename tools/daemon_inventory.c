@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/clock.h"
 #include "alert_parts.h"
 #include "buffer.h"
 #include "daemon_inventory_page.h"
@@ -43,14 +44,6 @@ struct mw_daemon_inventory {
 	uint64_t records, hung; /* in all */
 	uint64_t lost;          /* by the processes before this one */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int open_page(struct mw_daemon_inventory *inventory)
 {
@@ -94,7 +87,7 @@ static void ask_to_end(struct mw_daemon_inventory *inventory)
 	if (inventory->helper.fd < 0 || inventory->leaves)
 		return;
 	shutdown(inventory->helper.fd, SHUT_WR);
-	inventory->leaves = now_ms() + FINISH_MS;
+	inventory->leaves = mw_clock_ms() + FINISH_MS;
 	inventory->again = 0;
 }
 
@@ -130,7 +123,7 @@ static void start(struct mw_daemon_inventory *inventory)
 	inventory->told = 0;
 	inventory->heard.len = 0;
 	inventory->leaves = 0;
-	inventory->again = now_ms() + RETRY_MS;
+	inventory->again = mw_clock_ms() + RETRY_MS;
 	set_policy(&inventory->policy, inventory->next.digest, inventory->next.labels);
 	mw_helper_start(&inventory->helper, "/proc/self/exe", MW_INVENTORY_NAME, -1, fds, 2);
 }
@@ -316,7 +309,7 @@ static void avoid(struct mw_daemon_inventory *inventory, uint32_t dev, int32_t p
 	for (size_t i = 1; i < MW_INVENTORY_AVOIDED; i++)
 		if (inventory->until[i] < inventory->until[oldest])
 			oldest = i;
-	inventory->until[oldest] = now_ms() + AVOID_MS;
+	inventory->until[oldest] = mw_clock_ms() + AVOID_MS;
 	atomic_store(&inventory->page->avoided[oldest].dev, dev);
 	atomic_store(&inventory->page->avoided[oldest].pid, pid);
 }
@@ -324,7 +317,7 @@ static void avoid(struct mw_daemon_inventory *inventory, uint32_t dev, int32_t p
 static void forgive(struct mw_daemon_inventory *inventory)
 {
 	for (size_t i = 0; i < MW_INVENTORY_AVOIDED; i++) {
-		if (!inventory->until[i] || inventory->until[i] > now_ms())
+		if (!inventory->until[i] || inventory->until[i] > mw_clock_ms())
 			continue;
 		inventory->until[i] = 0;
 		atomic_store(&inventory->page->avoided[i].dev, 0);
@@ -343,7 +336,8 @@ static bool is_stuck(struct mw_daemon_inventory *inventory)
 		avoid(inventory, hangs, 0);
 		return true;
 	}
-	if (at == MW_AT_NOTHING || now_ms() - atomic_load(&page->since) <= MW_INVENTORY_STUCK_MS)
+	if (at == MW_AT_NOTHING ||
+	    mw_clock_ms() - atomic_load(&page->since) <= MW_INVENTORY_STUCK_MS)
 		return false;
 	if (at == MW_AT_FILE && dev)
 		avoid(inventory, dev, 0);
@@ -359,13 +353,13 @@ void mw_daemon_inventory_poll(struct mw_daemon_inventory *inventory)
 	mw_helpers_left_reap(&inventory->left);
 	forgive(inventory);
 	if (inventory->helper.fd < 0) {
-		if (inventory->on && now_ms() >= inventory->again)
+		if (inventory->on && mw_clock_ms() >= inventory->again)
 			start(inventory);
 		return;
 	}
-	if (listen_to(inventory) || (inventory->leaves && now_ms() > inventory->leaves)) {
+	if (listen_to(inventory) || (inventory->leaves && mw_clock_ms() > inventory->leaves)) {
 		part(inventory);
-		if (inventory->on && now_ms() >= inventory->again)
+		if (inventory->on && mw_clock_ms() >= inventory->again)
 			start(inventory);
 		return;
 	}
@@ -393,8 +387,9 @@ void mw_daemon_inventory_finish(struct mw_daemon_inventory *inventory)
 
 	mw_engine_tell_loads(inventory->options.engine, false);
 	ask_to_end(inventory);
-	while (inventory->helper.fd >= 0 && !listen_to(inventory) && now_ms() < inventory->leaves)
-		poll(&event, 1, (int)(inventory->leaves - now_ms()) + 1);
+	while (inventory->helper.fd >= 0 && !listen_to(inventory) &&
+	       mw_clock_ms() < inventory->leaves)
+		poll(&event, 1, (int)(inventory->leaves - mw_clock_ms()) + 1);
 	mw_daemon_inventory_turn(inventory, false);
 }
 

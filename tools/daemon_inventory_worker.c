@@ -15,6 +15,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "../core/clock.h"
 #include "../courier/confine.h"
 #include "daemon_begun.h"
 #include "daemon_inventory_page.h"
@@ -35,14 +36,6 @@ struct worker {
 	struct mw_daemon_begun begun;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* It is out of the ring before it is looked at: whoever hangs at it is not given it again. */
 static int take(void *context, void *data, size_t size)
 {
@@ -57,7 +50,7 @@ static int take(void *context, void *data, size_t size)
 
 static void be_at(struct worker *w, enum mw_inventory_at at)
 {
-	atomic_store(&w->page->since, now_ms());
+	atomic_store(&w->page->since, mw_clock_ms());
 	atomic_store(&w->page->at, at);
 }
 
@@ -112,7 +105,7 @@ static void add(struct worker *w)
 	};
 
 	atomic_store(&w->page->dev, w->begun.record.load.dev);
-	mw_inventory_add(w->inventory, &load, now_ms());
+	mw_inventory_add(w->inventory, &load, mw_clock_ms());
 }
 
 static void handle(struct worker *w)
@@ -147,7 +140,8 @@ static bool take_one(struct worker *w)
 static void look_at_hasher(struct worker *w)
 {
 	dev_t dev = 0;
-	bool hangs = mw_inventory_stalled(w->inventory, now_ms(), &dev) > MW_INVENTORY_STUCK_MS;
+	bool hangs =
+	        mw_inventory_stalled(w->inventory, mw_clock_ms(), &dev) > MW_INVENTORY_STUCK_MS;
 
 	atomic_store(&w->page->hangs, hangs ? major(dev) << 20 | minor(dev) : 0);
 }
@@ -161,10 +155,10 @@ static void work(struct worker *w)
 	while (!w->ends) {
 		for (int i = 0; i < TURN && take_one(w); i++)
 			continue;
-		if (now_ms() >= next) {
-			mw_inventory_poll(w->inventory, now_ms());
+		if (mw_clock_ms() >= next) {
+			mw_inventory_poll(w->inventory, mw_clock_ms());
 			look_at_hasher(w);
-			next = now_ms() + TICK_MS;
+			next = mw_clock_ms() + TICK_MS;
 		}
 		poll(events, 2, TICK_MS);
 		w->ends |= events[0].revents != 0;

@@ -9,6 +9,7 @@
 
 #include <bpf/bpf.h>
 
+#include "../core/clock.h"
 #include "daemon_programs_inside.h"
 
 #define GRACE_MS 10000
@@ -21,14 +22,6 @@ const char *const mw_programs_shared[] = {"tasks", "processes", "runtimes", "pyt
 
 /* Maps that tell it what nobody has read. */
 static const char *const last_words[] = {"events", "counters", "told", NULL};
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static struct bpf_map *map_of(const struct mw_programs *p, const char *name)
 {
@@ -200,7 +193,7 @@ uint64_t mw_programs_take_over(struct mw_programs *programs,
 	mw_heritage_each_like(programs->heritage, rest);
 	usleep(IN_FLIGHT_US);
 	programs->took_over = true;
-	programs->grace = now_ms() + GRACE_MS;
+	programs->grace = mw_clock_ms() + GRACE_MS;
 	return mw_heritage_read(programs->heritage, event, context);
 }
 
@@ -211,7 +204,7 @@ void mw_programs_drop_old(struct mw_programs *programs)
 
 uint64_t mw_programs_tick(struct mw_programs *programs)
 {
-	if (now_ms() < programs->grace || !mw_heritage_is_there(programs->heritage))
+	if (mw_clock_ms() < programs->grace || !mw_heritage_is_there(programs->heritage))
 		return 0;
 	mw_heritage_drop(programs->heritage, &programs->pins, true);
 	return mw_heritage_read(programs->heritage, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../core/clock.h"
 #include "../core/words.h"
 #include "daemon_metrics.h"
 #include "inquiry.h"
@@ -27,14 +28,6 @@ struct mw_daemon_serve {
 	int64_t next_file;       /* when it is due */
 	bool said;               /* that it cannot be written */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* What comes of it, or NULL when `question` is another one. */
 static json_t *turn_to(struct mw_daemon_serve *serve, const char *question)
@@ -106,7 +99,7 @@ static void write_file(struct mw_daemon_serve *serve)
 	if (error && !serve->said)
 		mw_say("cannot write metrics to %s: %s", serve->textfile, strerror(-error));
 	serve->said = error != 0;
-	serve->next_file = now_ms() + TEXTFILE_MS;
+	serve->next_file = mw_clock_ms() + TEXTFILE_MS;
 }
 
 int mw_daemon_serve_open(const struct mw_daemon_config *config, mw_daemon_ask *ask,
@@ -193,7 +186,7 @@ static int sooner(int a, int b)
 
 int mw_daemon_serve_patience(const struct mw_daemon_serve *serve)
 {
-	int64_t left = serve->next_file - now_ms();
+	int64_t left = serve->next_file - mw_clock_ms();
 	int ms = mw_inquiry_patience(serve->control);
 
 	if (serve->http)
@@ -208,6 +201,6 @@ void mw_daemon_serve_poll(struct mw_daemon_serve *serve)
 	mw_inquiry_poll(serve->control);
 	if (serve->http)
 		mw_inquiry_poll(serve->http);
-	if (serve->textfile[0] && now_ms() >= serve->next_file)
+	if (serve->textfile[0] && mw_clock_ms() >= serve->next_file)
 		write_file(serve);
 }

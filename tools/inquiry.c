@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/clock.h"
+
 #define LISTENER UINT32_MAX
 #define RETRY_MS 100 /* after the machine had no descriptor for a connection */
 
@@ -32,14 +34,6 @@ struct mw_inquiry {
 	struct connection connection[MW_INQUIRY_CONNECTIONS];
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int watch(struct mw_inquiry *q, int operation, int fd, uint32_t which, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.u32 = which};
@@ -55,7 +49,7 @@ static void set_door(struct mw_inquiry *q)
 
 	for (size_t i = 0; i < MW_INQUIRY_CONNECTIONS; i++)
 		full = full && q->connection[i].fd >= 0;
-	full = full || now_ms() < q->shut_until;
+	full = full || mw_clock_ms() < q->shut_until;
 	if (full != q->closed_door)
 		watch(q, EPOLL_CTL_MOD, q->listener, LISTENER, full ? 0 : EPOLLIN);
 	q->closed_door = full;
@@ -89,7 +83,7 @@ static void take_in(struct mw_inquiry *q)
 			continue;
 		fd = accept4(q->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			q->shut_until = now_ms() + RETRY_MS;
+			q->shut_until = mw_clock_ms() + RETRY_MS;
 		if (fd < 0)
 			return;
 		if (!may_ask(q, fd)) {
@@ -98,8 +92,8 @@ static void take_in(struct mw_inquiry *q)
 		} else if (watch(q, EPOLL_CTL_ADD, fd, i, EPOLLIN)) {
 			close(fd);
 		} else {
-			*c = (struct connection){.fd = fd,
-			                         .deadline = now_ms() + MW_INQUIRY_DEADLINE_MS};
+			*c = (struct connection){
+			        .fd = fd, .deadline = mw_clock_ms() + MW_INQUIRY_DEADLINE_MS};
 		}
 	}
 }
@@ -164,7 +158,7 @@ static void advance(struct mw_inquiry *q, uint32_t which)
 
 static void end_late_ones(struct mw_inquiry *q)
 {
-	int64_t now = now_ms();
+	int64_t now = mw_clock_ms();
 
 	for (size_t i = 0; i < MW_INQUIRY_CONNECTIONS; i++) {
 		if (q->connection[i].fd < 0 || q->connection[i].deadline > now)
@@ -190,7 +184,7 @@ void mw_inquiry_poll(struct mw_inquiry *q)
 
 int mw_inquiry_patience(const struct mw_inquiry *q)
 {
-	int64_t now = now_ms(), next = q->shut_until > now ? q->shut_until : INT64_MAX;
+	int64_t now = mw_clock_ms(), next = q->shut_until > now ? q->shut_until : INT64_MAX;
 
 	for (size_t i = 0; i < MW_INQUIRY_CONNECTIONS; i++)
 		if (q->connection[i].fd >= 0 && q->connection[i].deadline < next)

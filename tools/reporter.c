@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/clock.h"
+
 #define QUEUE_MAX 256          /* alerts */
 #define QUEUE_BYTES (4u << 20) /* of all together */
 #define RETRY_MIN_MS 1000
@@ -38,14 +40,6 @@ struct mw_reporter {
 	size_t first, count, bytes; /* of a ring */
 	struct kept kept[QUEUE_MAX];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Nobody else could have put a socket there. */
 static bool is_roots(const char *path)
@@ -105,7 +99,7 @@ static int reach(const struct mw_reporter *r)
 
 static void look_for_it(struct mw_reporter *r)
 {
-	int64_t now = now_ms();
+	int64_t now = mw_clock_ms();
 
 	if (now < r->again)
 		return;
@@ -118,7 +112,7 @@ static void look_for_it(struct mw_reporter *r)
 
 static void part(struct mw_reporter *r)
 {
-	int64_t now = now_ms();
+	int64_t now = mw_clock_ms();
 
 	close(r->fd);
 	r->fd = -1;
@@ -237,7 +231,7 @@ short mw_reporter_events(const struct mw_reporter *r)
 
 int mw_reporter_patience(const struct mw_reporter *r)
 {
-	int64_t left = r->again - now_ms();
+	int64_t left = r->again - mw_clock_ms();
 
 	if (r->fd >= 0 || !r->lost_it)
 		return -1;
@@ -258,15 +252,15 @@ void mw_reporter_poll(struct mw_reporter *r)
 uint64_t mw_reporter_close(struct mw_reporter *r)
 {
 	struct pollfd event;
-	int64_t end = now_ms() + LAST_MS;
+	int64_t end = mw_clock_ms() + LAST_MS;
 
 	uint64_t lost;
 
 	if (!r)
 		return 0;
-	while (r->count && r->fd >= 0 && now_ms() < end) {
+	while (r->count && r->fd >= 0 && mw_clock_ms() < end) {
 		event = (struct pollfd){.fd = r->fd, .events = POLLOUT};
-		poll(&event, 1, (int)(end - now_ms()));
+		poll(&event, 1, (int)(end - mw_clock_ms()));
 		flush(r);
 	}
 	lost = r->lost + r->count;

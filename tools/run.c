@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/clock.h"
 #include "../courier/sink_config.h"
 #include "alert.h"
 #include "courier.h"
@@ -354,26 +355,18 @@ static void supervise(struct run *run)
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* What was sent by those who ended a moment ago is still heard: that may be thousands of loads that
  * nobody waited to have heard, on a machine that gives us little time. */
 static void drain(struct run *run)
 {
 	const struct mw_server_counters *count = mw_monitor_count(run->monitor);
-	int64_t began = now_ms(), took = 0;
+	int64_t began = mw_clock_ms(), took = 0;
 	uint64_t queued = count->accepted + QUEUED;
 	bool busy = true;
 
 	while (busy && (took < DRAIN_MS || (took < DRAIN_MAX_MS && count->accepted < queued))) {
 		busy = mw_monitor_poll(run->monitor) > 0;
-		took = now_ms() - began;
+		took = mw_clock_ms() - began;
 	}
 	if (busy && count->accepted < queued)
 		mw_say("the end of what the job's processes said was not heard: it took too long");

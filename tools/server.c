@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/clock.h"
 #include "tasks.h"
 
 #define HEAD 4 /* bytes of a frame's length */
@@ -51,17 +52,9 @@ struct mw_server {
 #define LISTENER UINT32_MAX
 #define TIMER (UINT32_MAX - 1)
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int64_t server_time(const struct mw_server *server)
 {
-	return now_ms() - server->away;
+	return mw_clock_ms() - server->away;
 }
 
 static int watch(struct mw_server *server, int operation, int fd, uint32_t which, bool on)
@@ -204,7 +197,7 @@ static void answer(struct mw_server *server, struct connection *c)
 	struct mw_unpacked unpacked;
 	struct mw_reply reply = {.magic = MW_REPLY_MAGIC};
 	int fds[MW_WIRE_FDS] = {-1, -1};
-	int64_t began = now_ms();
+	int64_t began = mw_clock_ms();
 	int error = mw_wire_unpack(c->body, c->len, &unpacked);
 
 	if (error) {
@@ -216,7 +209,7 @@ static void answer(struct mw_server *server, struct connection *c)
 	mw_wire_free(&unpacked);
 	send_reply(c->fd, &reply, fds);
 	server->count.records++;
-	server->away += now_ms() - began;
+	server->away += mw_clock_ms() - began;
 }
 
 /* Makes room for the next bytes of the body: twice as much as has come, within the frame. Returns

@@ -10,18 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+#include "../core/clock.h"
 
 static int wait_for_room(int fd, int64_t until, int stop)
 {
 	struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT}, {.fd = stop, .events = POLLIN}};
-	int64_t left = until - now_ms();
+	int64_t left = until - mw_clock_ms();
 	int n = poll(fds, 2, left > 0 ? (int)left : 0);
 
 	if (n < 0)
@@ -65,7 +59,7 @@ static int write_all(int fd, const char *data, size_t len, const struct mw_patie
                      size_t *ret_done)
 {
 	const struct timespec now = {0};
-	const int64_t until = now_ms() + patience->ms;
+	const int64_t until = mw_clock_ms() + patience->ms;
 	sigset_t pipe_signal, pending, before;
 	size_t done = 0;
 	int error = 0;
