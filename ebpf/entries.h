@@ -207,6 +207,23 @@ static __always_inline void make_room(struct state *st, uint64_t sp)
 	}
 }
 
+/* Whether what is denied is refused to who is in the current task's group. */
+__attribute__((noinline)) int is_bound(void)
+{
+	if (!group_count)
+		return 1;
+	for (int level = 0; level < MW_K_LEVELS; level++) {
+		uint64_t id = bpf_get_current_ancestor_cgroup_id(level);
+
+		if (!id)
+			break;
+		for (uint32_t i = 0; i < MW_K_GROUPS; i++)
+			if (i < group_count && groups[i] == id)
+				return 1;
+	}
+	return 0;
+}
+
 static __always_inline struct open_load *push(struct state *st, const struct called *ctx,
                                               uint32_t entry, uint32_t number, uint32_t skip)
 {
@@ -222,8 +239,11 @@ static __always_inline struct open_load *push(struct state *st, const struct cal
 		count(MW_K_HOOK_ENTRY, MW_K_TOO_DEEP);
 		return NULL;
 	}
-	if (!depth)
+	if (!depth) {
 		st->global_count = st->fetched = 0;
+		/* For good: what a load does can have the task be in another group. */
+		st->bound = st->bound || is_bound();
+	}
 	MW_PY_KEEP(depth);
 	load = &st->load[depth & (MW_K_LOADS - 1)];
 	load->id = new_id();

@@ -299,23 +299,6 @@ static __always_inline bool is_spared(const struct mw_k_refusal *refusal, const 
 	       (!on->second || is_spared_file(refusal, facts, on->mount, on->second));
 }
 
-/* Whether what is denied is refused to the current task. */
-__attribute__((noinline)) int is_bound(void)
-{
-	if (!group_count)
-		return 1;
-	for (int level = 0; level < MW_K_LEVELS; level++) {
-		uint64_t id = bpf_get_current_ancestor_cgroup_id(level);
-
-		if (!id)
-			break;
-		for (uint32_t i = 0; i < MW_K_GROUPS; i++)
-			if (i < group_count && groups[i] == id)
-				return 1;
-	}
-	return 0;
-}
-
 /* Whether the current thread, whose state is `st`, must not do it. */
 __attribute__((noinline)) int is_refused(struct state *st, const struct subject *on)
 {
@@ -329,7 +312,7 @@ __attribute__((noinline)) int is_refused(struct state *st, const struct subject 
 	if (!(st->fetched & MW_K_FETCHED_CALL))
 		facts |= MW_K_UNCALLED;
 	refusal = bpf_map_lookup_elem(&refusals, &key);
-	if (!refusal || !refusal->refuse || !is_bound())
+	if (!refusal || !refusal->refuse || !st->bound)
 		return 0;
 	return (!refusal->count && !refusal->folders) || !is_spared(refusal, on, facts);
 }

@@ -52,11 +52,11 @@ struct state {
 	uint64_t thread;    /* address of the interpreter's own state of the thread */
 	uint64_t reader;    /* the PyTorchStreamReader that is there */
 	uint32_t reader_len;
-	uint32_t prepared; /* of the program that is about to run: enum exec_state */
-	uint32_t replaced; /* by a new program: the memory is another's */
-	uint32_t blame;    /* enum mw_k_blame of what the task was started by */
-	uint32_t fetched;  /* by its loads: MW_K_FETCHED_CALL ... */
-	uint32_t pad;
+	uint32_t prepared;    /* of the program that is about to run: enum exec_state */
+	uint32_t replaced;    /* by a new program: the memory is another's */
+	uint32_t blame;       /* enum mw_k_blame of what the task was started by */
+	uint32_t fetched;     /* by its loads: MW_K_FETCHED_CALL ... */
+	uint32_t bound;       /* what is denied is refused to it */
 	uint64_t told_reader; /* the inventory knows of the load that this one is for */
 	uint64_t global_count;
 	char reader_path[256];

@@ -63,6 +63,7 @@ static __always_inline void bear(struct state *parent, uint32_t tgid, uint32_t t
 	st->birth = birth;
 	st->blame = to_blame;
 	st->fetched = parent->fetched;
+	st->bound = parent->bound;
 }
 
 SEC("tp_btf/sched_process_fork")

@@ -40,6 +40,25 @@ while not select.select([sys.stdin], [], [], 0.004)[0]:
     before = came
 print(json.dumps({**counts, "longest": round(1000 * longest)}))
 """
+# A load that leaves its control group and connects, and another one that only connects: what comes of them, and whether
+# the group was left.
+LEAVES = """
+import pickle, socket, sys
+class Leaves:
+    def __reduce__(self):
+        return eval, (f"open({sys.argv[2]!r}, 'w').write('0')",)
+class Connects:
+    def __reduce__(self):
+        return socket.create_connection, (("127.0.0.1", int(sys.argv[1])), 1)
+came = []
+for values in [Leaves(), Connects()], [Connects()]:
+    try:
+        pickle.loads(pickle.dumps(values, 2))
+        came.append("connected")
+    except PermissionError:
+        came.append("refused")
+print(*came, "0::/\\n" in open("/proc/self/cgroup").read())
+"""
 # One load, which connects when standard input ends.
 SLOW = """
 import os, pickle, socket, sys
@@ -144,7 +163,7 @@ class Job:
     """A Python program with a port to connect to."""
 
     def __init__(self, group, program, port):
-        python = [sys.executable, "-I", "-S", "-c", program, str(port)]
+        python = [sys.executable, "-I", "-S", "-c", program, str(port), str(hierarchy() / "cgroup.procs")]
         self.process = subprocess.Popen(["sh", "-c", JOINS, group, *python], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, bufsize=0)
 

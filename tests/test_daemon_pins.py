@@ -10,7 +10,7 @@ import pytest
 
 from conftest import PROGRAM
 from daemon import PATIENCE, START, Victim, until
-from pinned import ATTACK, BARE, SLOW, Coming, Place, changed, hierarchy, job, lacking, programs_of, programs_there
+from pinned import ATTACK, BARE, LEAVES, SLOW, Coming, Place, changed, hierarchy, job, lacking, programs_of, programs_there
 
 KILLS = 20
 LONGEST = 5000  # ms that a refused connection may take on a busy machine; one that hangs takes for ever
@@ -161,6 +161,13 @@ def test_nobody_else_is_refused_anything(place, port):
         with job(group, ATTACK, port) as attack:
             attack.says(comes)
             assert set(attack.count()) == {comes, "longest"}
+    daemon.stop()
+
+
+def test_who_leaves_the_group_is_refused_as_before(place, port):
+    daemon = Coming(place).start()
+    with job(place.group, LEAVES, port) as attack:
+        assert attack.end() == "refused refused True"
     daemon.stop()
 
 
