@@ -60,6 +60,7 @@ static int fill(struct mw_given *ret, pid_t pid)
 	to = put(to, cwd, &ret->cwd);
 	to = put(to, path, &ret->python_path);
 	put(to, prefix, &ret->pycache_prefix);
+	ret->is_whole = len > 0;
 	return 0;
 }
 
@@ -88,12 +89,21 @@ const struct mw_given *mw_given_note(struct mw_givens *givens, pid_t pid)
 	return place;
 }
 
+/* While a program is put into the place of another one it has none yet. */
+static bool has_environment(pid_t pid)
+{
+	char first[2];
+
+	return mw_proc_read(pid, "environ", first, sizeof(first)) > 0;
+}
+
 const struct mw_given *mw_given_of(struct mw_givens *givens, pid_t pid, uint64_t start_ns)
 {
 	const struct mw_given *known = find(givens, pid);
 	uint64_t start = start_ns / (uint64_t)(NS / sysconf(_SC_CLK_TCK));
 
-	if (!known || (start && known->start != start))
+	if (!known || (start && known->start != start) ||
+	    (!known->is_whole && has_environment(pid)))
 		known = mw_given_note(givens, pid);
 	return known && (known->start == start || !start) ? known : NULL;
 }

@@ -5,6 +5,7 @@
 #ifndef MW_TOOLS_DAEMON_GIVEN_H
 #define MW_TOOLS_DAEMON_GIVEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,7 +16,8 @@ struct mw_given {
 	pid_t pid;      /* 0: none */
 	uint64_t start; /* clock ticks since boot, as struct mw_task has it */
 	const char *exe, *cwd, *python_path, *pycache_prefix;
-	char *text; /* that they point into; owned */
+	char *text;    /* that they point into; owned */
+	bool is_whole; /* there was an environment */
 };
 
 struct mw_givens {
